@@ -1,0 +1,57 @@
+package cluster
+
+import (
+	"errors"
+	"strings"
+)
+
+// The sentinels; edges map each of them once. Everything else is internal.
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrConflict    = errors.New("conflict")
+	ErrInvalid     = errors.New("invalid")
+	ErrDenied      = errors.New("denied")
+	ErrUnavailable = errors.New("unavailable")
+	ErrQuota       = errors.New("quota")
+
+	// ErrStaleAttempt refuses what an attempt says that is no longer the
+	// task's live one. Final for the sender.
+	ErrStaleAttempt = errors.New("stale attempt")
+	// ErrUnknownTask refuses a report about a task that the master never had
+	// or has forgotten. Final for the sender.
+	ErrUnknownTask = errors.New("unknown task")
+	// ErrUnknownSession tells a worker to register again.
+	ErrUnknownSession = errors.New("unknown session")
+	// ErrClone refuses a second worker under the id of a live one.
+	ErrClone = errors.New("worker id is in use by another live worker")
+	// ErrIllegalTransition is a jump that the lifecycle does not have.
+	ErrIllegalTransition = errors.New("illegal transition")
+)
+
+// FieldError is one thing wrong with one field of a request.
+type FieldError struct {
+	Location string // as the sender wrote it: "cpu_required", "env.PATH", "inputs[2].path"
+	Message  string // what is wrong, and what would be right
+}
+
+// InvalidError lists every bad field of a request. It is an ErrInvalid.
+type InvalidError struct {
+	Fields []FieldError
+}
+
+// Error joins the fields in one line.
+func (e *InvalidError) Error() string {
+	parts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		parts[i] = f.Location + ": " + f.Message
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Unwrap makes errors.Is(err, ErrInvalid) hold.
+func (e *InvalidError) Unwrap() error { return ErrInvalid }
+
+// Invalid makes an InvalidError of a single field.
+func Invalid(location, message string) error {
+	return &InvalidError{Fields: []FieldError{{Location: location, Message: message}}}
+}

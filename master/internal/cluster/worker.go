@@ -1,0 +1,49 @@
+package cluster
+
+import "time"
+
+// WorkerStatus is what people see of a worker's health.
+type WorkerStatus string
+
+// The worker statuses.
+const (
+	WorkerActive      WorkerStatus = "active"
+	WorkerUnreachable WorkerStatus = "unreachable" // heartbeats arrive, calls to it fail
+	WorkerUnhealthy   WorkerStatus = "unhealthy"   // its engine does not answer
+	WorkerDraining    WorkerStatus = "draining"    // finishes what it has, gets nothing new
+	WorkerLost        WorkerStatus = "lost"        // its heartbeat deadline has passed
+)
+
+// Worker is what the master keeps of a worker across restarts.
+type Worker struct {
+	ID           WorkerID
+	Address      string // host:port that the master calls
+	Session      string // of the worker's present process
+	Fingerprint  string // of its certificate, pinned
+	Version      string
+	Labels       map[string]string
+	Total        Resources
+	Draining     bool
+	Lost         bool
+	Barred       bool // removed by an administrator; refused until registered again
+	RegisteredAt time.Time
+	LeftUntil    time.Time // announced its stop: not lost before this; zero: present
+}
+
+// RunningAttempt is one attempt as a worker reports it.
+type RunningAttempt struct {
+	Ref          AttemptRef
+	State        State
+	Allocated    Resources
+	HasContainer bool
+	ClusterID    string // of the container's label; empty: ours
+}
+
+// Sample is a worker's use at one time.
+type Sample struct {
+	Time    time.Time
+	CPU     float64 // cores in use
+	Memory  int64   // MiB
+	Storage int64   // MiB
+	GPU     int
+}

@@ -1,0 +1,158 @@
+// Package db is the contract between the coordinator and whatever keeps its
+// state on disk. It must not know how tasks move: it stores values that the
+// core has decided, durably and with compare-and-set.
+//
+// db/embedded and db/mongodb implement it, db/storetest holds the one suite
+// that both pass and the in-memory reference store, db/faultstore breaks the
+// n-th call of any of them.
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// Errors of a store; wrapped with details. cluster.ErrNotFound stands for a
+// row that is not there.
+var (
+	// ErrVersion: the row's version is not the expected one (or, for an
+	// insert, the row is there already). Nothing of this write happened.
+	ErrVersion = errors.New("version conflict")
+	// ErrOutcomeUnknown: the write may or may not be on disk. Read back before
+	// anything else is decided about the row.
+	ErrOutcomeUnknown = errors.New("outcome of the write is unknown")
+	// ErrUnavailable: the store does not answer now; nothing happened.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrFull: no space left; nothing happened.
+	ErrFull = errors.New("store has no space left")
+	// ErrLocked: another master uses the store.
+	ErrLocked = errors.New("store is in use by another master")
+	// ErrTooNew: the store was written by a newer version of the program.
+	ErrTooNew = errors.New("store was written by a newer version")
+	// ErrDamaged: what was read is not what was written; names file and place.
+	ErrDamaged = errors.New("store is damaged")
+)
+
+// Store is all that the master keeps. Methods are safe for concurrent use.
+// A cancelled context ends a read at once; a write that has been handed to the
+// store is carried out or refused as a whole, and its context only bounds how
+// long the caller waits (ErrOutcomeUnknown when it gave up waiting). A nil
+// error from a write means that it survives a power cut.
+type Store interface {
+	Tasks
+	Workers
+	Files
+	Users
+	Meta
+	// Close waits for writes under way, then releases the lock.
+	Close() error
+}
+
+// Write is one task's new value. Task.Version is the new version, Expect the
+// one that must be on disk (0: the row must not exist); Task.Version is
+// Expect + 1. What else belongs to the change is written with it: all of it or
+// nothing.
+type Write struct {
+	Task   cluster.Task
+	Expect int64
+	// Assignment is the placement that this write makes, if it makes one.
+	Assignment *Assignment
+	// Result is the end of an attempt that this write records, if it does.
+	Result *Result
+	// Files are the rows of the attempt Task.Files.Attempt that this write
+	// publishes. nil: none are published by this write.
+	Files []cluster.File
+}
+
+// Assignment is one row of the placement history.
+type Assignment struct {
+	Ref        cluster.AttemptRef
+	WorkerID   cluster.WorkerID
+	AssignedAt time.Time
+}
+
+// Result is one row of the history of ended attempts.
+type Result struct {
+	Ref      cluster.AttemptRef
+	WorkerID cluster.WorkerID
+	Outcome  cluster.Outcome
+	ExitCode *int
+	Failure  cluster.Failure
+	Message  string
+	StoredAt time.Time
+	Usage    cluster.Usage
+}
+
+// Tasks keeps tasks with their attempts and events; one document is the unit.
+type Tasks interface {
+	// Commit carries out each write on its own and durably, and answers one
+	// error per write in the same order: nil, ErrVersion, ErrFull,
+	// ErrUnavailable, ErrOutcomeUnknown, or a definite failure of that item.
+	// Concurrent calls share one transaction (group commit).
+	Commit(ctx context.Context, writes []Write) []error
+	// Task reads one; cluster.ErrNotFound.
+	Task(ctx context.Context, id cluster.TaskID) (cluster.Task, error)
+	// ActiveTasks calls yield for each task that is not terminal, oldest
+	// first, and stops at its first error.
+	ActiveTasks(ctx context.Context, yield func(cluster.Task) error) error
+	// ListTasks gives a page, newest first, ids ascending within one time;
+	// next is the zero Cursor at the end. Stable under inserts.
+	ListTasks(ctx context.Context, filter cluster.TaskFilter, page cluster.Page) (tasks []cluster.Task, next cluster.Cursor, err error)
+	// CountTasks counts by status; every status is in the map.
+	CountTasks(ctx context.Context, filter cluster.TaskFilter) (map[cluster.Status]int, error)
+	// TasksWithPrefix gives up to limit ids that begin with the prefix, owned
+	// by the user (empty: anyone).
+	TasksWithPrefix(ctx context.Context, prefix string, user cluster.UserID, limit int) ([]cluster.TaskID, error)
+	// WorkerAttempts gives a page of the attempts ever placed on a worker,
+	// newest first.
+	WorkerAttempts(ctx context.Context, worker cluster.WorkerID, page cluster.Page) ([]Assignment, cluster.Cursor, error)
+}
+
+// Workers keeps registered workers; the last write wins, since the coordinator
+// is the only writer.
+type Workers interface {
+	PutWorker(ctx context.Context, w cluster.Worker) error
+	DeleteWorker(ctx context.Context, id cluster.WorkerID) error // nil when absent
+	ListWorkers(ctx context.Context) ([]cluster.Worker, error)   // by id
+}
+
+// Files reads what Write.Files published.
+type Files interface {
+	// TaskFiles gives the rows that the task's present FilesSummary refers to,
+	// by path; empty when it refers to none.
+	TaskFiles(ctx context.Context, id cluster.TaskID) ([]cluster.File, error)
+	// ListFiles gives a page of the terminal tasks that have published files
+	// and not deleted them, newest first; user empty: everyone's.
+	ListFiles(ctx context.Context, user cluster.UserID, page cluster.Page) ([]cluster.Task, cluster.Cursor, error)
+}
+
+// User is an account. The socket's user "local" is not stored.
+type User struct {
+	ID           cluster.UserID
+	Name         string
+	Email        string // as given; unique without regard to case
+	PasswordHash string
+	Role         cluster.Role
+	Disabled     bool
+	CreatedAt    time.Time
+}
+
+// Users keeps accounts.
+type Users interface {
+	// PutUser inserts or replaces by id; ErrVersion when another id has the
+	// same email.
+	PutUser(ctx context.Context, u User) error
+	UserByID(ctx context.Context, id cluster.UserID) (User, error)
+	UserByEmail(ctx context.Context, email string) (User, error)
+	ListUsers(ctx context.Context) ([]User, error) // by creation
+}
+
+// Meta keeps a few named values of the cluster, such as its id.
+type Meta interface {
+	// MetaOnce stores the value under the name unless there is one, and gives
+	// the one that is there now.
+	MetaOnce(ctx context.Context, name, value string) (string, error)
+}
