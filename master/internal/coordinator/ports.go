@@ -1,0 +1,118 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// Target is where and as whom a worker is called. A call that reaches another
+// session or another certificate fails.
+type Target struct {
+	WorkerID    cluster.WorkerID
+	Session     string
+	Address     string // host:port
+	Fingerprint string
+}
+
+// Order is one attempt's assignment on its way to a worker.
+type Order struct {
+	Ref      cluster.AttemptRef
+	UserID   cluster.UserID
+	Spec     cluster.Spec
+	LogLimit int64 // bytes
+}
+
+// Hello is a worker's answer to being called.
+type Hello struct {
+	WorkerID cluster.WorkerID
+	Session  string
+	Version  string
+}
+
+// Errors of WorkerClient; all others mean that the outcome is unknown.
+var (
+	// ErrRefused: the worker definitely did not take the assignment.
+	ErrRefused = errors.New("worker refused")
+	// ErrConnRefused: nothing listens at the address.
+	ErrConnRefused = errors.New("connection refused")
+	// ErrNoAttempt: the worker has no such attempt.
+	ErrNoAttempt = errors.New("worker has no such attempt")
+)
+
+// WorkerClient calls workers over one long-lived connection each, made at the
+// first call to a target and replaced when the target changes. Calls are safe
+// for concurrent use; those about one task reach the worker in the order in
+// which they were made. Contexts bound each call. Implemented by workerconn.
+type WorkerClient interface {
+	// Hello calls MasterRegister. ErrConnRefused when nothing listens there.
+	Hello(ctx context.Context, to Target) (Hello, error)
+	// Assign calls AssignTask: nil, ErrRefused, or unknown.
+	Assign(ctx context.Context, to Target, order Order) error
+	// Cancel calls CancelTask: nil, ErrNoAttempt, or unknown.
+	Cancel(ctx context.Context, to Target, ref cluster.AttemptRef) error
+	// Forget closes the connection to a worker that was removed or lost.
+	Forget(worker cluster.WorkerID)
+}
+
+// LogEnd is what a worker says of an attempt's complete log.
+type LogEnd struct {
+	Length cluster.LogOffsets // of the whole log
+	Tail   []cluster.LogChunk // the end of it, 64 KiB at most; all of a short one
+	Lost   bool               // what is missing at the master cannot be had any more
+}
+
+// LogKeeper keeps the master's copy of each attempt's log. Safe for concurrent
+// use. Implemented by logs.
+type LogKeeper interface {
+	// Follow begins (or goes on) to copy the log of a running attempt from its
+	// worker in the background; it does not block. A second call for the same
+	// attempt replaces the target. It ends with Finish, Abandon or a log that
+	// is complete.
+	Follow(ref cluster.AttemptRef, from Target)
+	// Append adds chunks pushed by a worker. What is there already is skipped;
+	// a hole is refused with cluster.ErrConflict.
+	Append(ref cluster.AttemptRef, chunks []cluster.LogChunk) error
+	// Offsets are how much of each stream the copy has.
+	Offsets(ref cluster.AttemptRef) cluster.LogOffsets
+	// Finish completes the copy from end and flushes it to the disk. need is
+	// nil when it is complete and sealed; otherwise it says from where on the
+	// worker must push. It waits a short while for a follower that moves.
+	Finish(ctx context.Context, ref cluster.AttemptRef, end LogEnd) (need *cluster.LogOffsets, err error)
+	// Abandon ends the copy of an attempt that is lost with a marker that
+	// names attempt, byte and reason, and seals it. Repeating it is a no-op.
+	Abandon(ctx context.Context, ref cluster.AttemptRef, reason string) error
+	// Size is the copy's length in bytes over all.
+	Size(ref cluster.AttemptRef) int64
+}
+
+// Manifest is what a worker says it has uploaded.
+type Manifest struct {
+	Files   []cluster.File // ContentType empty
+	Skipped []cluster.SkippedFile
+}
+
+// FileKeeper keeps output files. Safe for concurrent use. Implemented by
+// storage.
+type FileKeeper interface {
+	// Publish verifies the staged files of the attempt against the manifest,
+	// flushes them and renames them into the owner's folder at once. It gives
+	// the rows with content types. It may be called again after a crash or a
+	// failed commit. cluster.ErrConflict when staged and manifest differ (the
+	// worker uploads again); cluster.ErrQuota when the disk is full.
+	Publish(ctx context.Context, owner cluster.UserID, ref cluster.AttemptRef, m Manifest) ([]cluster.File, error)
+	// Retract undoes Publish after a commit that definitely failed.
+	Retract(owner cluster.UserID, ref cluster.AttemptRef) error
+	// Discard removes the staged files of an attempt that is over.
+	Discard(ref cluster.AttemptRef) error
+	// Sweep puts the disk in order at the master's start: staging of attempts
+	// that live() denies is removed; a published folder without a committed
+	// result (committed() false) is retracted to the staging of its live
+	// attempt, or removed.
+	Sweep(ctx context.Context, live func(cluster.TaskID) (cluster.AttemptRef, bool), committed func(context.Context, cluster.TaskID) (bool, error)) error
+}
+
+// Clock gives the time; its monotonic reading drives deadlines.
+type Clock func() time.Time
