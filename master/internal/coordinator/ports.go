@@ -8,14 +8,13 @@ import (
 	"cloudai/master/internal/cluster"
 )
 
-// Target is where and as whom a worker is called. A call that reaches another
-// session or another certificate fails.
-type Target struct {
-	WorkerID    cluster.WorkerID
-	Session     string
-	Address     string // host:port
-	Fingerprint string
-}
+// What the ports below pass on; declared in cluster, so that those who
+// implement a port need not know its consumer.
+type (
+	Target   = cluster.Target
+	LogEnd   = cluster.LogEnd
+	Manifest = cluster.Manifest
+)
 
 // Order is one attempt's assignment on its way to a worker.
 type Order struct {
@@ -57,13 +56,6 @@ type WorkerClient interface {
 	Forget(worker cluster.WorkerID)
 }
 
-// LogEnd is what a worker says of an attempt's complete log.
-type LogEnd struct {
-	Length cluster.LogOffsets // of the whole log
-	Tail   []cluster.LogChunk // the end of it, 64 KiB at most; all of a short one
-	Lost   bool               // what is missing at the master cannot be had any more
-}
-
 // LogKeeper keeps the master's copy of each attempt's log. Safe for concurrent
 // use. Implemented by logs.
 type LogKeeper interface {
@@ -86,12 +78,6 @@ type LogKeeper interface {
 	Abandon(ctx context.Context, ref cluster.AttemptRef, reason string) error
 	// Size is the copy's length in bytes over all.
 	Size(ref cluster.AttemptRef) int64
-}
-
-// Manifest is what a worker says it has uploaded.
-type Manifest struct {
-	Files   []cluster.File // ContentType empty
-	Skipped []cluster.SkippedFile
 }
 
 // FileKeeper keeps output files. Safe for concurrent use. Implemented by

@@ -1,0 +1,23 @@
+package cluster
+
+// Target is where and as whom a worker is called. A call that reaches another
+// session or another certificate fails.
+type Target struct {
+	WorkerID    WorkerID
+	Session     string
+	Address     string // host:port
+	Fingerprint string
+}
+
+// LogEnd is what a worker says of an attempt's complete log.
+type LogEnd struct {
+	Length LogOffsets // of the whole log
+	Tail   []LogChunk // the end of it, 64 KiB at most; all of a short one
+	Lost   bool       // what is missing at the master cannot be had any more
+}
+
+// Manifest is what a worker says it has uploaded.
+type Manifest struct {
+	Files   []File // ContentType empty
+	Skipped []SkippedFile
+}
