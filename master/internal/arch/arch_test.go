@@ -1,0 +1,190 @@
+package arch
+
+import (
+	"slices"
+	"testing"
+
+	"cloudai/proto/importrule"
+)
+
+const (
+	pb   = "cloudai/proto/pb/..."
+	grpc = "google.golang.org/grpc/..."
+)
+
+// rules is the house, from the roof down, and then what single rooms may not do.
+var rules = slices.Concat(
+	importrule.Layers("an arrow may be drawn only downwards, and neighbors do not know each other",
+		[]string{"."},
+		[]string{"internal/cli/..."},
+		[]string{"internal/http/...", "internal/server/..."},
+		[]string{"internal/coordinator/..."},
+		[]string{
+			"internal/scheduler/...", "internal/queue/...", "internal/db/...", "internal/events/...",
+			"internal/telemetry/...", "internal/auth/...", "internal/logs/...", "internal/storage/...",
+			"internal/workerconn/...",
+		},
+		[]string{"internal/cluster"},
+	),
+	[]importrule.Rule{
+		{
+			From:   []string{"internal/cluster"},
+			Forbid: []string{"..."},
+			Allow:  []string{"std"},
+			Why:    "the domain knows nobody; protobuf, SQL and JSON shapes are converted at the edge that needs them",
+		},
+		{
+			From:   []string{"internal/cluster", "internal/scheduler/...", "internal/queue/..."},
+			Forbid: []string{"os/...", "net/...", "sync/...", "database/...", "log/..."},
+			Why:    "decisions are pure: no I/O, no locks, no log",
+		},
+		{
+			From:   []string{"internal/scheduler/...", "internal/queue/..."},
+			Forbid: []string{"..."},
+			Allow:  []string{"std", "./internal/cluster", "./internal/scheduler/...", "./internal/queue/..."},
+			Why:    "placing and ordering need the domain and nothing else",
+		},
+		{
+			From:   []string{"internal/cli/..."},
+			Forbid: []string{"./..."},
+			Allow:  []string{"./client/...", "./internal/cli/..."},
+			Why:    "the prompt knows only the API, like any other client",
+		},
+		{
+			From:   []string{"client/..."},
+			Forbid: []string{"./..."},
+			Allow:  []string{"./client/..."},
+			Why:    "the client speaks the API as it is on the wire; what others can import must not lean on internals",
+		},
+		{
+			From:   []string{"internal/http/...", "internal/server/..."},
+			Forbid: []string{"./internal/db/...", "./internal/queue/...", "./internal/scheduler/...", "./internal/workerconn/..."},
+			Why:    "edges decode, call the coordinator and encode; it is the sole writer and decides",
+		},
+		{
+			From:   []string{"internal/coordinator/..."},
+			Forbid: []string{"./internal/workerconn/...", pb, grpc, "net/...", "database/...", "os/..."},
+			Why:    "the core speaks in its own types through interfaces that it declares; wires and disks are other rooms",
+		},
+		{
+			From:   []string{"internal/..."},
+			Except: []string{"internal/server/...", "internal/workerconn/..."},
+			Forbid: []string{pb, grpc},
+			Why:    "only the two ends of the wire to workers know protobuf and gRPC",
+		},
+		{
+			From:   []string{"..."},
+			Except: []string{".", "internal/db/embedded/..."},
+			Forbid: []string{"./internal/db/embedded/...", "database/sql/...", "modernc.org/..."},
+			Why:    "only main chooses the backend; SQL stays inside the embedded one",
+		},
+		{
+			From:   []string{"..."},
+			Except: []string{".", "internal/db/mongodb/..."},
+			Forbid: []string{"./internal/db/mongodb/...", "go.mongodb.org/..."},
+			Why:    "only main chooses the backend; BSON stays inside the MongoDB one",
+		},
+		{
+			From:   []string{"..."},
+			Except: []string{"internal/db/storetest/...", "internal/db/faultstore/..."},
+			Forbid: []string{"./internal/db/storetest/...", "./internal/db/faultstore/..."},
+			Why:    "suites and fault injection belong to tests",
+		},
+		{
+			From:   []string{"..."},
+			Except: []string{".", "internal/config/..."},
+			Forbid: []string{"./internal/config/..."},
+			Why:    "main reads the configuration and hands each part its own by value",
+		},
+		{
+			From:   []string{"internal/config/...", "internal/system/...", "internal/arch"},
+			Forbid: []string{"./..."},
+			Allow:  []string{"./internal/cluster"},
+			Why:    "what only main or everybody uses must not pull rooms in behind it",
+		},
+		{
+			From:   []string{"..."},
+			Except: []string{"e2e/...", "internal/db/storetest/..."},
+			Forbid: []string{"./e2e/...", "testing/...", "net/http/httptest"},
+			Why:    "test code has no place in the binary",
+		},
+	},
+)
+
+func TestImportDirections(t *testing.T) {
+	graph, err := importrule.Read("../..", "cloudai/master")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(graph["internal/cluster"]) == 0 {
+		t.Fatal("the reader found no imports in internal/cluster; is the module's root elsewhere?")
+	}
+	for _, fault := range importrule.Check(graph, rules) {
+		t.Error(fault)
+	}
+}
+
+// Each forbidden edge is tried once on a made-up graph: a rule that lost its
+// teeth fails here.
+func TestRulesBite(t *testing.T) {
+	tests := []struct{ pkg, imported string }{
+		{"internal/cluster", "./internal/queue"},
+		{"internal/cluster", "github.com/google/uuid"},
+		{"internal/cluster", "cloudai/proto/pb"},
+		{"internal/cluster", "os"},
+		{"internal/queue", "./internal/scheduler"},
+		{"internal/queue", "sync"},
+		{"internal/scheduler", "./internal/db"},
+		{"internal/scheduler", "github.com/google/uuid"},
+		{"internal/scheduler", "log/slog"},
+		{"internal/db", "./internal/coordinator"},
+		{"internal/events", "./internal/storage"},
+		{"internal/coordinator", "./internal/http"},
+		{"internal/coordinator", "./internal/workerconn"},
+		{"internal/coordinator", "./internal/db/embedded"},
+		{"internal/coordinator", "./internal/config"},
+		{"internal/coordinator", "google.golang.org/grpc/codes"},
+		{"internal/http", "./internal/server"},
+		{"internal/server", "./internal/http"},
+		{"internal/http", "./internal/db"},
+		{"internal/server", "./internal/db/embedded"},
+		{"internal/http", "cloudai/proto/pb"},
+		{"internal/http", "./internal/cli"},
+		{"internal/cli", "./internal/coordinator"},
+		{"internal/cli", "./internal/cluster"},
+		{"internal/cli", "./internal/http"},
+		{"client", "./internal/cluster"},
+		{"internal/storage", "./internal/db/mongodb"},
+		{"internal/db/storetest", "./internal/db/embedded"},
+		{"internal/logs", "database/sql"},
+		{"internal/telemetry", "./e2e"},
+		{"internal/config", "./internal/auth"},
+		{".", "./internal/db/storetest"},
+		{".", "./e2e"},
+		{"internal/db/faultstore", "testing"},
+		{"internal/server", "./."},
+	}
+	for _, test := range tests {
+		if faults := importrule.Check(importrule.Graph{test.pkg: {test.imported}}, rules); len(faults) == 0 {
+			t.Errorf("%s may import %s", test.pkg, test.imported)
+		}
+	}
+}
+
+func TestRulesAllow(t *testing.T) {
+	graph := importrule.Graph{
+		".":                     {"./internal/config", "./internal/db/embedded", "./internal/http", "./internal/cli", "./internal/cluster", "google.golang.org/grpc", "os"},
+		"internal/cli":          {"./client", "github.com/spf13/cobra", "net/http"},
+		"internal/http":         {"./internal/coordinator", "./internal/auth", "./internal/events", "./internal/cluster", "net/http"},
+		"internal/server":       {"./internal/coordinator", "./internal/cluster", "cloudai/proto/pb", "google.golang.org/grpc/status"},
+		"internal/coordinator":  {"./internal/scheduler", "./internal/queue", "./internal/db", "./internal/cluster", "log/slog", "sync"},
+		"internal/workerconn":   {"./internal/cluster", "cloudai/proto/pb", "cloudai/proto/transport", "google.golang.org/grpc"},
+		"internal/db/embedded":  {"./internal/db", "./internal/cluster", "modernc.org/sqlite", "database/sql"},
+		"internal/db/storetest": {"./internal/db", "./internal/cluster", "testing"},
+		"internal/scheduler":    {"./internal/cluster", "slices"},
+		"e2e/bench":             {"./client", "github.com/docker/docker/client"},
+	}
+	for _, fault := range importrule.Check(graph, rules) {
+		t.Error(fault)
+	}
+}

@@ -1,0 +1,3 @@
+// Package arch holds the master's packages to the import directions of the
+// design. It contains a test and no code.
+package arch
