@@ -105,6 +105,7 @@ type Attempt struct {
 	WorkerID   WorkerID
 	Lease      string
 	State      State // the last one it entered
+	Reported   bool  // its end came from its worker, not from the master
 	Outcome    Outcome
 	ExitCode   *int
 	Failure    Failure

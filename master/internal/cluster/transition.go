@@ -117,6 +117,7 @@ type Verdict struct {
 	Failure    Failure
 	Message    string
 	Cause      string    // for the timeline: result, cancel, worker_lost, ...
+	Reported   bool      // the worker reported it
 	FinishedAt time.Time // by the engine; zero: now
 	Files      FilesSummary
 }
@@ -151,6 +152,7 @@ func (t Task) Finish(v Verdict, now time.Time) (Task, error) {
 func (t Task) endAttempt(v Verdict, state State, now time.Time) Task {
 	return t.editAttempt(func(a *Attempt) {
 		a.State, a.Outcome, a.ExitCode, a.Failure, a.Message = state, v.Outcome, v.ExitCode, v.Failure, v.Message
+		a.Reported = v.Reported
 		a.FinishedAt = v.FinishedAt
 		if a.FinishedAt.IsZero() {
 			a.FinishedAt = now

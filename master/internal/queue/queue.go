@@ -1,0 +1,212 @@
+// Package queue owns the order of waiting tasks: higher priority first, then
+// the older one. It is a view that the coordinator rebuilds from the store and
+// must not be used concurrently. It knows nothing of workers.
+//
+// Tasks that ask for the same thing (their shape) stand behind each other: when
+// the first of a shape cannot be placed, Scan passes over the rest of it, so a
+// round costs by shapes and placements, not by waiting tasks.
+package queue
+
+import (
+	"container/heap"
+	"time"
+)
+
+// Item is one waiting task.
+type Item struct {
+	ID        string
+	Priority  int
+	CreatedAt time.Time // keeps a requeued task at its old place
+	NotBefore time.Time // held back until then; zero: ready
+	Shape     string    // equal for tasks that any worker takes or refuses alike
+}
+
+// key orders items.
+type key struct {
+	priority int
+	created  int64 // Unix nanoseconds
+	id       string
+}
+
+func (k key) before(o key) bool {
+	if k.priority != o.priority {
+		return k.priority > o.priority
+	}
+	if k.created != o.created {
+		return k.created < o.created
+	}
+	return k.id < o.id
+}
+
+func keyOf(i Item) key {
+	return key{priority: i.Priority, created: i.CreatedAt.UnixNano(), id: i.ID}
+}
+
+type shape struct {
+	name  string
+	items *treap[Item]
+	head  key // where the shape stands in Queue.heads
+}
+
+// Queue is the order of waiting tasks. The zero value is not usable.
+type Queue struct {
+	items  map[string]Item
+	shapes map[string]*shape
+	heads  *treap[*shape] // shapes by their first item
+	held   holdHeap
+}
+
+// New makes an empty queue.
+func New() *Queue {
+	return &Queue{items: map[string]Item{}, shapes: map[string]*shape{}, heads: newTreap[*shape]()}
+}
+
+// Len counts the waiting tasks, held ones included.
+func (q *Queue) Len() int { return len(q.items) }
+
+// Push adds an item; one with the same id is replaced.
+func (q *Queue) Push(i Item) {
+	q.Remove(i.ID)
+	q.items[i.ID] = i
+	if !i.NotBefore.IsZero() {
+		heap.Push(&q.held, i)
+		return
+	}
+	q.ready(i)
+}
+
+func (q *Queue) ready(i Item) {
+	s := q.shapes[i.Shape]
+	if s == nil {
+		s = &shape{name: i.Shape, items: newTreap[Item]()}
+		q.shapes[i.Shape] = s
+	}
+	s.items.insert(keyOf(i), i)
+	q.rehead(s)
+}
+
+// rehead puts the shape where its first item belongs.
+func (q *Queue) rehead(s *shape) {
+	first := s.items.first()
+	if s.head.id != "" && (first == nil || first.key != s.head) {
+		q.heads.remove(s.head)
+		s.head = key{}
+	}
+	switch {
+	case first == nil:
+		delete(q.shapes, s.name)
+	case s.head.id == "":
+		s.head = first.key
+		q.heads.insert(s.head, s)
+	}
+}
+
+// Remove takes an item out; false when it is not there.
+func (q *Queue) Remove(id string) bool {
+	i, ok := q.items[id]
+	if !ok {
+		return false
+	}
+	delete(q.items, id)
+	if s := q.shapes[i.Shape]; s != nil && i.NotBefore.IsZero() {
+		s.items.remove(keyOf(i))
+		q.rehead(s)
+	}
+	// A held item stays in the heap and is passed over when it comes up.
+	return true
+}
+
+// Release makes ready what was held back until now and gives the next such
+// time; zero when nothing is held.
+func (q *Queue) Release(now time.Time) time.Time {
+	for len(q.held) > 0 {
+		first := q.held[0]
+		current, ok := q.items[first.ID]
+		if stale := !ok || !current.NotBefore.Equal(first.NotBefore); !stale && first.NotBefore.After(now) {
+			return first.NotBefore
+		} else if heap.Pop(&q.held); stale {
+			continue
+		}
+		current.NotBefore = time.Time{}
+		q.items[current.ID] = current
+		q.ready(current)
+	}
+	return time.Time{}
+}
+
+// Answer is what Scan's visitor decides about an item.
+type Answer int
+
+// The answers.
+const (
+	Take Answer = iota // it is placed: remove it, go on
+	Skip               // not now, nor any other of its shape in this round
+	Stop               // end the round
+)
+
+// Scan visits ready items in order. The visitor must not touch the queue.
+func (q *Queue) Scan(visit func(Item) Answer) {
+	n := q.heads.first()
+	for n != nil {
+		at, s := n.key, n.value
+		switch visit(s.items.first().value) {
+		case Take:
+			q.Remove(at.id)
+		case Skip:
+		case Stop:
+			return
+		}
+		n = q.heads.after(at)
+	}
+}
+
+// Position is the item's place from 1 in the order of all ready items, held
+// ones behind them; 0 when it is not there.
+func (q *Queue) Position(id string) int {
+	i, ok := q.items[id]
+	if !ok {
+		return 0
+	}
+	position := 1
+	if !i.NotBefore.IsZero() {
+		for _, s := range q.shapes {
+			position += s.items.len()
+		}
+		for _, h := range q.held {
+			if c, ok := q.items[h.ID]; ok && c.NotBefore.Equal(h.NotBefore) && h.NotBefore.Before(i.NotBefore) {
+				position++
+			}
+		}
+		return position
+	}
+	for _, s := range q.shapes {
+		position += s.items.rank(keyOf(i))
+	}
+	return position
+}
+
+// Has reports whether the task waits here.
+func (q *Queue) Has(id string) bool { _, ok := q.items[id]; return ok }
+
+// holdHeap has the earliest NotBefore first.
+type holdHeap []Item
+
+func (h holdHeap) Len() int { return len(h) }
+func (h holdHeap) Less(a, b int) bool {
+	if !h[a].NotBefore.Equal(h[b].NotBefore) {
+		return h[a].NotBefore.Before(h[b].NotBefore)
+	}
+	return h[a].ID < h[b].ID
+}
+func (h holdHeap) Swap(a, b int) { h[a], h[b] = h[b], h[a] }
+
+// Push is for container/heap.
+func (h *holdHeap) Push(x any) { *h = append(*h, x.(Item)) }
+
+// Pop is for container/heap.
+func (h *holdHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}
