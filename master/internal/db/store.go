@@ -37,10 +37,17 @@ var (
 )
 
 // Store is all that the master keeps. Methods are safe for concurrent use.
-// A cancelled context ends a read at once; a write that has been handed to the
-// store is carried out or refused as a whole, and its context only bounds how
-// long the caller waits (ErrOutcomeUnknown when it gave up waiting). A nil
-// error from a write means that it survives a power cut.
+// A cancelled context ends a read at once with the context's error. A write
+// whose context ends before the store has taken it is refused (ErrUnavailable,
+// nothing happened); one that the store has taken is carried out or refused as
+// a whole, and its context only bounds how long the caller waits
+// (ErrOutcomeUnknown when it gave up waiting). A nil error from a write means
+// that it survives a power cut. After Close every call answers ErrUnavailable.
+//
+// What is read is what was written: nil and empty slices and maps stay apart,
+// times from 1678 to 2261 keep their nanoseconds (others may be moved to the
+// nearest of these years), the zero time stays zero. Strings are UTF-8 and may
+// hold any character, NUL too.
 type Store interface {
 	Tasks
 	Workers
@@ -63,18 +70,21 @@ type Write struct {
 	// Result is the end of an attempt that this write records, if it does.
 	Result *Result
 	// Files are the rows of the attempt Task.Files.Attempt that this write
-	// publishes. nil: none are published by this write.
+	// publishes; they replace what was written for that attempt. nil: none are
+	// published by this write.
 	Files []cluster.File
 }
 
-// Assignment is one row of the placement history.
+// Assignment is one row of the placement history, keyed by task and attempt;
+// writing it again replaces it.
 type Assignment struct {
 	Ref        cluster.AttemptRef
 	WorkerID   cluster.WorkerID
 	AssignedAt time.Time
 }
 
-// Result is one row of the history of ended attempts.
+// Result is one row of the history of ended attempts, keyed by task and
+// attempt; writing it again replaces it.
 type Result struct {
 	Ref      cluster.AttemptRef
 	WorkerID cluster.WorkerID
@@ -88,27 +98,34 @@ type Result struct {
 
 // Tasks keeps tasks with their attempts and events; one document is the unit.
 type Tasks interface {
-	// Commit carries out each write on its own and durably, and answers one
-	// error per write in the same order: nil, ErrVersion, ErrFull,
-	// ErrUnavailable, ErrOutcomeUnknown, or a definite failure of that item.
+	// Commit carries out each write on its own and durably, in the order
+	// given, and answers one error per write in the same order: nil,
+	// ErrVersion, ErrFull, ErrUnavailable, ErrOutcomeUnknown, or a definite
+	// failure of that item (cluster.ErrInvalid when Write.Check refuses it).
 	// Concurrent calls share one transaction (group commit).
 	Commit(ctx context.Context, writes []Write) []error
 	// Task reads one; cluster.ErrNotFound.
 	Task(ctx context.Context, id cluster.TaskID) (cluster.Task, error)
 	// ActiveTasks calls yield for each task that is not terminal, oldest
-	// first, and stops at its first error.
+	// first, ids ascending within one time, and stops at its first error,
+	// which it returns. yield may call the store. It is not a snapshot: of
+	// what changes meanwhile, either state may be seen.
 	ActiveTasks(ctx context.Context, yield func(cluster.Task) error) error
 	// ListTasks gives a page, newest first, ids ascending within one time;
-	// next is the zero Cursor at the end. Stable under inserts.
+	// next is the zero Cursor at the end. Stable under inserts. A Limit below
+	// 1 is cluster.ErrInvalid.
 	ListTasks(ctx context.Context, filter cluster.TaskFilter, page cluster.Page) (tasks []cluster.Task, next cluster.Cursor, err error)
 	// CountTasks counts by status; every status is in the map.
 	CountTasks(ctx context.Context, filter cluster.TaskFilter) (map[cluster.Status]int, error)
 	// TasksWithPrefix gives up to limit ids that begin with the prefix, owned
-	// by the user (empty: anyone).
+	// by the user (empty: anyone), in ascending order.
 	TasksWithPrefix(ctx context.Context, prefix string, user cluster.UserID, limit int) ([]cluster.TaskID, error)
 	// WorkerAttempts gives a page of the attempts ever placed on a worker,
-	// newest first.
+	// newest first, within one time by task and attempt.
 	WorkerAttempts(ctx context.Context, worker cluster.WorkerID, page cluster.Page) ([]Assignment, cluster.Cursor, error)
+	// TaskResults gives the ended attempts of a task by number; none of an
+	// unknown task.
+	TaskResults(ctx context.Context, id cluster.TaskID) ([]Result, error)
 }
 
 // Workers keeps registered workers; the last write wins, since the coordinator
@@ -122,10 +139,11 @@ type Workers interface {
 // Files reads what Write.Files published.
 type Files interface {
 	// TaskFiles gives the rows that the task's present FilesSummary refers to,
-	// by path; empty when it refers to none.
+	// by path; empty when it refers to none or they are deleted;
+	// cluster.ErrNotFound without such a task.
 	TaskFiles(ctx context.Context, id cluster.TaskID) ([]cluster.File, error)
-	// ListFiles gives a page of the terminal tasks that have published files
-	// and not deleted them, newest first; user empty: everyone's.
+	// ListFiles gives a page of the tasks for which ShowsFiles holds, in the
+	// order of ListTasks; user empty: everyone's.
 	ListFiles(ctx context.Context, user cluster.UserID, page cluster.Page) ([]cluster.Task, cluster.Cursor, error)
 }
 
@@ -143,11 +161,11 @@ type User struct {
 // Users keeps accounts.
 type Users interface {
 	// PutUser inserts or replaces by id; ErrVersion when another id has the
-	// same email.
+	// same email (compared by strings.ToLower).
 	PutUser(ctx context.Context, u User) error
 	UserByID(ctx context.Context, id cluster.UserID) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
-	ListUsers(ctx context.Context) ([]User, error) // by creation
+	ListUsers(ctx context.Context) ([]User, error) // by creation, then id
 }
 
 // Meta keeps a few named values of the cluster, such as its id.
