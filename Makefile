@@ -1,0 +1,100 @@
+# The whole interface of the repository; `make help` explains it.
+# GNU make 3.81 and bash 3.2 (macOS) are enough.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+# Targets take turns: tests that assert deadlines must not share the machine.
+.NOTPARALLEL:
+
+# How long each fuzz target runs: in `make fuzz`, and in `make test`.
+FUZZTIME ?= 10s
+TEST_FUZZTIME ?= 5s
+# Further flags for go test: make unit TESTFLAGS='-run TestRetry -v'
+TESTFLAGS ?=
+
+MODULES := proto master worker
+VERSION = $(shell git describe --always --dirty 2>/dev/null || echo dev)
+GOLANGCI := $(CURDIR)/.tools/lint/golangci-lint.sh
+# All packages but the end-to-end tests, which need the built binaries.
+PACKAGES = $$(go list ./proto/... ./master/... ./worker/... | grep -v '^cloudai/master/e2e')
+
+.PHONY: help
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## Install and start what is missing: compilers, linters, a Docker engine
+	@.tools/setup/setup.sh
+
+.PHONY: generate
+generate: ## Write the generated code: proto/pb, proto/py, docs/openapi.json
+	@proto/generate.sh
+	@[ ! -f docs/openapi.json ] || $(MAKE) --no-print-directory openapi
+
+.PHONY: openapi
+openapi: build
+	@bin/master openapi >docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+
+.PHONY: build
+build: ## Build bin/master and bin/worker
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/ ./master ./worker
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt) || exit 1; done
+
+.PHONY: lint
+lint: ## Check format, Go code and shell scripts
+	@for m in $(MODULES); do \
+		(cd $$m && $(GOLANGCI) fmt --diff) || { echo "$$m is not formatted; run: make fmt" >&2; exit 1; }; \
+	done
+	@for m in $(MODULES); do echo "golangci-lint $$m"; (cd $$m && $(GOLANGCI) run ./...) || exit 1; done
+	@.tools/shellcheck.sh
+
+.PHONY: unit
+unit: ## Run the tests that need neither an engine nor built binaries
+	@go test -timeout 5m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: race
+race: ## Run the same tests under the race detector
+	@CGO_ENABLED=1 go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (10s)
+	@FUZZTIME=$(FUZZTIME) .tools/fuzz.sh
+
+.PHONY: e2e
+e2e: build ## Run the tests that need a Docker engine: executor and both binaries
+	@.tools/setup/image.sh >/dev/null
+	@.tools/setup/registry.sh >/dev/null
+	@go test -tags engine -count=1 -p 1 -timeout 10m $(TESTFLAGS) ./worker/internal/executor/... ./master/e2e/...
+
+.PHONY: check
+check: build lint ## Check everything that needs no engine: lint, generated code, import directions, unit tests
+	@.tools/generated.sh
+	@$(MAKE) --no-print-directory unit
+
+.PHONY: test
+test: ## Everything, as CI runs it: setup build check race e2e and a little fuzz
+	@MAKE='$(MAKE)' .tools/phases.sh setup build check race e2e 'fuzz FUZZTIME=$(TEST_FUZZTIME)'
+
+.PHONY: demo
+demo: ## Show a task going into a container and coming back whole
+	@.tools/setup/setup.sh demo
+	@$(MAKE) --no-print-directory build
+	@.tools/demo/demo.sh
+
+.PHONY: run
+run: build ## Start the master
+	@bin/master
+
+.PHONY: bench
+bench: ## Measure what CloudAI adds to the bare engine
+	@.tools/setup/setup.sh demo
+	@$(MAKE) --no-print-directory build
+	@cd master && go run ./e2e/bench
+
+.PHONY: clean
+clean: ## Remove what was built: bin and .cache
+	rm -rf bin .cache
