@@ -1,0 +1,255 @@
+// Package fake is an executor that runs nothing: its containers are small
+// files that say when they started, how long they pretend to run and when
+// somebody stopped them. State, log and output follow from the file and the
+// clock alone, so a new process finds every container as it should be by then.
+// It is steered by the task's environment, see parsePlan. It must stay cheap:
+// no sync to disk, no polling, and no work for a container that only exits.
+package fake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/shirou/gopsutil/v3/disk"
+	"github.com/shirou/gopsutil/v3/mem"
+
+	"cloudai/worker/internal/executor"
+)
+
+// Config of a fake executor. Only Dir is required; what is zero is taken from
+// the host.
+type Config struct {
+	Dir     string  // where the containers are kept; made when missing
+	CPU     float64 // cores
+	Memory  int64   // MiB
+	Storage int64   // MiB
+	GPU     int     // devices
+}
+
+// Executor keeps containers as files. It implements executor.Executor.
+type Executor struct {
+	cfg   Config
+	dir   string
+	temps atomic.Int64
+
+	mu      sync.Mutex
+	waiters map[string]map[chan struct{}]struct{} // by id: who waits for a change of the container
+}
+
+var _ executor.Executor = (*Executor)(nil)
+
+// New opens the folder and clears half-written files of an earlier process.
+func New(cfg Config) (*Executor, error) {
+	dir := filepath.Join(cfg.Dir, "containers")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("fake executor: %w", err)
+	}
+	stale, err := filepath.Glob(filepath.Join(dir, "*"+tempSuffix))
+	if err != nil {
+		return nil, fmt.Errorf("fake executor: %w", err)
+	}
+	for _, path := range stale {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("fake executor: %w", err)
+		}
+	}
+	return &Executor{cfg: cfg, dir: dir, waiters: map[string]map[chan struct{}]struct{}{}}, nil
+}
+
+// Info reports what the configuration says, or else the host.
+func (e *Executor) Info(ctx context.Context) (executor.Info, error) {
+	if err := e.Ping(ctx); err != nil {
+		return executor.Info{}, err
+	}
+	info := executor.Info{
+		Version: "fake", CPU: e.cfg.CPU, Memory: e.cfg.Memory,
+		Storage: e.cfg.Storage, GPU: e.cfg.GPU, LiveRestore: true,
+	}
+	if info.CPU == 0 {
+		info.CPU = float64(runtime.NumCPU())
+	}
+	if info.Memory == 0 {
+		m, err := mem.VirtualMemoryWithContext(ctx)
+		if err != nil {
+			return executor.Info{}, fmt.Errorf("reading the host's memory: %w", err)
+		}
+		info.Memory = int64(m.Total >> 20)
+	}
+	if info.Storage == 0 {
+		if d, err := disk.UsageWithContext(ctx, e.dir); err == nil {
+			info.Storage = int64(d.Free >> 20)
+		}
+	}
+	return info, nil
+}
+
+// Ping says whether the folder is there.
+func (e *Executor) Ping(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(e.dir); err != nil {
+		return fmt.Errorf("%w: %w", executor.ErrEngine, err)
+	}
+	return nil
+}
+
+// EnsureImage has every image, but for names that say otherwise: a registry
+// below .invalid cannot be reached, and no registry has a tag "absent".
+func (e *Executor) EnsureImage(ctx context.Context, image string, _ func(executor.PullProgress)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return fmt.Errorf("%w: %q: %w", executor.ErrImage, image, err)
+	}
+	host := reference.Domain(named)
+	if h, _, _ := strings.Cut(host, ":"); strings.HasSuffix(h, ".invalid") {
+		return fmt.Errorf("%w: %s, for image %s: no such host", executor.ErrRegistry, host, image)
+	}
+	if tagged, ok := named.(reference.Tagged); ok && tagged.Tag() == "absent" {
+		return fmt.Errorf("%w: %s has no image %s", executor.ErrImage, host, image)
+	}
+	return nil
+}
+
+// Create writes the container's file.
+func (e *Executor) Create(ctx context.Context, spec executor.Spec) (executor.Container, error) {
+	if err := ctx.Err(); err != nil {
+		return executor.Container{}, err
+	}
+	name, err := spec.Key.Name()
+	if err != nil {
+		return executor.Container{}, err
+	}
+	if spec.Command != "" && len(spec.Args) > 0 {
+		return executor.Container{}, errors.New("command and args exclude each other")
+	}
+	plan, err := parsePlan(spec.Env)
+	if err != nil {
+		return executor.Container{}, err
+	}
+	if plan.Fail == failPull {
+		return executor.Container{}, fmt.Errorf("%w: %s: FAKE_FAIL=pull", executor.ErrImage, spec.Image)
+	}
+	if plan.Fail == failCreate {
+		return executor.Container{}, errors.New("the engine refused to create the container: FAKE_FAIL=create")
+	}
+	if plan.Files > 0 && spec.OutputDir == "" {
+		return executor.Container{}, errors.New("the container has no output folder")
+	}
+	labels, err := spec.Labels()
+	if err != nil {
+		return executor.Container{}, err
+	}
+	err = e.writeNew(name, head{Labels: labels, Plan: plan})
+	if errors.Is(err, os.ErrExist) {
+		return e.adopt(name, spec.Key)
+	}
+	if err != nil {
+		return executor.Container{}, err
+	}
+	return executor.Container{ID: name, Spec: stripped(spec), Phase: executor.PhaseCreated}, nil
+}
+
+// adopt returns the container that has the name already, if it is the key's.
+func (e *Executor) adopt(name string, key executor.Key) (executor.Container, error) {
+	rec, err := e.read(name)
+	if err != nil {
+		return executor.Container{}, err
+	}
+	if rec.spec.Key != key {
+		return executor.Container{}, fmt.Errorf("%w: %s belongs to another lease", executor.ErrConflict, name)
+	}
+	return rec.container(time.Now()), nil
+}
+
+// stripped is the spec as a later process would read it from the labels.
+func stripped(s executor.Spec) executor.Spec {
+	s.Command, s.Args, s.Env, s.Workdir, s.ShmSize, s.Inputs = "", nil, nil, "", 0, nil
+	return s
+}
+
+// Inspect tells the container's present state.
+func (e *Executor) Inspect(ctx context.Context, id string) (executor.Container, error) {
+	if err := ctx.Err(); err != nil {
+		return executor.Container{}, err
+	}
+	rec, err := e.read(id)
+	if err != nil {
+		return executor.Container{}, err
+	}
+	return rec.container(time.Now()), nil
+}
+
+// List reads every file and returns those of the worker.
+func (e *Executor) List(ctx context.Context, workerID string) ([]executor.Container, error) {
+	entries, err := os.ReadDir(e.dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", executor.ErrEngine, err)
+	}
+	var found []executor.Container
+	for _, entry := range entries {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		id, ok := strings.CutSuffix(entry.Name(), fileSuffix)
+		if !ok {
+			continue
+		}
+		rec, err := e.read(id)
+		if errors.Is(err, executor.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if rec.spec.WorkerID == workerID {
+			found = append(found, rec.container(time.Now()))
+		}
+	}
+	return found, nil
+}
+
+// Usage pretends that a running container uses half of what it may.
+func (e *Executor) Usage(ctx context.Context, id string) (executor.Usage, error) {
+	c, err := e.Inspect(ctx, id)
+	if err != nil || c.Phase != executor.PhaseRunning {
+		return executor.Usage{}, err
+	}
+	half := float64(c.Spec.Memory) / 2
+	return executor.Usage{
+		CPUSeconds: c.Spec.CPU / 2 * max(0, time.Since(c.StartedAt).Seconds()),
+		Memory:     half,
+		MemoryPeak: half,
+		Pids:       1,
+	}, nil
+}
+
+// Remove removes the container's file; a running one ends by that.
+func (e *Executor) Remove(ctx context.Context, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !validID(id) {
+		return nil
+	}
+	if err := os.Remove(e.path(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing the container: %w", err)
+	}
+	e.notify(id)
+	return nil
+}
+
+// Close does nothing: there is nothing to release.
+func (e *Executor) Close() error { return nil }
