@@ -25,6 +25,12 @@ dockerd_path() {
 	return 1
 }
 
+# installed: elsewhere than on Linux the engine lives in a virtual machine, and
+# its client is all that shows here.
+installed() {
+	if is_linux; then dockerd_path >/dev/null; else have docker; fi
+}
+
 # probe sets state to: answers, forbidden, stopped, missing, and detail to the
 # words of the client.
 probe() {
@@ -52,8 +58,9 @@ probe() {
 		fi
 	fi
 	case $detail in
-	*"permission denied"*) state=forbidden ;;
-	*) [ -n "${DOCKER_HOST:-}" ] || dockerd_path >/dev/null || state=missing ;;
+	# Not any "permission denied": the client warns of its own files by the same words.
+	*"permission denied while trying to connect"*) state=forbidden ;;
+	*) [ -n "${DOCKER_HOST:-}" ] || installed || state=missing ;;
 	esac
 }
 
@@ -71,6 +78,7 @@ other_context() {
 explain() {
 	case $state in
 	missing)
+		detail=
 		say "Docker is missing: no engine is installed on this machine."
 		if is_linux; then
 			say "  remedy: sudo apt-get install docker.io   (or this system's own package of the Docker engine)"
@@ -146,7 +154,7 @@ await_engine() {
 }
 
 start_dockerd() {
-	local dockerd pid
+	local dockerd pid before=0
 	dockerd=$(dockerd_path)
 	if holds "$pidfile" dockerd; then
 		say "dockerd ($(cat "$pidfile")) is there but does not answer yet; waiting"
@@ -154,6 +162,7 @@ start_dockerd() {
 		return 1
 	fi
 	sweep_stale
+	if [ -r "$engine_log" ]; then before=$(wc -l <"$engine_log"); fi
 	say "starting $dockerd (no systemd here)"
 	# The engine has to outlive this shell, its terminal and its pipes: a session
 	# of its own, no inherited descriptor (one of them may be make's or CI's pipe).
@@ -167,8 +176,8 @@ start_dockerd() {
 		say "dockerd is left running (process $pid, log $engine_log); stop it with: kill \$(cat $pidfile)"
 		return 0
 	fi
-	as_root tail -n 20 "$engine_log" >&2 || true
-	return 1
+	as_root tail -n "+$((before + 1))" "$engine_log" | tail -n 20 >&2 || true
+	die "dockerd did not come up; its last words stand above, the rest in $engine_log"
 }
 
 start_engine() {
@@ -196,6 +205,7 @@ install_engine() {
 		explain
 		exit 1
 	}
+	can_root || explain
 	local packages=docker.io
 	# The engine refuses to start containers when the kernel enforces AppArmor
 	# and the tool that loads its profile is absent.
@@ -207,31 +217,40 @@ install_engine() {
 	apt_install $packages
 }
 
+# ensure_client: newer Debians split the docker command off the engine.
+ensure_client() {
+	have docker || ! have apt-get || apt_install docker-cli
+}
+
 main() {
 	probe
 	if [ "${1:-}" = check ]; then
 		[ "$state" = answers ] || explain
 		case $state in answers) exit 0 ;; missing) exit 3 ;; stopped) exit 4 ;; *) exit 5 ;; esac
 	fi
-	[ "$state" = answers ] && return 0
+	if [ "$state" = answers ]; then
+		ensure_client
+		return 0
+	fi
 
 	# Two set-ups at once must not both start one.
 	if have flock && is_linux && { : >>/tmp/cloudai-engine.lock; } 2>/dev/null; then
 		exec 9>>/tmp/cloudai-engine.lock
 		flock -w 300 9 || die "another set-up has been busy with the engine for five minutes (lock /tmp/cloudai-engine.lock)"
 		probe
-		[ "$state" = answers ] && return 0
 	fi
 
 	local other
-	if other=$(other_context); then
+	if { [ "$state" = stopped ] || [ "$state" = missing ]; } && other=$(other_context); then
 		die "an engine answers at $other, which only \`docker\` itself knows of. Run: export DOCKER_HOST=$other"
 	fi
 	[ "$state" = missing ] && install_engine && probe
 	if [ "$state" = stopped ] && [ -z "${DOCKER_HOST:-}" ]; then start_engine || true; fi
-	[ "$state" = answers ] && return 0
-	explain
-	exit 1
+	if [ "$state" != answers ]; then
+		explain
+		exit 1
+	fi
+	ensure_client
 }
 
 main "$@"
