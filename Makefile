@@ -15,8 +15,6 @@ TESTFLAGS ?=
 MODULES := proto master worker
 VERSION = $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GOLANGCI := $(CURDIR)/.tools/lint/golangci-lint.sh
-# All packages but the end-to-end tests, which need the built binaries.
-PACKAGES = $$(go list ./proto/... ./master/... ./worker/... | grep -v '^cloudai/master/e2e')
 
 .PHONY: help
 help: ## Say what each target does
@@ -54,11 +52,11 @@ lint: ## Check format, Go code and shell scripts
 
 .PHONY: unit
 unit: ## Run the tests that need neither an engine nor built binaries
-	@go test -timeout 5m $(TESTFLAGS) $(PACKAGES)
+	@packages=$$(.tools/packages.sh) && go test -timeout 5m $(TESTFLAGS) $$packages
 
 .PHONY: race
 race: ## Run the same tests under the race detector
-	@CGO_ENABLED=1 go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
+	@packages=$$(.tools/packages.sh) && CGO_ENABLED=1 go test -race -timeout 10m $(TESTFLAGS) $$packages
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s)

@@ -23,7 +23,9 @@ only_the_clock() {
 packages=$(grep -rl --include '*_test.go' '^func Fuzz' proto master worker | sed 's|/[^/]*$||' | sort -u)
 count=0
 for package in $packages; do
-	for target in $(go test -list '^Fuzz' "./$package" | grep '^Fuzz'); do
+	# Kept apart from the loop, so that a package that does not compile is an error.
+	targets=$(go test -list '^Fuzz' "./$package")
+	for target in $(printf '%s\n' "$targets" | grep '^Fuzz'); do
 		count=$((count + 1))
 		echo "fuzz $package $target ($fuzztime)"
 		fuzz "$package" "$target" || { only_the_clock && fuzz "$package" "$target"; }

@@ -22,9 +22,9 @@ fail() {
 
 have_tools() {
 	local v
-	v=$(protoc --version 2>/dev/null) || fail "protoc is missing; run: make setup" 3
+	v=$(protoc --version 2>/dev/null) || fail "protoc is missing; run: make setup"
 	[ "$v" = "libprotoc $protoc_version" ] || fail "protoc is '$v', and the code is generated with $protoc_version (Debian 12's)" 3
-	"$python" -c 'import grpc_tools.protoc' 2>/dev/null || fail "$python has no grpc_tools (Debian: python3-grpc-tools); run: make setup" 3
+	"$python" -c 'import grpc_tools.protoc' 2>/dev/null || fail "$python has no grpc_tools (Debian: python3-grpc-tools); run: make setup"
 }
 
 # generate DIR
