@@ -28,7 +28,10 @@ for package in $packages; do
 	for target in $(printf '%s\n' "$targets" | grep '^Fuzz'); do
 		count=$((count + 1))
 		echo "fuzz $package $target ($fuzztime)"
-		fuzz "$package" "$target" || { only_the_clock && fuzz "$package" "$target"; }
+		if ! fuzz "$package" "$target"; then
+			only_the_clock || exit 1
+			fuzz "$package" "$target" || exit 1
+		fi
 	done
 done
 echo "fuzzed $count targets for $fuzztime each"
