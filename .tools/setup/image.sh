@@ -84,7 +84,7 @@ main() {
 		shift $#
 	fi
 	local name=${1:-cloudai-test/busybox:latest}
-	ready "$name" || make_image "$name"
+	if ! ready "$name"; then make_image "$name"; fi
 	printf '%s\n' "$name"
 }
 
