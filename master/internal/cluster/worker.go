@@ -47,3 +47,20 @@ type Sample struct {
 	Storage int64   // MiB
 	GPU     int
 }
+
+// ValidName reports whether s can name a worker: 1 to 128 letters, digits, dots,
+// underscores and dashes, beginning with a letter or digit.
+func ValidName(s string) bool {
+	if len(s) == 0 || len(s) > 128 {
+		return false
+	}
+	for n, r := range []byte(s) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		case n > 0 && (r == '.' || r == '_' || r == '-'):
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -93,6 +93,8 @@ type FileKeeper interface {
 	Retract(owner cluster.UserID, ref cluster.AttemptRef) error
 	// Discard removes the staged files of an attempt that is over.
 	Discard(ref cluster.AttemptRef) error
+	// RemoveTask removes a task's published files; nil when there are none.
+	RemoveTask(owner cluster.UserID, task cluster.TaskID) error
 	// Sweep puts the disk in order at the master's start: staging of attempts
 	// that live() denies is removed; a published folder without a committed
 	// result (committed() false) is retracted to the staging of its live

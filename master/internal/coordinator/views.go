@@ -19,10 +19,10 @@ type TaskView struct {
 
 // Waiting says why a task is not placed.
 type Waiting struct {
-	Reason        string // one sentence; begins with "unschedulable" when no worker could ever take it
-	QueuePosition int    // from 1
+	Reason        string         // one sentence; begins with "unschedulable" when no worker could ever take it
+	QueuePosition int            // from 1
 	Workers       []WorkerReason // at most 20, by id; a plain user sees the ids too, but nothing of others' tasks
-	Suggestion    string // what would make it run; empty when waiting is enough
+	Suggestion    string         // what would make it run; empty when waiting is enough
 }
 
 // WorkerReason is why one worker does not take a task now.

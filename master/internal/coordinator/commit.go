@@ -1,0 +1,142 @@
+package coordinator
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+)
+
+// propose makes a write of the task's next value and marks it as under way.
+func (m *machine) propose(e *task, next cluster.Task) *write {
+	next.Version = e.task.Version + 1
+	w := &write{entry: e, Write: db.Write{Task: next, Expect: e.task.Version}}
+	e.pending, e.settled = w, make(chan struct{})
+	return w
+}
+
+// settle ends the pending write's claim on the task.
+func (e *task) settle() {
+	e.pending = nil
+	close(e.settled)
+	e.settled = nil
+}
+
+// committed takes the store's answer to a write.
+func (m *machine) committed(now time.Time, w *write, err error) (st step) {
+	e := w.entry
+	switch {
+	case err == nil:
+		return m.apply(now, w)
+	case errors.Is(err, db.ErrOutcomeUnknown):
+		st.readback = []*write{w}
+		return st
+	case errors.Is(err, db.ErrVersion):
+		st.fatal = fmt.Errorf("task %s was changed by someone else: %w", w.Task.ID, err)
+	}
+	// Definitely not written: the task is as it was.
+	e.settle()
+	switch {
+	case e.task.Version == 0: // its insert
+		delete(m.tasks, w.Task.ID)
+		close(e.done)
+		return st
+	case e.task.State.Waiting():
+		m.unreserve(e.task.ID, w.Task.WorkerID)
+		m.enqueue(e)
+	default:
+		if e.loss == nil {
+			e.loss = w.loss
+		}
+		m.stuck[e.task.ID] = e
+	}
+	m.arm(now.Add(storeRest)) // the store has trouble: go on then
+	return st
+}
+
+// storeRest is how long decisions rest after the store refused one.
+const storeRest = time.Second
+
+// apply makes memory what the disk is now.
+func (m *machine) apply(now time.Time, w *write) (st step) {
+	e, was := w.entry, w.entry.task
+	e.task = w.Task
+	e.settle()
+	t := e.task
+	st.events = []Event{{Task: &TaskChange{Task: t}}}
+	if was.State.Placed() && (!t.State.Placed() || t.Attempt != was.Attempt) {
+		m.leave(now, e, was)
+		st.discard = append(st.discard, was.Ref())
+		st.wake = true
+	}
+	switch {
+	case t.Terminal():
+		m.queue.Remove(string(t.ID))
+		delete(m.tasks, t.ID)
+		delete(m.dirty, t.ID)
+		delete(m.stuck, t.ID)
+		close(e.done)
+		return st
+	case t.State.Waiting():
+		m.enqueue(e)
+		st.wake = true
+	case was.State.Waiting(): // it was just placed
+		if to := m.workers[t.WorkerID]; to != nil && !to.worker.Lost {
+			st.join(m.send(e, to))
+		}
+	case t.CancelRequested && !was.CancelRequested:
+		st.join(m.orderCancel(now, e))
+	}
+	st.join(m.resume(now, e))
+	return st
+}
+
+// leave clears what belonged to an attempt that is over.
+func (m *machine) leave(now time.Time, e *task, was cluster.Task) {
+	m.unreserve(was.ID, was.WorkerID)
+	if w := m.workers[was.WorkerID]; w != nil {
+		w.recent[was.Ref()] = now
+	}
+	e.sent, e.accepted, e.following, e.cancelBy, e.loss = false, false, false, time.Time{}, nil
+	e.seen, e.progress, e.cpu, e.mem = nil, nil, nil, nil
+	delete(m.dirty, was.ID)
+}
+
+func (m *machine) unreserve(id cluster.TaskID, from cluster.WorkerID) {
+	if w := m.workers[from]; w != nil {
+		delete(w.attempts, id)
+		w.stale = true
+	}
+}
+
+// resume carries on with what had to wait for a pending write.
+func (m *machine) resume(now time.Time, e *task) (st step) {
+	delete(m.stuck, e.task.ID)
+	if e.pending != nil || !e.task.State.Placed() {
+		return st
+	}
+	if w := m.workers[e.task.WorkerID]; w == nil || w.worker.Lost {
+		return m.lose(now, e, lostWorker(e.task.WorkerID))
+	}
+	if e.loss != nil {
+		return m.lose(now, e, *e.loss)
+	}
+	if e.seen != nil {
+		m.markDirty(now, e)
+	}
+	return st
+}
+
+// readBack takes what the store holds after a write of unknown outcome: the
+// task, or absent.
+func (m *machine) readBack(now time.Time, w *write, stored cluster.Task, absent bool) step {
+	switch {
+	case !absent && stored.Version == w.Task.Version && stored.State == w.Task.State && stored.Lease == w.Task.Lease:
+		return m.committed(now, w, nil)
+	case absent && w.Expect == 0, !absent && stored.Version == w.Expect:
+		return m.committed(now, w, db.ErrUnavailable)
+	}
+	return m.committed(now, w, fmt.Errorf("%w: expected version %d or %d, found %d", db.ErrVersion, w.Expect, w.Task.Version, stored.Version))
+}

@@ -1,0 +1,328 @@
+package coordinator
+
+import (
+	"cmp"
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+	"cloudai/master/internal/events"
+	"cloudai/master/internal/scheduler"
+)
+
+// Config is what a Coordinator is made of.
+type Config struct {
+	Store     db.Store
+	Client    WorkerClient
+	Logs      LogKeeper
+	Files     FileKeeper
+	Policy    scheduler.Policy
+	Log       *slog.Logger
+	ClusterID string
+
+	HeartbeatInterval time.Duration // told to workers
+	HeartbeatTimeout  time.Duration // a worker silent for so long is lost
+	LogLimit          int64         // bytes per attempt
+}
+
+// Times that calls to workers and the shutdown may take.
+const (
+	probeTimeout  = 3 * time.Second
+	callTimeout   = 5 * time.Second
+	progressDelay = 50 * time.Millisecond
+)
+
+// Coordinator drives the machine. Its methods are safe for concurrent use.
+type Coordinator struct {
+	store     db.Store
+	client    WorkerClient
+	logs      LogKeeper
+	files     FileKeeper
+	log       *slog.Logger
+	clusterID string
+	now       Clock
+	newID     func() string
+	hub       *events.Hub[Event]
+
+	mu sync.Mutex // guards m; never held over I/O
+	m  *machine
+
+	wake      chan struct{}
+	fatal     chan error
+	recovered atomic.Bool
+	saving    chan struct{} // a turn: one PutWorker at a time
+
+	runMu  sync.Mutex // guards the three below
+	runCtx context.Context
+	closed bool
+	calls  sync.WaitGroup
+}
+
+// New makes a Coordinator; Recover and Run bring it to life.
+func New(cfg Config) *Coordinator {
+	m := newMachine(rules{
+		HeartbeatInterval: cfg.HeartbeatInterval, HeartbeatTimeout: cfg.HeartbeatTimeout,
+		LogLimit: cfg.LogLimit, ProgressDelay: progressDelay,
+	}, cfg.Policy, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), newLease)
+	return &Coordinator{
+		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,
+		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub[Event](4096), m: m,
+		wake: make(chan struct{}, 1), fatal: make(chan error, 1), saving: make(chan struct{}, 1),
+	}
+}
+
+// newTaskID gives 80 random bits as 16 lower-case letters and digits.
+func newTaskID() string { return strings.ToLower(crand.Text()[:16]) }
+
+func newLease() string { return strings.ToLower(crand.Text()) }
+
+// Run dispatches and watches deadlines until the context ends or a second
+// master is found writing; it has joined every goroutine when it returns.
+func (c *Coordinator) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c.runMu.Lock()
+	c.runCtx = ctx
+	c.runMu.Unlock()
+	defer func() {
+		stop()
+		c.runMu.Lock()
+		c.closed = true
+		c.runMu.Unlock()
+		c.calls.Wait()
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-c.fatal:
+			return err
+		case <-c.wake:
+		case <-timer.C:
+		}
+		next := c.round(ctx)
+		if next.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(max(0, next.Sub(c.now())))
+		}
+	}
+}
+
+// round does what is due and dispatches; it gives the nearest deadline.
+func (c *Coordinator) round(ctx context.Context) time.Time {
+	ctx = context.WithoutCancel(ctx)
+	if err := c.carryOut(ctx, c.decide(c.m.tick)); err != nil {
+		c.log.Warn("a due change was not stored; it is tried again", "error", err)
+	}
+	if err := c.carryOut(ctx, c.decide(c.m.dispatch)); err != nil {
+		c.log.Warn("an assignment was not stored; it is tried again", "error", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.m.next
+}
+
+// decide runs one step of the machine under the lock and publishes what it
+// has applied, in that order for every subscriber.
+func (c *Coordinator) decide(next func(time.Time) step) step {
+	st, _ := c.try(func(now time.Time) (step, error) { return next(now), nil })
+	return st
+}
+
+func (c *Coordinator) try(next func(time.Time) (step, error)) (step, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.m.next
+	st, err := next(c.now())
+	for _, e := range st.events {
+		c.hub.Publish(e)
+	}
+	if st.wake || !c.m.next.Equal(before) {
+		c.nudge()
+	}
+	return st, err
+}
+
+func (c *Coordinator) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// carryOut does what a step asks for. The error is the first that a write of
+// the step itself met; what a write brings about in turn is carried out too.
+func (c *Coordinator) carryOut(ctx context.Context, st step) error {
+	if st.fatal != nil {
+		select {
+		case c.fatal <- st.fatal:
+		default:
+		}
+		return fmt.Errorf("%w: %w", cluster.ErrUnavailable, st.fatal)
+	}
+	for _, l := range st.abandon {
+		if err := c.logs.Abandon(ctx, l.ref, l.reason); err != nil {
+			c.log.Warn("ending a lost log", "task_id", l.ref.TaskID, "attempt", l.ref.Attempt, "error", err)
+		}
+	}
+	var failed error
+	for _, w := range st.workers {
+		failed = cmp.Or(failed, c.saveWorker(ctx, w.ID))
+	}
+	failed = cmp.Or(failed, c.commit(ctx, st.writes))
+	for _, ref := range st.discard {
+		if err := c.files.Discard(ref); err != nil {
+			c.log.Warn("discarding staged files", "task_id", ref.TaskID, "attempt", ref.Attempt, "error", err)
+		}
+	}
+	c.tell(st)
+	return failed
+}
+
+// commit stores the writes and feeds the answers back. The context does not
+// bound it: what has been decided must be settled.
+func (c *Coordinator) commit(ctx context.Context, writes []*write) error {
+	if len(writes) == 0 {
+		return nil
+	}
+	batch := make([]db.Write, len(writes))
+	for n, w := range writes {
+		batch[n] = w.Write
+	}
+	answers := c.store.Commit(context.WithoutCancel(ctx), batch)
+	var failed error
+	next := c.decide(func(now time.Time) (st step) {
+		for n, w := range writes {
+			st.join(c.m.committed(now, w, answers[n]))
+			failed = cmp.Or(failed, unavailable(answers[n]))
+		}
+		return st
+	})
+	if err := c.carryOut(ctx, next); err != nil {
+		c.log.Warn("a change that follows was not stored; it is tried again", "error", err)
+	}
+	return failed
+}
+
+// unavailable is what a caller hears of a store's failure.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, cluster.ErrQuota) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", cluster.ErrUnavailable, err)
+}
+
+// saveWorker stores the worker's present value; one at a time, so that an
+// older value never comes last.
+func (c *Coordinator) saveWorker(ctx context.Context, id cluster.WorkerID) error {
+	c.saving <- struct{}{}
+	defer func() { <-c.saving }()
+	c.mu.Lock()
+	w := c.m.workers[id]
+	var value cluster.Worker
+	if w != nil {
+		value = w.worker
+	}
+	c.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	return unavailable(c.store.PutWorker(context.WithoutCancel(ctx), value))
+}
+
+// tell sends the step's messages to workers, each in a goroutine that Run
+// joins.
+func (c *Coordinator) tell(st step) {
+	for _, id := range st.forget {
+		c.client.Forget(id)
+	}
+	for _, f := range st.follows {
+		c.logs.Follow(f.ref, f.to)
+	}
+	for _, a := range st.assigns {
+		c.call(callTimeout, func(ctx context.Context) step {
+			err := c.client.Assign(ctx, a.to, a.order)
+			return c.decide(func(now time.Time) step { return c.m.assignAnswered(now, a, err) })
+		})
+	}
+	for _, o := range st.cancels {
+		c.call(callTimeout, func(ctx context.Context) step {
+			err := c.client.Cancel(ctx, o.to, o.ref)
+			return c.decide(func(now time.Time) step { return c.m.cancelAnswered(now, o, err) })
+		})
+	}
+	for _, to := range st.hellos {
+		c.call(probeTimeout, func(ctx context.Context) step {
+			h, err := c.client.Hello(ctx, to)
+			return c.decide(func(now time.Time) step { return c.m.helloAnswered(now, to, h, err) })
+		})
+	}
+	for _, w := range st.readback {
+		c.call(0, func(ctx context.Context) step { return c.readBack(ctx, w) })
+	}
+}
+
+// call runs do in a goroutine of Run's; without a timeout it has Run's
+// lifetime. After Run it does nothing: the next start settles what is open.
+func (c *Coordinator) call(timeout time.Duration, do func(context.Context) step) {
+	c.runMu.Lock()
+	defer c.runMu.Unlock()
+	if c.closed || c.runCtx == nil {
+		return
+	}
+	ctx := c.runCtx
+	c.calls.Go(func() {
+		bounded, cancel := ctx, context.CancelFunc(func() {})
+		if timeout > 0 {
+			bounded, cancel = context.WithTimeout(ctx, timeout)
+		}
+		defer cancel()
+		if err := c.carryOut(ctx, do(bounded)); err != nil {
+			c.log.Warn("a change was not stored; it is tried again", "error", err)
+		}
+	})
+}
+
+// readBack asks the store what became of a write until it answers.
+func (c *Coordinator) readBack(ctx context.Context, w *write) step {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		t, err := c.store.Task(ctx, w.Task.ID)
+		if absent := isNotFound(err); err == nil || absent {
+			return c.decide(func(now time.Time) step { return c.m.readBack(now, w, t, absent) })
+		}
+		select {
+		case <-ctx.Done():
+			return step{}
+		case <-time.After(pause):
+		}
+	}
+}
+
+// await waits for a pending write to be over.
+func (c *Coordinator) await(ctx context.Context, settled <-chan struct{}) error {
+	select {
+	case <-settled:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
+	}
+}
+
+func isNotFound(err error) bool { return errors.Is(err, cluster.ErrNotFound) }
+
+// sortedKeys makes what follows from a map the same in every run.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

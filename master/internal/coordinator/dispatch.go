@@ -1,0 +1,154 @@
+package coordinator
+
+import (
+	"errors"
+	"time"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+	"cloudai/master/internal/queue"
+)
+
+const (
+	dispatchBatch = 256 // assignments that share a commit
+	restFirst     = 500 * time.Millisecond
+	restMost      = 30 * time.Second
+	probeFirst    = 500 * time.Millisecond
+	probeMost     = 5 * time.Second
+)
+
+// dispatch places what can be placed now, in the queue's order.
+func (m *machine) dispatch(now time.Time) (st step) {
+	if m.queue.Len() == 0 {
+		return st
+	}
+	m.arm(m.queue.Release(now))
+	candidates := m.candidates()
+	m.queue.Scan(func(i queue.Item) queue.Answer {
+		if len(st.writes) == dispatchBatch {
+			st.wake = true
+			return queue.Stop
+		}
+		e := m.tasks[cluster.TaskID(i.ID)]
+		if e == nil || e.pending != nil {
+			return queue.Take // a cancel of it is on its way
+		}
+		at, ok := m.policy.Place(e.need, candidates, m.last)
+		if !ok {
+			return queue.Skip
+		}
+		w := m.order[at]
+		next, err := e.task.Assign(w.worker.ID, m.newLease(), now)
+		if err != nil {
+			st.fatal = err
+			return queue.Stop
+		}
+		m.last = w.worker.ID
+		w.attempts[next.ID] = next.Spec.Resources
+		w.stale = true
+		candidates[at].Free = candidates[at].Free.Minus(next.Spec.Resources)
+		write := m.propose(e, next)
+		write.Assignment = &db.Assignment{Ref: next.Ref(), WorkerID: next.WorkerID, AssignedAt: now}
+		st.writes = append(st.writes, write)
+		return queue.Take
+	})
+	return st
+}
+
+// send puts a committed assignment on its way.
+func (m *machine) send(e *task, to *worker) (st step) {
+	e.sent = true
+	st.assigns = []assign{{to: to.target(), order: Order{
+		Ref: e.task.Ref(), UserID: e.task.UserID, Spec: e.task.Spec, LogLimit: m.LogLimit,
+	}}}
+	return st
+}
+
+// assignAnswered takes a worker's answer to an assignment.
+func (m *machine) assignAnswered(now time.Time, a assign, err error) (st step) {
+	w := m.workers[a.to.WorkerID]
+	e := m.tasks[a.order.Ref.TaskID]
+	mine := e != nil && e.live(a.order.Ref)
+	if mine {
+		e.sent = false
+	}
+	if w == nil || w.worker.Session != a.to.Session {
+		return st // the registration under the new session has settled it
+	}
+	switch {
+	case err == nil:
+		st.join(m.called(now, a.to, nil))
+		w.restWait = 0
+		if mine {
+			e.accepted = true
+		}
+	case errors.Is(err, ErrRefused):
+		w.restWait = min(max(2*w.restWait, restFirst), restMost)
+		w.restUntil = now.Add(w.restWait)
+		w.stale = true
+		m.arm(w.restUntil)
+		if mine {
+			st.join(m.lose(now, e, loss{cause: "refused", message: "the worker refused it: " + err.Error(), free: true}))
+		}
+		return st
+	default:
+		// Unknown: the worker may have it. Called again when it can be reached.
+		st.join(m.called(now, a.to, err))
+	}
+	if mine && e.task.CancelRequested && e.pending == nil {
+		st.join(m.orderCancel(now, e))
+	}
+	return st
+}
+
+// called notes whether a worker could be called.
+func (m *machine) called(now time.Time, to Target, err error) (st step) {
+	w := m.workers[to.WorkerID]
+	if w == nil || w.worker.Session != to.Session {
+		return st
+	}
+	if err != nil {
+		w.reason = "calls to " + to.Address + " fail: " + err.Error()
+		w.probeWait = min(max(2*w.probeWait, probeFirst), probeMost)
+		w.probeAt = now.Add(w.probeWait)
+		m.arm(w.probeAt)
+		if w.reachable {
+			w.reachable, w.stale = false, true
+			st.events = []Event{workerEvent(w)}
+		}
+		return st
+	}
+	w.probeAt, w.probeWait = time.Time{}, 0
+	if w.reachable {
+		return st
+	}
+	w.reachable, w.stale = true, true
+	if w.healthy {
+		w.reason = ""
+	}
+	st.wake, st.events = true, []Event{workerEvent(w)}
+	st.join(m.resend(w))
+	return st
+}
+
+// resend repeats every assignment to the worker that it has not accepted.
+func (m *machine) resend(w *worker) (st step) {
+	for _, id := range sortedKeys(w.attempts) {
+		e := m.tasks[id]
+		if e != nil && e.pending == nil && e.task.State.Placed() && !e.accepted && !e.sent {
+			st.join(m.send(e, w))
+		}
+	}
+	return st
+}
+
+// helloAnswered takes a worker's answer to a probe.
+func (m *machine) helloAnswered(now time.Time, to Target, h Hello, err error) step {
+	if w := m.workers[to.WorkerID]; w != nil {
+		w.probing = false
+	}
+	if err == nil && (h.Session != to.Session || h.WorkerID != to.WorkerID) {
+		err = errors.New("another process answers there")
+	}
+	return m.called(now, to, err)
+}

@@ -1,0 +1,164 @@
+package coordinator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// caller finds the worker behind a call and checks that it is the registered
+// one.
+func (m *machine) caller(c Caller) (*worker, error) {
+	w := m.workers[c.WorkerID]
+	if w == nil || w.worker.Session != c.Session || w.worker.Barred {
+		return nil, fmt.Errorf("%w: worker %s", cluster.ErrUnknownSession, c.WorkerID)
+	}
+	if w.worker.Fingerprint != c.Fingerprint {
+		return nil, fmt.Errorf("%w: worker %s calls with another certificate", cluster.ErrDenied, c.WorkerID)
+	}
+	return w, nil
+}
+
+// heartbeat notes a sign of life and compares the worker's attempts with ours.
+func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, st step, err error) {
+	w, err := m.caller(h.Caller)
+	if err != nil {
+		return reply, st, err
+	}
+	if h.Number <= w.number {
+		return reply, st, nil // overtaken by a newer one
+	}
+	w.number, w.heard = h.Number, now
+	h.Use.Time = now
+	w.use = &h.Use
+	st.events = []Event{workerEvent(w)}
+	st.join(m.revive(now, w, h))
+	st.join(m.disowned(now, w, h.Absent))
+	running := map[cluster.AttemptRef]bool{}
+	clear(w.foreign)
+	for _, r := range h.Running {
+		running[r.Ref] = true
+		if !m.reported(w, r, &reply, &st) {
+			w.foreign[r.Ref] = r.Allocated
+		}
+	}
+	for _, id := range sortedKeys(w.attempts) {
+		e := m.tasks[id]
+		if e == nil || e.pending != nil || e.sent || !e.task.State.Placed() || running[e.task.Ref()] {
+			continue
+		}
+		if !e.accepted && w.reachable {
+			st.join(m.send(e, w))
+			continue
+		}
+		reply.Expect = append(reply.Expect, e.task.Ref())
+	}
+	for ref, at := range w.recent {
+		if now.Sub(at) > 2*m.HeartbeatInterval && !running[ref] {
+			delete(w.recent, ref)
+		}
+	}
+	w.stale = true
+	return reply, st, nil
+}
+
+// reported looks at one attempt that a worker says it has; false when it is
+// none of ours.
+func (m *machine) reported(w *worker, r cluster.RunningAttempt, reply *HeartbeatReply, st *step) bool {
+	e := m.tasks[r.Ref.TaskID]
+	if e == nil || !e.live(r.Ref) || e.task.WorkerID != w.worker.ID {
+		if _, lately := w.recent[r.Ref]; lately && r.State.Rank() > cluster.StateRunning.Rank() {
+			return true // its result is here, the worker is clearing up
+		}
+		reply.Stop = append(reply.Stop, r.Ref)
+		return false
+	}
+	e.accepted = true
+	if e.task.CancelRequested {
+		reply.Cancel = append(reply.Cancel, r.Ref)
+	}
+	if r.State.Rank() >= cluster.StateRunning.Rank() {
+		st.join(m.follow(e, w))
+	}
+	return true
+}
+
+// follow begins to copy an attempt's log, once.
+func (m *machine) follow(e *task, w *worker) (st step) {
+	if !e.following {
+		e.following = true
+		st.follows = []order{{to: w.target(), ref: e.task.Ref()}}
+	}
+	return st
+}
+
+// revive sets the deadline anew and takes what the worker says of itself.
+func (m *machine) revive(now time.Time, w *worker, h Heartbeat) (st step) {
+	was := w.worker
+	w.deadline = now.Add(m.HeartbeatTimeout)
+	w.worker.Lost, w.worker.LeftUntil = false, time.Time{}
+	if h.Leaving {
+		w.worker.LeftUntil = now.Add(max(h.RestartGrace, m.HeartbeatTimeout))
+		w.deadline = w.worker.LeftUntil
+	}
+	m.arm(w.deadline)
+	if h.Healthy != w.healthy {
+		w.healthy, w.reason = h.Healthy, ""
+		st.wake = st.wake || h.Healthy
+	}
+	if !h.Healthy {
+		w.reason = h.Message
+	}
+	if was.Lost != w.worker.Lost || !was.LeftUntil.Equal(w.worker.LeftUntil) {
+		st.workers = append(st.workers, w.worker)
+		st.wake = true
+	}
+	if !w.reachable && !w.probing && w.probeAt.IsZero() && !h.Leaving {
+		w.probing = true
+		st.hellos = append(st.hellos, w.target())
+	}
+	return st
+}
+
+// disowned ends attempts that the worker says it does not have and will refuse
+// from now on.
+func (m *machine) disowned(now time.Time, w *worker, absent []cluster.AttemptRef) (st step) {
+	for _, ref := range absent {
+		if e := m.tasks[ref.TaskID]; e != nil && e.live(ref) && e.task.WorkerID == w.worker.ID {
+			st.join(m.lose(now, e, vanished(e)))
+		}
+	}
+	return st
+}
+
+// vanished is the loss of an attempt that a live worker does not have: when a
+// container of it was known it is gone, else nothing had begun.
+func vanished(e *task) loss {
+	state := e.task.State
+	if e.seen != nil && len(e.seen.States) > 0 {
+		state = e.seen.States[len(e.seen.States)-1].State
+	}
+	if state.Rank() >= cluster.StateContainerCreated.Rank() {
+		return loss{failure: cluster.FailureRuntime, cause: "container_gone", message: "its container is gone from the worker"}
+	}
+	return loss{cause: "never_started", message: "the worker had not begun with it", free: true}
+}
+
+func workerEvent(w *worker) Event {
+	id := w.worker.ID
+	return Event{Worker: &id}
+}
+
+// Heartbeat takes a worker's sign of life. cluster.ErrUnknownSession: register
+// again.
+func (c *Coordinator) Heartbeat(ctx context.Context, h Heartbeat) (HeartbeatReply, error) {
+	c.mu.Lock()
+	reply, st, err := c.m.heartbeat(c.now(), h)
+	c.mu.Unlock()
+	if err != nil {
+		return reply, err
+	}
+	return reply, c.carryOut(ctx, st)
+}

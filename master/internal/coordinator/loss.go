@@ -1,0 +1,175 @@
+package coordinator
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+)
+
+// loss is how an attempt ends without its worker's result.
+type loss struct {
+	failure cluster.Failure // empty: nothing had begun
+	cause   string          // for the timeline
+	message string
+	free    bool // the next attempt uses no budget
+}
+
+func lostWorker(id cluster.WorkerID) loss {
+	return loss{failure: cluster.FailureWorkerLost, cause: "worker_lost", message: fmt.Sprintf("worker %s was lost", id)}
+}
+
+// lose ends a placed attempt: the task goes back to the queue while a budget
+// lasts, else it fails; it is cancelled when a person wanted that.
+func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
+	if e.pending != nil {
+		e.loss = &l
+		return st
+	}
+	e.loss = nil
+	t := e.task
+	v := cluster.Verdict{Outcome: cluster.OutcomeFailed, Failure: l.failure, Message: l.message, Cause: l.cause}
+	pays := t.MayRepeat(l.failure)
+	if l.free && !t.CancelRequested {
+		pays = cluster.BudgetFree
+	}
+	var next cluster.Task
+	var err error
+	if pays != cluster.BudgetNone {
+		next, err = t.Requeue(v, pays, time.Time{}, now)
+	} else {
+		if v.Failure == "" {
+			v.Failure = cluster.FailureRuntime
+		}
+		if t.CancelRequested {
+			v.Message = "cancelled; " + l.message
+		}
+		next, err = t.Finish(v, now)
+	}
+	if err != nil {
+		st.fatal = err
+		return st
+	}
+	w := m.propose(e, next)
+	w.loss = &l
+	w.Result = resultOf(next, t.Ref(), now)
+	st.writes = []*write{w}
+	if !l.free {
+		st.abandon = []lostLog{{ref: t.Ref(), reason: l.message}}
+	}
+	return st
+}
+
+// resultOf is the history row of the attempt as next has ended it.
+func resultOf(next cluster.Task, ref cluster.AttemptRef, now time.Time) *db.Result {
+	for _, a := range next.Attempts {
+		if a.Number == ref.Attempt {
+			return &db.Result{
+				Ref: ref, WorkerID: a.WorkerID, Outcome: a.Outcome, ExitCode: a.ExitCode,
+				Failure: a.Failure, Message: a.Message, StoredAt: now, Usage: next.Usage,
+			}
+		}
+	}
+	return nil
+}
+
+// loseWorker marks a worker as lost and ends its attempts.
+func (m *machine) loseWorker(now time.Time, w *worker) (st step) {
+	w.worker.Lost, w.worker.LeftUntil, w.deadline = true, time.Time{}, time.Time{}
+	w.reachable, w.probeAt, w.stale = false, time.Time{}, true
+	clear(w.foreign)
+	st.workers = []cluster.Worker{w.worker}
+	st.forget = []cluster.WorkerID{w.worker.ID}
+	st.events = []Event{workerEvent(w)}
+	for _, id := range sortedKeys(w.attempts) {
+		if e := m.tasks[id]; e != nil && e.task.State.Placed() {
+			st.join(m.lose(now, e, lostWorker(w.worker.ID)))
+		}
+	}
+	return st
+}
+
+// lateness beyond which a deadline says that the master slept, not that
+// workers are silent.
+const lateness = 2 * time.Second
+
+// tick does what is due.
+func (m *machine) tick(now time.Time) (st step) {
+	if m.next.IsZero() || now.Before(m.next) {
+		return st
+	}
+	slept := now.Sub(m.next) > lateness
+	m.next = time.Time{}
+	for _, w := range m.order {
+		st.join(m.tickWorker(now, w, slept))
+	}
+	for _, e := range m.tasks {
+		if e.cancelBy.IsZero() {
+			continue
+		}
+		if slept {
+			e.cancelBy = now.Add(e.task.Spec.GracePeriod + m.HeartbeatTimeout)
+		}
+		m.arm(e.cancelBy)
+	}
+	for _, id := range sortedKeys(m.stuck) {
+		st.join(m.resume(now, m.stuck[id]))
+	}
+	st.join(m.expireCancels(now))
+	st.join(m.flush(now))
+	m.arm(m.queue.Release(now))
+	st.wake = true
+	return st
+}
+
+func (m *machine) tickWorker(now time.Time, w *worker, slept bool) (st step) {
+	if slept && !w.deadline.IsZero() {
+		w.deadline = later(w.deadline, now.Add(m.HeartbeatTimeout))
+	}
+	if !w.restUntil.IsZero() && !now.Before(w.restUntil) {
+		w.restUntil, w.stale = time.Time{}, true
+	}
+	m.arm(w.restUntil)
+	if !w.probeAt.IsZero() && !now.Before(w.probeAt) {
+		w.probeAt = time.Time{}
+		if !w.probing && !w.worker.Lost {
+			w.probing = true
+			st.hellos = append(st.hellos, w.target())
+		}
+	}
+	m.arm(w.probeAt)
+	if !w.deadline.IsZero() && !now.Before(w.deadline) {
+		st.join(m.loseWorker(now, w))
+	}
+	m.arm(w.deadline)
+	return st
+}
+
+// expireCancels decides the cancels that no worker has confirmed in time; the
+// attempt is fenced by being over.
+func (m *machine) expireCancels(now time.Time) (st step) {
+	var due []cluster.TaskID
+	for id, e := range m.tasks {
+		if !e.cancelBy.IsZero() && !now.Before(e.cancelBy) {
+			due = append(due, id)
+		}
+	}
+	slices.Sort(due)
+	for _, id := range due {
+		e := m.tasks[id]
+		e.cancelBy = time.Time{}
+		if e.task.State.Placed() {
+			st.join(m.lose(now, e, loss{cause: "cancel", message: "the worker did not confirm in time"}))
+		}
+	}
+	return st
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

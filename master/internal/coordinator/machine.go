@@ -1,0 +1,278 @@
+package coordinator
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+	"cloudai/master/internal/queue"
+	"cloudai/master/internal/scheduler"
+)
+
+// rules are the numbers that the machine's decisions hang on.
+type rules struct {
+	HeartbeatInterval time.Duration
+	HeartbeatTimeout  time.Duration
+	LogLimit          int64 // bytes
+	// ProgressDelay is how long progress may wait for company before it is
+	// written.
+	ProgressDelay time.Duration
+}
+
+// machine holds every decision about tasks and workers. Its methods take the
+// time and return a step; they never block. Not safe for concurrent use.
+type machine struct {
+	rules
+	policy   scheduler.Policy
+	rng      *rand.Rand    // for jitter
+	newLease func() string // random, never twice the same
+
+	tasks   map[cluster.TaskID]*task     // those that are not terminal
+	workers map[cluster.WorkerID]*worker // all that are registered
+	order   []*worker                    // the same by id
+	queue   *queue.Queue                 // the committed waiting ones
+	last    cluster.WorkerID             // round robin's memory
+	dirty   map[cluster.TaskID]*task     // with progress that is not written yet
+	stuck   map[cluster.TaskID]*task     // whose last write was refused
+
+	next time.Time // nearest deadline; zero: none
+}
+
+func newMachine(r rules, policy scheduler.Policy, rng *rand.Rand, newLease func() string) *machine {
+	return &machine{
+		rules: r, policy: policy, rng: rng, newLease: newLease,
+		tasks: map[cluster.TaskID]*task{}, workers: map[cluster.WorkerID]*worker{},
+		queue: queue.New(), dirty: map[cluster.TaskID]*task{}, stuck: map[cluster.TaskID]*task{},
+	}
+}
+
+// task is a task that is not terminal, with what only memory knows about it.
+type task struct {
+	task    cluster.Task // as committed; Version 0: the insert is under way
+	need    scheduler.Need
+	shape   string
+	pending *write        // the write under way; the next decision waits for it
+	settled chan struct{} // closed when pending is over; nil without
+	done    chan struct{} // closed when the task leaves memory
+
+	sent      bool      // AssignTask is on its way
+	accepted  bool      // the worker has said that it has the attempt
+	following bool      // its log is being copied
+	cancelBy  time.Time // a cancel must be confirmed by then; zero: none
+	loss      *loss     // what to do once the pending write is over
+
+	seen     *cluster.Observation // progress that is not written yet
+	progress *Progress
+	cpu, mem *float64
+}
+
+// placedOn reports whether the attempt is the task's live one.
+func (e *task) live(ref cluster.AttemptRef) bool {
+	return e.task.State.Placed() && e.task.Ref() == ref
+}
+
+// worker is a registered worker with what only memory knows about it.
+type worker struct {
+	worker    cluster.Worker // as persisted
+	reachable bool           // the last call to it succeeded
+	healthy   bool           // its engine answers
+	reason    string         // why it is not reachable or healthy
+	deadline  time.Time      // lost when it passes
+	heard     time.Time      // the last heartbeat
+	number    uint64         // of the last heartbeat
+	use       *cluster.Sample
+
+	probing   bool          // a Hello is on its way
+	probeAt   time.Time     // the next Hello; zero: none is due
+	probeWait time.Duration // before the one after that
+	restUntil time.Time     // it refused; nothing new before then
+	restWait  time.Duration
+
+	attempts map[cluster.TaskID]cluster.Resources     // reserved, by placed task
+	foreign  map[cluster.AttemptRef]cluster.Resources // reported, but no attempt of ours
+	recent   map[cluster.AttemptRef]time.Time         // results taken lately
+
+	candidate scheduler.Candidate
+	stale     bool // candidate must be derived anew
+}
+
+func (w *worker) target() Target {
+	return Target{WorkerID: w.worker.ID, Session: w.worker.Session, Address: w.worker.Address, Fingerprint: w.worker.Fingerprint}
+}
+
+// allocated is derived from what is reserved, never counted up and down.
+func (w *worker) allocated() cluster.Resources {
+	var sum cluster.Resources
+	var micro int64 // whole numbers add up alike in every order
+	add := func(r cluster.Resources) {
+		micro += int64(r.CPU*1e6 + 0.5)
+		sum.Memory, sum.Storage, sum.GPU = sum.Memory+r.Memory, sum.Storage+r.Storage, sum.GPU+r.GPU
+	}
+	for _, r := range w.attempts {
+		add(r)
+	}
+	for _, r := range w.foreign {
+		add(r)
+	}
+	sum.CPU = float64(micro) / 1e6
+	return sum
+}
+
+// status is what people see, with the reason when it is not active.
+func (w *worker) status() (cluster.WorkerStatus, string) {
+	switch {
+	case w.worker.Lost:
+		return cluster.WorkerLost, "no heartbeat within the timeout"
+	case !w.healthy:
+		return cluster.WorkerUnhealthy, w.reason
+	case !w.reachable:
+		return cluster.WorkerUnreachable, w.reason
+	case w.worker.Draining:
+		return cluster.WorkerDraining, "finishes what it has"
+	case !w.worker.LeftUntil.IsZero():
+		return cluster.WorkerUnreachable, "has announced its stop"
+	}
+	return cluster.WorkerActive, ""
+}
+
+// closed is why it takes nothing now; "" when it does.
+func (w *worker) closed() string {
+	if status, reason := w.status(); status != cluster.WorkerActive {
+		if reason == "" {
+			return string(status)
+		}
+		return string(status) + ": " + reason
+	}
+	if !w.restUntil.IsZero() {
+		return "refused the last task and rests for a moment"
+	}
+	return ""
+}
+
+func (w *worker) refresh() {
+	if !w.stale {
+		return
+	}
+	w.candidate = scheduler.Candidate{
+		ID: w.worker.ID, Closed: w.closed(), Total: w.worker.Total,
+		Free: w.worker.Total.Minus(w.allocated()), Labels: w.worker.Labels,
+	}
+	w.stale = false
+}
+
+// candidates are all workers as the scheduler sees them, by id.
+func (m *machine) candidates() []scheduler.Candidate {
+	all := make([]scheduler.Candidate, len(m.order))
+	for n, w := range m.order {
+		w.refresh()
+		all[n] = w.candidate
+	}
+	return all
+}
+
+func (m *machine) addWorker(w *worker) {
+	w.stale = true
+	m.workers[w.worker.ID] = w
+	at, found := slices.BinarySearchFunc(m.order, w.worker.ID, func(o *worker, id cluster.WorkerID) int {
+		return strings.Compare(string(o.worker.ID), string(id))
+	})
+	if found {
+		m.order[at] = w
+		return
+	}
+	m.order = slices.Insert(m.order, at, w)
+}
+
+func newWorker(w cluster.Worker) *worker {
+	return &worker{
+		worker: w, healthy: true, stale: true,
+		attempts: map[cluster.TaskID]cluster.Resources{},
+		foreign:  map[cluster.AttemptRef]cluster.Resources{},
+		recent:   map[cluster.AttemptRef]time.Time{},
+	}
+}
+
+// arm makes sure that tick is called at t or before.
+func (m *machine) arm(t time.Time) {
+	if !t.IsZero() && (m.next.IsZero() || t.Before(m.next)) {
+		m.next = t
+	}
+}
+
+// addTask takes a task into memory.
+func (m *machine) addTask(t cluster.Task) *task {
+	need := scheduler.NeedOf(t.Spec)
+	e := &task{task: t, need: need, shape: need.Shape(), done: make(chan struct{})}
+	m.tasks[t.ID] = e
+	return e
+}
+
+func (m *machine) enqueue(e *task) {
+	m.queue.Push(queue.Item{
+		ID: string(e.task.ID), Priority: e.task.Spec.Priority, CreatedAt: e.task.CreatedAt,
+		NotBefore: e.task.NotBefore, Shape: e.shape,
+	})
+	m.arm(e.task.NotBefore)
+}
+
+// step is what the machine wants done, in this order.
+type step struct {
+	abandon  []lostLog        // end the logs of attempts that are lost
+	workers  []cluster.Worker // keep these values
+	writes   []*write         // commit, then feed the answers to committed
+	discard  []cluster.AttemptRef
+	assigns  []assign
+	cancels  []order
+	hellos   []Target
+	follows  []order
+	forget   []cluster.WorkerID
+	events   []Event
+	readback []*write // find out what became of these
+	wake     bool     // dispatch may find work
+	fatal    error    // the master must stop
+}
+
+// order is a message about one attempt to one worker.
+type order struct {
+	to  Target
+	ref cluster.AttemptRef
+}
+
+// assign is an assignment on its way.
+type assign struct {
+	to    Target
+	order Order
+}
+
+type lostLog struct {
+	ref    cluster.AttemptRef
+	reason string
+}
+
+func (s *step) join(o step) {
+	s.abandon = append(s.abandon, o.abandon...)
+	s.workers = append(s.workers, o.workers...)
+	s.writes = append(s.writes, o.writes...)
+	s.discard = append(s.discard, o.discard...)
+	s.assigns = append(s.assigns, o.assigns...)
+	s.cancels = append(s.cancels, o.cancels...)
+	s.hellos = append(s.hellos, o.hellos...)
+	s.follows = append(s.follows, o.follows...)
+	s.forget = append(s.forget, o.forget...)
+	s.events = append(s.events, o.events...)
+	s.readback = append(s.readback, o.readback...)
+	s.wake = s.wake || o.wake
+	if s.fatal == nil {
+		s.fatal = o.fatal
+	}
+}
+
+// write is one task's change on its way to the disk.
+type write struct {
+	db.Write
+	entry *task
+	loss  *loss // why, when it ends an attempt without a result
+}

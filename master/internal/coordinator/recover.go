@@ -1,0 +1,95 @@
+package coordinator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+const justStarted = "the master has just started and has not called it yet"
+
+// restoreWorker takes a worker from the store at the start: it has a full
+// timeout to return, longer if it announced its stop.
+func (m *machine) restoreWorker(now time.Time, stored cluster.Worker) {
+	w := newWorker(stored)
+	m.addWorker(w)
+	if stored.Lost || stored.Barred {
+		return
+	}
+	w.reason = justStarted
+	w.deadline = now.Add(max(m.HeartbeatTimeout, stored.LeftUntil.Sub(now)))
+	w.probeAt = now
+	m.arm(w.probeAt)
+	m.arm(w.deadline)
+}
+
+// restoreTask takes a task from the store at the start.
+func (m *machine) restoreTask(now time.Time, t cluster.Task) {
+	e := m.addTask(t)
+	if t.State.Waiting() {
+		m.enqueue(e)
+		return
+	}
+	if w := m.workers[t.WorkerID]; w != nil && !w.worker.Lost {
+		w.attempts[t.ID] = t.Spec.Resources
+	} else {
+		m.stuck[t.ID] = e // resume finds that its worker is lost
+		m.arm(now)
+	}
+	if t.CancelRequested {
+		e.cancelBy = now.Add(t.Spec.GracePeriod + m.HeartbeatTimeout)
+		m.arm(e.cancelBy)
+	}
+}
+
+// Recover loads what the store holds and puts the disk in order. It must have
+// returned before Run and before any other call.
+func (c *Coordinator) Recover(ctx context.Context) error {
+	workers, err := c.store.ListWorkers(ctx)
+	if err != nil {
+		return fmt.Errorf("reading workers: %w", err)
+	}
+	c.mu.Lock()
+	for _, w := range workers {
+		c.m.restoreWorker(c.now(), w)
+	}
+	c.mu.Unlock()
+	placed := map[cluster.TaskID]cluster.AttemptRef{}
+	waiting := 0
+	err = c.store.ActiveTasks(ctx, func(t cluster.Task) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.m.restoreTask(c.now(), t)
+		if t.State.Placed() {
+			placed[t.ID] = t.Ref()
+		} else {
+			waiting++
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading active tasks: %w", err)
+	}
+	live := func(id cluster.TaskID) (cluster.AttemptRef, bool) { ref, ok := placed[id]; return ref, ok }
+	if err := c.files.Sweep(ctx, live, c.hasPublished); err != nil {
+		return fmt.Errorf("sweeping files: %w", err)
+	}
+	c.recovered.Store(true)
+	c.log.Info("state recovered", "workers", len(workers), "waiting", waiting, "placed", len(placed))
+	c.nudge()
+	return nil
+}
+
+// hasPublished reports whether the task's committed result refers to files.
+func (c *Coordinator) hasPublished(ctx context.Context, id cluster.TaskID) (bool, error) {
+	t, err := c.store.Task(ctx, id)
+	if err != nil {
+		if isNotFound(err) {
+			return false, nil
+		}
+		return false, err
+	}
+	return t.Terminal() && t.Files.Attempt > 0 && !t.Files.Deleted, nil
+}

@@ -1,0 +1,147 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// mustProbe reports whether another session of this worker may still live, and
+// where to ask.
+func (m *machine) mustProbe(r Registration) (Target, bool) {
+	w := m.workers[r.WorkerID]
+	if w == nil || w.worker.Session == r.Session || w.worker.Lost {
+		return Target{}, false
+	}
+	return w.target(), true
+}
+
+// claim judges the old session's address answering a probe: nil lets the new
+// session take over.
+func claim(r Registration, old Target, h Hello, err error) error {
+	switch {
+	case errors.Is(err, ErrConnRefused):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: the last session of worker %s at %s is silent; ask again until it answers or its deadline passes", cluster.ErrUnavailable, r.WorkerID, old.Address)
+	case h.Session == r.Session || h.WorkerID != r.WorkerID || h.Session != old.Session:
+		return nil
+	}
+	return fmt.Errorf("%w: %s lives at %s; give this worker another WORKER_ID", cluster.ErrClone, r.WorkerID, old.Address)
+}
+
+// register makes the worker's session the present one and says which of the
+// attempts that it found go on.
+func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, st step) {
+	w := m.workers[r.WorkerID]
+	if w == nil {
+		w = newWorker(cluster.Worker{ID: r.WorkerID, RegisteredAt: now})
+		m.addWorker(w)
+	}
+	fresh := w.worker.Session != r.Session
+	w.worker.Session, w.worker.Address, w.worker.Fingerprint = r.Session, r.Address, r.Fingerprint
+	w.worker.Version, w.worker.Labels, w.worker.Total = r.Version, r.Labels, r.Total
+	w.worker.Lost, w.worker.Barred, w.worker.LeftUntil = false, false, time.Time{}
+	if fresh {
+		w.number, w.restUntil, w.restWait = 0, time.Time{}, 0
+		w.reachable, w.reason = false, "has not been called back yet"
+	}
+	w.heard, w.deadline, w.stale = now, now.Add(m.HeartbeatTimeout), true
+	m.arm(w.deadline)
+	st.workers = []cluster.Worker{w.worker}
+	st.events = []Event{workerEvent(w)}
+	reply.HeartbeatInterval = m.HeartbeatInterval
+	st.join(m.reconcile(now, w, r, fresh, &reply))
+	if !w.reachable {
+		w.probing, w.probeAt = true, time.Time{}
+		st.hellos = []Target{w.target()}
+	}
+	st.wake = true
+	return reply, st
+}
+
+// reconcile compares what a registering worker found with what is placed on
+// it.
+func (m *machine) reconcile(now time.Time, w *worker, r Registration, fresh bool, reply *RegisterReply) (st step) {
+	found := map[cluster.AttemptRef]bool{}
+	clear(w.foreign)
+	for _, a := range r.Running {
+		e := m.tasks[a.Ref.TaskID]
+		if e == nil || !e.live(a.Ref) || e.task.WorkerID != w.worker.ID {
+			reply.Stop = append(reply.Stop, a.Ref)
+			w.foreign[a.Ref] = a.Allocated
+			continue
+		}
+		found[a.Ref] = true
+		reply.Keep = append(reply.Keep, a.Ref)
+		e.accepted = true
+		if fresh {
+			e.following = false // at the old address
+		}
+		if a.State.Rank() >= cluster.StateRunning.Rank() {
+			st.join(m.follow(e, w))
+		}
+	}
+	if !fresh {
+		return st
+	}
+	for _, id := range sortedKeys(w.attempts) {
+		e := m.tasks[id]
+		if e == nil || !e.task.State.Placed() || found[e.task.Ref()] {
+			continue
+		}
+		e.sent = false
+		st.join(m.lose(now, e, vanished(e)))
+	}
+	return st
+}
+
+// Register admits a worker whose join secret the edge has checked.
+// cluster.ErrClone, cluster.ErrUnavailable: see claim.
+func (c *Coordinator) Register(ctx context.Context, r Registration) (RegisterReply, error) {
+	if err := validRegistration(r); err != nil {
+		return RegisterReply{}, err
+	}
+	c.mu.Lock()
+	old, ask := c.m.mustProbe(r)
+	c.mu.Unlock()
+	if ask {
+		probe, cancel := context.WithTimeout(ctx, probeTimeout)
+		h, err := c.client.Hello(probe, old)
+		cancel()
+		if err := claim(r, old, h, err); err != nil {
+			return RegisterReply{}, err
+		}
+	}
+	c.mu.Lock()
+	if now, again := c.m.mustProbe(r); again && now != old {
+		c.mu.Unlock()
+		return RegisterReply{}, fmt.Errorf("%w: another session registered meanwhile", cluster.ErrUnavailable)
+	}
+	reply, st := c.m.register(c.now(), r)
+	c.mu.Unlock()
+	return reply, c.carryOut(ctx, st)
+}
+
+func validRegistration(r Registration) error {
+	var bad cluster.InvalidError
+	check := func(ok bool, field, message string) {
+		if !ok {
+			bad.Fields = append(bad.Fields, cluster.FieldError{Location: field, Message: message})
+		}
+	}
+	check(cluster.ValidName(string(r.WorkerID)), "worker_id", "must be 1 to 128 letters, digits, '.', '_' or '-'")
+	check(r.Session != "" && len(r.Session) <= 128, "session", "must have 1 to 128 bytes")
+	check(r.Address != "", "worker_ip", "must not be empty")
+	check(r.Total.CPU >= 0 && r.Total.CPU <= 1e6, "total_cpu", "must be between 0 and 1000000 cores")
+	check(r.Total.Memory >= 0, "total_memory", "must not be negative")
+	check(r.Total.Storage >= 0, "total_storage", "must not be negative")
+	check(r.Total.GPU >= 0, "total_gpu", "must not be negative")
+	if len(bad.Fields) > 0 {
+		return &bad
+	}
+	return nil
+}
