@@ -24,6 +24,12 @@ var (
 	ErrUnknownSession = errors.New("unknown session")
 	// ErrClone refuses a second worker under the id of a live one.
 	ErrClone = errors.New("worker id is in use by another live worker")
+	// ErrRefused: a worker definitely did not take an assignment.
+	ErrRefused = errors.New("worker refused")
+	// ErrConnRefused: nothing listens at a worker's address.
+	ErrConnRefused = errors.New("connection refused")
+	// ErrNoAttempt: a worker has no such attempt.
+	ErrNoAttempt = errors.New("worker has no such attempt")
 	// ErrIllegalTransition is a jump that the lifecycle does not have.
 	ErrIllegalTransition = errors.New("illegal transition")
 )

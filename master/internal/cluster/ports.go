@@ -21,3 +21,18 @@ type Manifest struct {
 	Files   []File // ContentType empty
 	Skipped []SkippedFile
 }
+
+// Order is one attempt's assignment on its way to a worker.
+type Order struct {
+	Ref      AttemptRef
+	UserID   UserID
+	Spec     Spec
+	LogLimit int64 // bytes
+}
+
+// Hello is a worker's answer to being called.
+type Hello struct {
+	WorkerID WorkerID
+	Session  string
+	Version  string
+}

@@ -82,7 +82,7 @@ func (m *machine) assignAnswered(now time.Time, a assign, err error) (st step) {
 		if mine {
 			e.accepted = true
 		}
-	case errors.Is(err, ErrRefused):
+	case errors.Is(err, cluster.ErrRefused):
 		w.restWait = min(max(2*w.restWait, restFirst), restMost)
 		w.restUntil = now.Add(w.restWait)
 		w.stale = true

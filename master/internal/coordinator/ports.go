@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -14,31 +13,8 @@ type (
 	Target   = cluster.Target
 	LogEnd   = cluster.LogEnd
 	Manifest = cluster.Manifest
-)
-
-// Order is one attempt's assignment on its way to a worker.
-type Order struct {
-	Ref      cluster.AttemptRef
-	UserID   cluster.UserID
-	Spec     cluster.Spec
-	LogLimit int64 // bytes
-}
-
-// Hello is a worker's answer to being called.
-type Hello struct {
-	WorkerID cluster.WorkerID
-	Session  string
-	Version  string
-}
-
-// Errors of WorkerClient; all others mean that the outcome is unknown.
-var (
-	// ErrRefused: the worker definitely did not take the assignment.
-	ErrRefused = errors.New("worker refused")
-	// ErrConnRefused: nothing listens at the address.
-	ErrConnRefused = errors.New("connection refused")
-	// ErrNoAttempt: the worker has no such attempt.
-	ErrNoAttempt = errors.New("worker has no such attempt")
+	Order    = cluster.Order
+	Hello    = cluster.Hello
 )
 
 // WorkerClient calls workers over one long-lived connection each, made at the
@@ -46,11 +22,11 @@ var (
 // for concurrent use; those about one task reach the worker in the order in
 // which they were made. Contexts bound each call. Implemented by workerconn.
 type WorkerClient interface {
-	// Hello calls MasterRegister. ErrConnRefused when nothing listens there.
+	// Hello calls MasterRegister. cluster.ErrConnRefused when nothing listens there.
 	Hello(ctx context.Context, to Target) (Hello, error)
-	// Assign calls AssignTask: nil, ErrRefused, or unknown.
+	// Assign calls AssignTask: nil, cluster.ErrRefused, or unknown.
 	Assign(ctx context.Context, to Target, order Order) error
-	// Cancel calls CancelTask: nil, ErrNoAttempt, or unknown.
+	// Cancel calls CancelTask: nil, cluster.ErrNoAttempt, or unknown.
 	Cancel(ctx context.Context, to Target, ref cluster.AttemptRef) error
 	// Forget closes the connection to a worker that was removed or lost.
 	Forget(worker cluster.WorkerID)

@@ -23,7 +23,7 @@ func (m *machine) mustProbe(r Registration) (Target, bool) {
 // session take over.
 func claim(r Registration, old Target, h Hello, err error) error {
 	switch {
-	case errors.Is(err, ErrConnRefused):
+	case errors.Is(err, cluster.ErrConnRefused):
 		return nil
 	case err != nil:
 		return fmt.Errorf("%w: the last session of worker %s at %s is silent; ask again until it answers or its deadline passes", cluster.ErrUnavailable, r.WorkerID, old.Address)
