@@ -1724,29 +1724,32 @@ func (x *SkippedFile) GetReason() string {
 }
 
 type TaskResult struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TaskId        string                 `protobuf:"bytes,1,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
-	Attempt       int32                  `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	WorkerId      string                 `protobuf:"bytes,3,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
-	Status        string                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"` // succeeded, failed or cancelled
-	ExitCode      int32                  `protobuf:"varint,5,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
-	Failure       string                 `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"` // exit oom timeout image registry runtime storage upload
-	Message       string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
-	OutputFiles   []*OutputFile          `protobuf:"bytes,8,rep,name=output_files,json=outputFiles,proto3" json:"output_files,omitempty"`
-	Logs          []*LogChunk            `protobuf:"bytes,9,rep,name=logs,proto3" json:"logs,omitempty"`                                       // the end of the log, 64 KiB at most
-	StdoutLength  int64                  `protobuf:"varint,10,opt,name=stdout_length,json=stdoutLength,proto3" json:"stdout_length,omitempty"` // bytes of the whole log, per stream
-	StderrLength  int64                  `protobuf:"varint,11,opt,name=stderr_length,json=stderrLength,proto3" json:"stderr_length,omitempty"`
-	Lease         string                 `protobuf:"bytes,12,opt,name=lease,proto3" json:"lease,omitempty"`
-	Session       string                 `protobuf:"bytes,13,opt,name=session,proto3" json:"session,omitempty"`
-	States        []*StateTime           `protobuf:"bytes,14,rep,name=states,proto3" json:"states,omitempty"` // all of them, in order
-	Skipped       []*SkippedFile         `protobuf:"bytes,15,rep,name=skipped,proto3" json:"skipped,omitempty"`
-	Usage         *TaskUsage             `protobuf:"bytes,16,opt,name=usage,proto3" json:"usage,omitempty"`
-	HasExitCode   bool                   `protobuf:"varint,17,opt,name=has_exit_code,json=hasExitCode,proto3" json:"has_exit_code,omitempty"` // false when no container ran
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`          // of the container, engine's clock
-	FinishedAt    *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
-	LogLost       bool                   `protobuf:"varint,20,opt,name=log_lost,json=logLost,proto3" json:"log_lost,omitempty"` // what is missing can't be produced any more
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	TaskId       string                 `protobuf:"bytes,1,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
+	Attempt      int32                  `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	WorkerId     string                 `protobuf:"bytes,3,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
+	Status       string                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"` // succeeded, failed or cancelled
+	ExitCode     int32                  `protobuf:"varint,5,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
+	Failure      string                 `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"` // exit oom timeout image registry runtime storage upload
+	Message      string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	OutputFiles  []*OutputFile          `protobuf:"bytes,8,rep,name=output_files,json=outputFiles,proto3" json:"output_files,omitempty"`
+	Logs         []*LogChunk            `protobuf:"bytes,9,rep,name=logs,proto3" json:"logs,omitempty"`                                       // the end of the log, 64 KiB at most
+	StdoutLength int64                  `protobuf:"varint,10,opt,name=stdout_length,json=stdoutLength,proto3" json:"stdout_length,omitempty"` // bytes of the whole log, per stream
+	StderrLength int64                  `protobuf:"varint,11,opt,name=stderr_length,json=stderrLength,proto3" json:"stderr_length,omitempty"`
+	Lease        string                 `protobuf:"bytes,12,opt,name=lease,proto3" json:"lease,omitempty"`
+	Session      string                 `protobuf:"bytes,13,opt,name=session,proto3" json:"session,omitempty"`
+	States       []*StateTime           `protobuf:"bytes,14,rep,name=states,proto3" json:"states,omitempty"` // all of them, in order
+	Skipped      []*SkippedFile         `protobuf:"bytes,15,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	Usage        *TaskUsage             `protobuf:"bytes,16,opt,name=usage,proto3" json:"usage,omitempty"`
+	HasExitCode  bool                   `protobuf:"varint,17,opt,name=has_exit_code,json=hasExitCode,proto3" json:"has_exit_code,omitempty"` // false when no container ran
+	StartedAt    *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`          // of the container, engine's clock
+	FinishedAt   *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	LogLost      bool                   `protobuf:"varint,20,opt,name=log_lost,json=logLost,proto3" json:"log_lost,omitempty"` // what is missing can't be produced any more
+	// output_files would be too long for a message and is empty: the files are
+	// those that were uploaded, each with the sha256 of its last chunk.
+	FilesAsUploaded bool `protobuf:"varint,21,opt,name=files_as_uploaded,json=filesAsUploaded,proto3" json:"files_as_uploaded,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *TaskResult) Reset() {
@@ -1915,6 +1918,13 @@ func (x *TaskResult) GetFinishedAt() *timestamppb.Timestamp {
 func (x *TaskResult) GetLogLost() bool {
 	if x != nil {
 		return x.LogLost
+	}
+	return false
+}
+
+func (x *TaskResult) GetFilesAsUploaded() bool {
+	if x != nil {
+		return x.FilesAsUploaded
 	}
 	return false
 }
@@ -2225,7 +2235,8 @@ type FileChunk struct {
 	Offset        int64                  `protobuf:"varint,10,opt,name=offset,proto3" json:"offset,omitempty"` // of data in the file
 	Last          bool                   `protobuf:"varint,11,opt,name=last,proto3" json:"last,omitempty"`     // the file ends after data
 	Mode          uint32                 `protobuf:"varint,12,opt,name=mode,proto3" json:"mode,omitempty"`
-	Log           *LogChunk              `protobuf:"bytes,13,opt,name=log,proto3" json:"log,omitempty"` // with kind LOG
+	Log           *LogChunk              `protobuf:"bytes,13,opt,name=log,proto3" json:"log,omitempty"`       // with kind LOG
+	Sha256        string                 `protobuf:"bytes,14,opt,name=sha256,proto3" json:"sha256,omitempty"` // with last: of the whole file, hex
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2351,12 +2362,23 @@ func (x *FileChunk) GetLog() *LogChunk {
 	return nil
 }
 
+func (x *FileChunk) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 type FileUploadAck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the master holds of this attempt, after the stream (QUERY: now).
-	Files         []*UploadedFile `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
-	StdoutOffset  int64           `protobuf:"varint,2,opt,name=stdout_offset,json=stdoutOffset,proto3" json:"stdout_offset,omitempty"` // the log's lengths at the master
-	StderrOffset  int64           `protobuf:"varint,3,opt,name=stderr_offset,json=stderrOffset,proto3" json:"stderr_offset,omitempty"`
+	// What the master holds of this attempt, after the stream (QUERY: now, of
+	// the files whose paths come after file_path), ordered by path.
+	Files        []*UploadedFile `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	StdoutOffset int64           `protobuf:"varint,2,opt,name=stdout_offset,json=stdoutOffset,proto3" json:"stdout_offset,omitempty"` // the log's lengths at the master
+	StderrOffset int64           `protobuf:"varint,3,opt,name=stderr_offset,json=stderrOffset,proto3" json:"stderr_offset,omitempty"`
+	// The list would be too long for a message: ask for the files after the last
+	// one of it by a QUERY with its path.
+	More          bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2410,6 +2432,13 @@ func (x *FileUploadAck) GetStderrOffset() int64 {
 		return x.StderrOffset
 	}
 	return 0
+}
+
+func (x *FileUploadAck) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
 }
 
 type UploadedFile struct {
@@ -2636,7 +2665,7 @@ const file_master_worker_proto_rawDesc = "" +
 	"\x04mode\x18\x04 \x01(\rR\x04mode\"9\n" +
 	"\vSkippedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xea\x05\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x96\x06\n" +
 	"\n" +
 	"TaskResult\x12\x17\n" +
 	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12\x18\n" +
@@ -2661,7 +2690,8 @@ const file_master_worker_proto_rawDesc = "" +
 	"started_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12;\n" +
 	"\vfinished_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12\x19\n" +
-	"\blog_lost\x18\x14 \x01(\bR\alogLost\"S\n" +
+	"\blog_lost\x18\x14 \x01(\bR\alogLost\x12*\n" +
+	"\x11files_as_uploaded\x18\x15 \x01(\bR\x0ffilesAsUploaded\"S\n" +
 	"\aNeedLog\x12#\n" +
 	"\rstdout_offset\x18\x01 \x01(\x03R\fstdoutOffset\x12#\n" +
 	"\rstderr_offset\x18\x02 \x01(\x03R\fstderrOffset\"5\n" +
@@ -2689,7 +2719,7 @@ const file_master_worker_proto_rawDesc = "" +
 	"\n" +
 	"\x06STDOUT\x10\x01\x12\n" +
 	"\n" +
-	"\x06STDERR\x10\x02\"\x93\x03\n" +
+	"\x06STDERR\x10\x02\"\xab\x03\n" +
 	"\tFileChunk\x12\x17\n" +
 	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12\x17\n" +
@@ -2704,15 +2734,17 @@ const file_master_worker_proto_rawDesc = "" +
 	" \x01(\x03R\x06offset\x12\x12\n" +
 	"\x04last\x18\v \x01(\bR\x04last\x12\x12\n" +
 	"\x04mode\x18\f \x01(\rR\x04mode\x12&\n" +
-	"\x03log\x18\r \x01(\v2\x14.cloudai.v1.LogChunkR\x03log\"$\n" +
+	"\x03log\x18\r \x01(\v2\x14.cloudai.v1.LogChunkR\x03log\x12\x16\n" +
+	"\x06sha256\x18\x0e \x01(\tR\x06sha256\"$\n" +
 	"\x04Kind\x12\b\n" +
 	"\x04FILE\x10\x00\x12\a\n" +
 	"\x03LOG\x10\x01\x12\t\n" +
-	"\x05QUERY\x10\x02\"\x89\x01\n" +
+	"\x05QUERY\x10\x02\"\x9d\x01\n" +
 	"\rFileUploadAck\x12.\n" +
 	"\x05files\x18\x01 \x03(\v2\x18.cloudai.v1.UploadedFileR\x05files\x12#\n" +
 	"\rstdout_offset\x18\x02 \x01(\x03R\fstdoutOffset\x12#\n" +
-	"\rstderr_offset\x18\x03 \x01(\x03R\fstderrOffset\"Z\n" +
+	"\rstderr_offset\x18\x03 \x01(\x03R\fstderrOffset\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\"Z\n" +
 	"\fUploadedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1a\n" +
 	"\breceived\x18\x02 \x01(\x03R\breceived\x12\x1a\n" +

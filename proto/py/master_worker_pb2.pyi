@@ -40,7 +40,7 @@ class Empty(_message.Message):
     def __init__(self) -> None: ...
 
 class FileChunk(_message.Message):
-    __slots__ = ["attempt", "data", "file_path", "kind", "last", "lease", "log", "mode", "offset", "session", "task_id", "user_id", "worker_id"]
+    __slots__ = ["attempt", "data", "file_path", "kind", "last", "lease", "log", "mode", "offset", "session", "sha256", "task_id", "user_id", "worker_id"]
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class FileChunk(_message.Message):
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     QUERY: FileChunk.Kind
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -69,20 +70,23 @@ class FileChunk(_message.Message):
     mode: int
     offset: int
     session: str
+    sha256: str
     task_id: str
     user_id: str
     worker_id: str
-    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., user_id: _Optional[str] = ..., file_path: _Optional[str] = ..., data: _Optional[bytes] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., worker_id: _Optional[str] = ..., kind: _Optional[_Union[FileChunk.Kind, str]] = ..., offset: _Optional[int] = ..., last: bool = ..., mode: _Optional[int] = ..., log: _Optional[_Union[LogChunk, _Mapping]] = ...) -> None: ...
+    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., user_id: _Optional[str] = ..., file_path: _Optional[str] = ..., data: _Optional[bytes] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., worker_id: _Optional[str] = ..., kind: _Optional[_Union[FileChunk.Kind, str]] = ..., offset: _Optional[int] = ..., last: bool = ..., mode: _Optional[int] = ..., log: _Optional[_Union[LogChunk, _Mapping]] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class FileUploadAck(_message.Message):
-    __slots__ = ["files", "stderr_offset", "stdout_offset"]
+    __slots__ = ["files", "more", "stderr_offset", "stdout_offset"]
     FILES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     STDERR_OFFSET_FIELD_NUMBER: _ClassVar[int]
     STDOUT_OFFSET_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[UploadedFile]
+    more: bool
     stderr_offset: int
     stdout_offset: int
-    def __init__(self, files: _Optional[_Iterable[_Union[UploadedFile, _Mapping]]] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, files: _Optional[_Iterable[_Union[UploadedFile, _Mapping]]] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., more: bool = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ["absent", "cpu_usage", "gpu_usage", "healthy", "leaving", "memory_usage", "message", "number", "restart_grace", "running_tasks", "session", "storage_usage", "worker_id"]
@@ -375,10 +379,11 @@ class TaskProgress(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., session: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., lease: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., exit_code: _Optional[int] = ..., outcome: _Optional[str] = ..., message: _Optional[str] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ...) -> None: ...
 
 class TaskResult(_message.Message):
-    __slots__ = ["attempt", "exit_code", "failure", "finished_at", "has_exit_code", "lease", "log_lost", "logs", "message", "output_files", "session", "skipped", "started_at", "states", "status", "stderr_length", "stdout_length", "task_id", "usage", "worker_id"]
+    __slots__ = ["attempt", "exit_code", "failure", "files_as_uploaded", "finished_at", "has_exit_code", "lease", "log_lost", "logs", "message", "output_files", "session", "skipped", "started_at", "states", "status", "stderr_length", "stdout_length", "task_id", "usage", "worker_id"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    FILES_AS_UPLOADED_FIELD_NUMBER: _ClassVar[int]
     FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
     HAS_EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
@@ -399,6 +404,7 @@ class TaskResult(_message.Message):
     attempt: int
     exit_code: int
     failure: str
+    files_as_uploaded: bool
     finished_at: _timestamp_pb2.Timestamp
     has_exit_code: bool
     lease: str
@@ -416,7 +422,7 @@ class TaskResult(_message.Message):
     task_id: str
     usage: TaskUsage
     worker_id: str
-    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., exit_code: _Optional[int] = ..., failure: _Optional[str] = ..., message: _Optional[str] = ..., output_files: _Optional[_Iterable[_Union[OutputFile, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ..., stdout_length: _Optional[int] = ..., stderr_length: _Optional[int] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., skipped: _Optional[_Iterable[_Union[SkippedFile, _Mapping]]] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ..., has_exit_code: bool = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., log_lost: bool = ...) -> None: ...
+    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., exit_code: _Optional[int] = ..., failure: _Optional[str] = ..., message: _Optional[str] = ..., output_files: _Optional[_Iterable[_Union[OutputFile, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ..., stdout_length: _Optional[int] = ..., stderr_length: _Optional[int] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., skipped: _Optional[_Iterable[_Union[SkippedFile, _Mapping]]] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ..., has_exit_code: bool = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., log_lost: bool = ..., files_as_uploaded: bool = ...) -> None: ...
 
 class TaskUsage(_message.Message):
     __slots__ = ["cpu", "cpu_seconds", "log_bytes", "memory", "memory_peak", "output_bytes"]
