@@ -1,0 +1,206 @@
+package server
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/coordinator"
+	"cloudai/proto/pb"
+)
+
+func stateOf(s pb.TaskState) cluster.State {
+	if n := int(s) - 1; n >= 0 && n < len(cluster.States) {
+		return cluster.States[n]
+	}
+	return ""
+}
+
+func timeOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
+// amount makes a reported number harmless: not finite or negative counts as 0.
+func amount(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
+		return 0
+	}
+	return x
+}
+
+func refsToWire(refs []cluster.AttemptRef) []*pb.AttemptRef {
+	out := make([]*pb.AttemptRef, len(refs))
+	for n, r := range refs {
+		out[n] = &pb.AttemptRef{TaskId: string(r.TaskID), Attempt: int32(r.Attempt), Lease: r.Lease}
+	}
+	return out
+}
+
+func runningOf(in []*pb.RunningTask) []cluster.RunningAttempt {
+	out := make([]cluster.RunningAttempt, len(in))
+	for n, r := range in {
+		out[n] = cluster.RunningAttempt{
+			Ref:   cluster.AttemptRef{TaskID: cluster.TaskID(r.GetTaskId()), Attempt: int(r.GetAttempt()), Lease: r.GetLease()},
+			State: stateOf(r.GetState()),
+			Allocated: cluster.Resources{
+				CPU: amount(r.GetCpuAllocated()), Memory: max(0, r.GetMemoryAllocated()),
+				Storage: max(0, r.GetStorageAllocated()), GPU: max(0, int(r.GetGpuAllocated())),
+			},
+			HasContainer: r.GetHasContainer(), ClusterID: r.GetClusterId(),
+		}
+	}
+	return out
+}
+
+func registration(in *pb.WorkerInfo, from coordinator.Caller, host string) coordinator.Registration {
+	return coordinator.Registration{
+		Caller:  from,
+		Address: net.JoinHostPort(host, strconv.Itoa(int(in.GetWorkerPort()))),
+		Version: in.GetVersion(), Labels: in.GetLabels(), Returning: in.GetReturning(),
+		Total: cluster.Resources{
+			CPU: in.GetTotalCpu(), Memory: in.GetTotalMemory(), Storage: in.GetTotalStorage(), GPU: int(in.GetTotalGpu()),
+		},
+		Running: runningOf(in.GetRunningTasks()),
+	}
+}
+
+func (s *Server) registerAck(in *pb.WorkerInfo, reply coordinator.RegisterReply) *pb.RegisterAck {
+	return &pb.RegisterAck{
+		ClusterId: s.cfg.ClusterID, MasterId: s.cfg.MasterID, Session: in.GetSession(), WorkerId: in.GetWorkerId(),
+		Version: s.cfg.Version, HeartbeatInterval: durationpb.New(reply.HeartbeatInterval),
+		Keep: refsToWire(reply.Keep), Stop: refsToWire(reply.Stop),
+	}
+}
+
+func heartbeat(in *pb.Heartbeat, from coordinator.Caller) coordinator.Heartbeat {
+	h := coordinator.Heartbeat{
+		Caller: from, Number: in.GetNumber(),
+		Use: cluster.Sample{
+			CPU: amount(in.GetCpuUsage()), Memory: in.GetMemoryUsage(), Storage: in.GetStorageUsage(), GPU: int(in.GetGpuUsage()),
+		},
+		Running: runningOf(in.GetRunningTasks()), Healthy: in.GetHealthy(), Message: in.GetMessage(),
+		Leaving: in.GetLeaving(), RestartGrace: in.GetRestartGrace().AsDuration(),
+	}
+	for _, r := range in.GetAbsent() {
+		h.Absent = append(h.Absent, cluster.AttemptRef{TaskID: cluster.TaskID(r.GetTaskId()), Attempt: int(r.GetAttempt()), Lease: r.GetLease()})
+	}
+	return h
+}
+
+func statesOf(in []*pb.StateTime) []cluster.StateTime {
+	out := make([]cluster.StateTime, len(in))
+	for n, s := range in {
+		out[n] = cluster.StateTime{State: stateOf(s.GetState()), Time: timeOf(s.GetTime())}
+	}
+	return out
+}
+
+func usageOf(in *pb.TaskUsage) cluster.Usage {
+	return cluster.Usage{
+		CPUSeconds: amount(in.GetCpuSeconds()), MemoryPeak: amount(in.GetMemoryPeak()),
+		LogBytes: max(0, in.GetLogBytes()), OutputBytes: max(0, in.GetOutputBytes()),
+	}
+}
+
+// exitCode is known from collect_output on.
+func exitCode(states []cluster.StateTime, code int32, has bool) *int {
+	if !has {
+		return nil
+	}
+	for _, s := range states {
+		if s.State == cluster.StateCollectOutput {
+			n := int(code)
+			return &n
+		}
+	}
+	return nil
+}
+
+func progress(in *pb.TaskProgress, from coordinator.Caller) coordinator.ProgressReport {
+	states := statesOf(in.GetStates())
+	return coordinator.ProgressReport{
+		Caller: from,
+		Ref:    cluster.AttemptRef{TaskID: cluster.TaskID(in.GetTaskId()), Attempt: int(in.GetAttempt()), Lease: in.GetLease()},
+		Observation: cluster.Observation{
+			States: states, Outcome: cluster.Outcome(in.GetOutcome()),
+			ExitCode: exitCode(states, in.GetExitCode(), in.GetOutcome() != ""), Usage: usageOf(in.GetUsage()),
+		},
+		Progress: coordinator.Progress{DoneBytes: max(0, in.GetDoneBytes()), TotalBytes: max(0, in.GetTotalBytes())},
+		CPU:      amount(in.GetUsage().GetCpu()), Memory: amount(in.GetUsage().GetMemory()),
+		Message: in.GetMessage(),
+	}
+}
+
+func outcomeOf(status string) (cluster.Outcome, error) {
+	switch cluster.Status(status) {
+	case cluster.StatusSucceeded:
+		return cluster.OutcomeSuccess, nil
+	case cluster.StatusFailed:
+		return cluster.OutcomeFailed, nil
+	case cluster.StatusCancelled:
+		return cluster.OutcomeCancelled, nil
+	case cluster.StatusQueued, cluster.StatusAssigned, cluster.StatusRunning:
+	}
+	return "", cluster.Invalid("status", fmt.Sprintf("%q is none of succeeded, failed, cancelled", status))
+}
+
+func completion(in *pb.TaskResult, from coordinator.Caller) (coordinator.Completion, error) {
+	outcome, err := outcomeOf(in.GetStatus())
+	if err != nil {
+		return coordinator.Completion{}, err
+	}
+	states := statesOf(in.GetStates())
+	c := coordinator.Completion{
+		Caller:  from,
+		Ref:     cluster.AttemptRef{TaskID: cluster.TaskID(in.GetTaskId()), Attempt: int(in.GetAttempt()), Lease: in.GetLease()},
+		Outcome: outcome, FinishedAt: timeOf(in.GetFinishedAt()),
+		Observation: cluster.Observation{
+			States: states, Outcome: outcome, ExitCode: exitCode(states, in.GetExitCode(), in.GetHasExitCode()),
+			Failure: cluster.Failure(in.GetFailure()), Message: in.GetMessage(), Usage: usageOf(in.GetUsage()),
+		},
+		Log: coordinator.LogEnd{
+			Length: cluster.LogOffsets{Stdout: max(0, in.GetStdoutLength()), Stderr: max(0, in.GetStderrLength())}, Lost: in.GetLogLost(),
+		},
+	}
+	for _, l := range in.GetLogs() {
+		piece, err := logChunk(l)
+		if err != nil {
+			return coordinator.Completion{}, err
+		}
+		c.Log.Tail = append(c.Log.Tail, piece)
+	}
+	for _, f := range in.GetOutputFiles() {
+		c.Manifest.Files = append(c.Manifest.Files, cluster.File{Path: f.GetPath(), Size: f.GetSize(), SHA256: f.GetSha256()})
+	}
+	for _, f := range in.GetSkipped() {
+		c.Manifest.Skipped = append(c.Manifest.Skipped, cluster.SkippedFile{Path: f.GetPath(), Reason: f.GetReason()})
+	}
+	return c, nil
+}
+
+func logChunk(in *pb.LogChunk) (cluster.LogChunk, error) {
+	piece := cluster.LogChunk{Offset: in.GetOffset(), Time: timeOf(in.GetTime()), Data: in.GetData(), Dropped: in.GetDropped()}
+	switch in.GetStream() {
+	case pb.LogChunk_STDOUT:
+		piece.Stream = cluster.StreamStdout
+	case pb.LogChunk_STDERR:
+		piece.Stream = cluster.StreamStderr
+	case pb.LogChunk_STREAM_UNSPECIFIED:
+		return piece, cluster.Invalid("stream", "must be STDOUT or STDERR")
+	default:
+		return piece, cluster.Invalid("stream", "must be STDOUT or STDERR")
+	}
+	if piece.Offset < 0 || piece.Dropped < 0 || (piece.Dropped > 0 && len(piece.Data) > 0) {
+		return piece, cluster.Invalid("offset", "offset and dropped must not be negative, and dropped bytes have no data")
+	}
+	return piece, nil
+}
