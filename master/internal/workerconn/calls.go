@@ -1,0 +1,166 @@
+package workerconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/proto/pb"
+	"cloudai/proto/transport"
+)
+
+// helloTries: the first call may fail because a connection that looked alive
+// was not. The second one is then made on a new connection.
+const helloTries = 2
+
+// Hello asks who answers at a target's address, which may be another session
+// than the target's. ErrConnRefused when nothing listens there.
+func (p *Pool) Hello(ctx context.Context, to cluster.Target) (Hello, error) {
+	request := &pb.MasterInfo{
+		MasterId:      p.config.MasterID,
+		MasterAddress: p.config.MasterAddress,
+		ClusterId:     p.config.ClusterID,
+		WorkerId:      string(to.WorkerID),
+		Session:       to.Session,
+	}
+	var ack *pb.RegisterAck
+	var err error
+	for range helloTries {
+		err = p.do(ctx, to, true, func(worker pb.WorkerClient) (err error) {
+			ack, err = worker.MasterRegister(ctx, request)
+			return err
+		})
+		if status.Code(err) != codes.Unavailable || errors.Is(err, syscall.ECONNREFUSED) {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Hello{}, fmt.Errorf("%w: %w", ErrConnRefused, err)
+	case err != nil:
+		return Hello{}, err
+	}
+	return Hello{WorkerID: cluster.WorkerID(ack.WorkerId), Session: ack.Session, Version: ack.Version}, nil
+}
+
+// Assign hands an attempt to a worker: nil when it has accepted it, ErrRefused
+// when it definitely has not; with any other error nobody knows.
+func (p *Pool) Assign(ctx context.Context, to cluster.Target, order Order) error {
+	request := taskToWire(order, to, p.config.ClusterID)
+	err := p.doInOrder(ctx, to, order.Ref.TaskID, func(worker pb.WorkerClient) error {
+		ack, err := worker.AssignTask(ctx, request)
+		return checkSession(to, ack, err)
+	})
+	if refused(err, request) {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
+}
+
+// refused reports whether a failed assignment has certainly had no effect.
+func refused(err error, request *pb.Task) bool {
+	switch status.Code(err) {
+	case codes.ResourceExhausted, codes.InvalidArgument:
+		return true
+	case codes.FailedPrecondition:
+		// Another session answered. It may well hold this attempt: the one
+		// before it may have accepted it and left a container.
+		return transport.Reason(err) != transport.ReasonUnknownSession
+	case codes.Internal:
+		// What can't be encoded was not sent, and never will be.
+		_, encodeErr := proto.Marshal(request)
+		return encodeErr != nil
+	default:
+		return false
+	}
+}
+
+// Cancel tells a worker to stop an attempt; the attempt's completion confirms
+// it. ErrNoAttempt when the worker has no such attempt; with any other error
+// nobody knows whether the worker heard it.
+func (p *Pool) Cancel(ctx context.Context, to cluster.Target, ref cluster.AttemptRef) error {
+	request := &pb.TaskID{
+		TaskId:    string(ref.TaskID),
+		Attempt:   int32(ref.Attempt),
+		Lease:     ref.Lease,
+		Session:   to.Session,
+		ClusterId: p.config.ClusterID,
+	}
+	err := p.doInOrder(ctx, to, ref.TaskID, func(worker pb.WorkerClient) error {
+		ack, err := worker.CancelTask(ctx, request)
+		return checkSession(to, ack, err)
+	})
+	return noAttempt(err)
+}
+
+// FollowLog hands the chunks of an attempt's log, from two offsets on, to take:
+// one at a time, in the order in which the worker sends them. It returns the
+// length of the log when the worker says that it is complete, and nil when the
+// stream ends before that. Errors are take's own, ErrNoAttempt, and those of
+// the connection. It waits for no other call.
+func (p *Pool) FollowLog(ctx context.Context, from cluster.Target, ref cluster.AttemptRef, at cluster.LogOffsets, take func(cluster.LogChunk) error) (end *cluster.LogOffsets, err error) {
+	// Ends the stream at the worker when take gives up.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var takeErr error
+	err = p.do(ctx, from, false, func(worker pb.WorkerClient) error {
+		stream, err := worker.StreamTaskLogs(ctx, logRequestToWire(from, ref, at))
+		if err != nil {
+			return err
+		}
+		end, takeErr, err = drain(stream, take)
+		return err
+	})
+	if takeErr != nil {
+		return nil, takeErr
+	}
+	return end, noAttempt(err)
+}
+
+// drain reads a log to its end, or to that of the stream. takeErr is why it stopped before, err what the
+// connection did.
+func drain(stream grpc.ServerStreamingClient[pb.LogChunk], take func(cluster.LogChunk) error) (end *cluster.LogOffsets, takeErr, err error) {
+	for {
+		wire, err := stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, nil, nil
+		case err != nil:
+			return nil, nil, err
+		case wire.End:
+			return &cluster.LogOffsets{Stdout: wire.StdoutLength, Stderr: wire.StderrLength}, nil, nil
+		}
+		chunk, err := logChunkFromWire(wire)
+		if err == nil {
+			err = take(chunk)
+		}
+		if err != nil {
+			return nil, err, nil
+		}
+	}
+}
+
+// checkSession turns an answer of another session than the target's into an
+// error: what it says is not about the attempt that was meant.
+func checkSession(to cluster.Target, ack *pb.TaskAck, err error) error {
+	if err != nil || ack.Session == to.Session {
+		return err
+	}
+	return transport.Errorf(codes.Aborted, transport.ReasonUnknownSession, "session %q answers, %q was called", ack.Session, to.Session)
+}
+
+// noAttempt recognizes a worker that does not have the attempt.
+func noAttempt(err error) error {
+	if status.Code(err) == codes.NotFound {
+		return fmt.Errorf("%w: %w", ErrNoAttempt, err)
+	}
+	return err
+}
