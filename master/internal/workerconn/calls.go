@@ -22,8 +22,8 @@ import (
 const helloTries = 2
 
 // Hello asks who answers at a target's address, which may be another session
-// than the target's. ErrConnRefused when nothing listens there.
-func (p *Pool) Hello(ctx context.Context, to cluster.Target) (Hello, error) {
+// than the target's. cluster.ErrConnRefused when nothing listens there.
+func (p *Pool) Hello(ctx context.Context, to cluster.Target) (cluster.Hello, error) {
 	request := &pb.MasterInfo{
 		MasterId:      p.config.MasterID,
 		MasterAddress: p.config.MasterAddress,
@@ -44,23 +44,24 @@ func (p *Pool) Hello(ctx context.Context, to cluster.Target) (Hello, error) {
 	}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return Hello{}, fmt.Errorf("%w: %w", ErrConnRefused, err)
+		return cluster.Hello{}, fmt.Errorf("%w: %w", cluster.ErrConnRefused, err)
 	case err != nil:
-		return Hello{}, err
+		return cluster.Hello{}, err
 	}
-	return Hello{WorkerID: cluster.WorkerID(ack.WorkerId), Session: ack.Session, Version: ack.Version}, nil
+	return cluster.Hello{WorkerID: cluster.WorkerID(ack.WorkerId), Session: ack.Session, Version: ack.Version}, nil
 }
 
-// Assign hands an attempt to a worker: nil when it has accepted it, ErrRefused
-// when it definitely has not; with any other error nobody knows.
-func (p *Pool) Assign(ctx context.Context, to cluster.Target, order Order) error {
+// Assign hands an attempt to a worker: nil when it has accepted it,
+// cluster.ErrRefused when it definitely has not; with any other error nobody
+// knows.
+func (p *Pool) Assign(ctx context.Context, to cluster.Target, order cluster.Order) error {
 	request := taskToWire(order, to, p.config.ClusterID)
 	err := p.doInOrder(ctx, to, order.Ref.TaskID, func(worker pb.WorkerClient) error {
 		ack, err := worker.AssignTask(ctx, request)
 		return checkSession(to, ack, err)
 	})
 	if refused(err, request) {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return fmt.Errorf("%w: %w", cluster.ErrRefused, err)
 	}
 	return err
 }
@@ -84,8 +85,8 @@ func refused(err error, request *pb.Task) bool {
 }
 
 // Cancel tells a worker to stop an attempt; the attempt's completion confirms
-// it. ErrNoAttempt when the worker has no such attempt; with any other error
-// nobody knows whether the worker heard it.
+// it. cluster.ErrNoAttempt when the worker has no such attempt; with any other
+// error nobody knows whether the worker heard it.
 func (p *Pool) Cancel(ctx context.Context, to cluster.Target, ref cluster.AttemptRef) error {
 	request := &pb.TaskID{
 		TaskId:    string(ref.TaskID),
@@ -101,33 +102,36 @@ func (p *Pool) Cancel(ctx context.Context, to cluster.Target, ref cluster.Attemp
 	return noAttempt(err)
 }
 
-// FollowLog hands the chunks of an attempt's log, from two offsets on, to take:
-// one at a time, in the order in which the worker sends them. It returns the
-// length of the log when the worker says that it is complete, and nil when the
-// stream ends before that. Errors are take's own, ErrNoAttempt, and those of
-// the connection. It waits for no other call.
-func (p *Pool) FollowLog(ctx context.Context, from cluster.Target, ref cluster.AttemptRef, at cluster.LogOffsets, take func(cluster.LogChunk) error) (end *cluster.LogOffsets, err error) {
-	// Ends the stream at the worker when take gives up.
+// StreamLogs follows the log of an attempt from two offsets on and hands its
+// chunks to sink, in the order in which the worker sends them; they are sink's
+// until it returns. It returns the lengths of the log when the worker says that
+// it is complete, and nil when the stream ends before that. Errors are sink's
+// own, cluster.ErrNoAttempt, and those of the connection. It waits for no other
+// call.
+func (p *Pool) StreamLogs(ctx context.Context, to cluster.Target, ref cluster.AttemptRef, from cluster.LogOffsets,
+	sink func([]cluster.LogChunk) error,
+) (end *cluster.LogOffsets, err error) {
+	// Ends the stream at the worker when sink gives up.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var takeErr error
-	err = p.do(ctx, from, false, func(worker pb.WorkerClient) error {
-		stream, err := worker.StreamTaskLogs(ctx, logRequestToWire(from, ref, at))
+	var sinkErr error
+	err = p.do(ctx, to, false, func(worker pb.WorkerClient) error {
+		stream, err := worker.StreamTaskLogs(ctx, logRequestToWire(to, ref, from))
 		if err != nil {
 			return err
 		}
-		end, takeErr, err = drain(stream, take)
+		end, sinkErr, err = drain(stream, sink)
 		return err
 	})
-	if takeErr != nil {
-		return nil, takeErr
+	if sinkErr != nil {
+		return nil, sinkErr
 	}
 	return end, noAttempt(err)
 }
 
-// drain reads a log to its end, or to that of the stream. takeErr is why it stopped before, err what the
-// connection did.
-func drain(stream grpc.ServerStreamingClient[pb.LogChunk], take func(cluster.LogChunk) error) (end *cluster.LogOffsets, takeErr, err error) {
+// drain reads a log to its end, or to that of the stream. sinkErr is why it
+// stopped before, err what the connection did.
+func drain(stream grpc.ServerStreamingClient[pb.LogChunk], sink func([]cluster.LogChunk) error) (end *cluster.LogOffsets, sinkErr, err error) {
 	for {
 		wire, err := stream.Recv()
 		switch {
@@ -140,7 +144,7 @@ func drain(stream grpc.ServerStreamingClient[pb.LogChunk], take func(cluster.Log
 		}
 		chunk, err := logChunkFromWire(wire)
 		if err == nil {
-			err = take(chunk)
+			err = sink([]cluster.LogChunk{chunk})
 		}
 		if err != nil {
 			return nil, err, nil
@@ -160,7 +164,7 @@ func checkSession(to cluster.Target, ack *pb.TaskAck, err error) error {
 // noAttempt recognizes a worker that does not have the attempt.
 func noAttempt(err error) error {
 	if status.Code(err) == codes.NotFound {
-		return fmt.Errorf("%w: %w", ErrNoAttempt, err)
+		return fmt.Errorf("%w: %w", cluster.ErrNoAttempt, err)
 	}
 	return err
 }

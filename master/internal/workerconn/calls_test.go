@@ -32,7 +32,7 @@ func TestHello(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Another session answers: that is an answer, not an error.
-	if want := (Hello{WorkerID: "w1", Session: "session-2", Version: "v7"}); hello != want {
+	if want := (cluster.Hello{WorkerID: "w1", Session: "session-2", Version: "v7"}); hello != want {
 		t.Errorf("got %+v, want %+v", hello, want)
 	}
 	want := &pb.MasterInfo{
@@ -58,8 +58,8 @@ func TestHelloWhereNothingListens(t *testing.T) {
 	w.stop(t)
 	for range 3 {
 		_, err := pool.Hello(ctx, w.target())
-		if !errors.Is(err, ErrConnRefused) || !strings.Contains(err.Error(), addr) {
-			t.Fatalf("error is %v, want %v and the address", err, ErrConnRefused)
+		if !errors.Is(err, cluster.ErrConnRefused) || !strings.Contains(err.Error(), addr) {
+			t.Fatalf("error is %v, want %v and the address", err, cluster.ErrConnRefused)
 		}
 	}
 	// A back-off of the connection must not hide who has come back.
@@ -74,7 +74,7 @@ func TestHelloToSomeoneElse(t *testing.T) {
 	to := w.target()
 	to.Fingerprint = transport.Fingerprint([]byte("another"))
 	_, err := newPool(t).Hello(within(t, testTimeout), to)
-	if err == nil || errors.Is(err, ErrConnRefused) {
+	if err == nil || errors.Is(err, cluster.ErrConnRefused) {
 		t.Fatalf("error is %v", err)
 	}
 	for _, word := range []string{"w1", to.Address, to.Fingerprint, w.identity.Fingerprint} {
@@ -96,7 +96,7 @@ func TestHelloToSilence(t *testing.T) {
 		Address: listener.Addr().String(), Fingerprint: transport.Fingerprint(nil),
 	}
 	_, err = newPool(t).Hello(within(t, 100*time.Millisecond), to)
-	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrConnRefused) {
+	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, cluster.ErrConnRefused) {
 		t.Errorf("error is %v, want %v", err, context.DeadlineExceeded)
 	}
 }
@@ -107,7 +107,7 @@ func TestAssignOnTheWire(t *testing.T) {
 		got = in
 		return &pb.TaskAck{Session: testSession}, nil
 	}})
-	full := Order{
+	full := cluster.Order{
 		Ref:    cluster.AttemptRef{TaskID: "t1", Attempt: 3, Lease: "l3"},
 		UserID: "u1",
 		Spec: cluster.Spec{
@@ -152,7 +152,7 @@ func TestAssignOutcomes(t *testing.T) {
 	tooLarge := order("t1")
 	tooLarge.Spec.Inputs = []cluster.InputFile{{Content: make([]byte, transport.MaxMessage)}}
 	for name, c := range map[string]struct {
-		order  Order
+		order  cluster.Order
 		answer error
 		ack    *pb.TaskAck
 		want   int
@@ -178,7 +178,7 @@ func TestAssignOutcomes(t *testing.T) {
 				c.order = order("t1")
 			}
 			err := pool.Assign(within(t, testTimeout), w.target(), c.order)
-			if (err == nil) != (c.want == accepted) || errors.Is(err, ErrRefused) != (c.want == refused) {
+			if (err == nil) != (c.want == accepted) || errors.Is(err, cluster.ErrRefused) != (c.want == refused) {
 				t.Errorf("error is %v", err)
 			}
 			if c.answer != nil && !strings.Contains(err.Error(), status.Convert(c.answer).Message()) {
@@ -192,7 +192,7 @@ func TestAssignWhereNothingListensIsUnknown(t *testing.T) {
 	w := startWorker(t, &fakeWorker{})
 	w.stop(t)
 	err := newPool(t).Assign(within(t, testTimeout), w.target(), order("t1"))
-	if err == nil || errors.Is(err, ErrRefused) {
+	if err == nil || errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -215,20 +215,20 @@ func TestCancel(t *testing.T) {
 		t.Errorf("sent %v, want %v", got, want)
 	}
 	answer = status.Error(codes.NotFound, "no such attempt")
-	if err := pool.Cancel(within(t, testTimeout), w.target(), ref); !errors.Is(err, ErrNoAttempt) {
-		t.Errorf("error is %v, want %v", err, ErrNoAttempt)
+	if err := pool.Cancel(within(t, testTimeout), w.target(), ref); !errors.Is(err, cluster.ErrNoAttempt) {
+		t.Errorf("error is %v, want %v", err, cluster.ErrNoAttempt)
 	}
 	answer = status.Error(codes.Unavailable, "busy")
-	if err := pool.Cancel(within(t, testTimeout), w.target(), ref); err == nil || errors.Is(err, ErrNoAttempt) {
+	if err := pool.Cancel(within(t, testTimeout), w.target(), ref); err == nil || errors.Is(err, cluster.ErrNoAttempt) {
 		t.Errorf("error is %v, want an unknown outcome", err)
 	}
 	answer, session = nil, "session-2"
-	if err := pool.Cancel(within(t, testTimeout), w.target(), ref); err == nil || errors.Is(err, ErrNoAttempt) {
+	if err := pool.Cancel(within(t, testTimeout), w.target(), ref); err == nil || errors.Is(err, cluster.ErrNoAttempt) {
 		t.Errorf("error is %v after another session's answer", err)
 	}
 }
 
-func TestFollowLog(t *testing.T) {
+func TestStreamLogs(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	var got *pb.TaskLogRequest
 	var send []*pb.LogChunk
@@ -244,12 +244,12 @@ func TestFollowLog(t *testing.T) {
 	}})
 	pool := newPool(t)
 	ref := cluster.AttemptRef{TaskID: "t1", Attempt: 2, Lease: "l2"}
-	follow := func(take func(cluster.LogChunk) error) (*cluster.LogOffsets, error) {
-		return pool.FollowLog(within(t, testTimeout), w.target(), ref, cluster.LogOffsets{Stdout: 5, Stderr: 7}, take)
+	follow := func(sink func([]cluster.LogChunk) error) (*cluster.LogOffsets, error) {
+		return pool.StreamLogs(within(t, testTimeout), w.target(), ref, cluster.LogOffsets{Stdout: 5, Stderr: 7}, sink)
 	}
 	var taken []cluster.LogChunk
-	keep := func(chunk cluster.LogChunk) error {
-		taken = append(taken, chunk)
+	keep := func(chunks []cluster.LogChunk) error {
+		taken = append(taken, chunks...)
 		return nil
 	}
 	out := &pb.LogChunk{Stream: pb.LogChunk_STDOUT, Offset: 5, Time: timestamppb.New(at), Data: []byte("hi\n")}
@@ -278,16 +278,16 @@ func TestFollowLog(t *testing.T) {
 		t.Errorf("a stream without end: %v, %v", end, err)
 	}
 	full := errors.New("disk full")
-	if _, err := follow(func(cluster.LogChunk) error { return full }); !errors.Is(err, full) {
-		t.Errorf("error is %v, want that of take", err)
+	if _, err := follow(func([]cluster.LogChunk) error { return full }); !errors.Is(err, full) {
+		t.Errorf("error is %v, want that of sink", err)
 	}
 	send = []*pb.LogChunk{{Stream: 9, Data: []byte("x")}}
 	if _, err := follow(keep); !errors.Is(err, cluster.ErrInvalid) {
 		t.Errorf("error is %v for an unknown stream", err)
 	}
 	send, answer = nil, status.Error(codes.NotFound, "gone")
-	if _, err := follow(keep); !errors.Is(err, ErrNoAttempt) {
-		t.Errorf("error is %v, want %v", err, ErrNoAttempt)
+	if _, err := follow(keep); !errors.Is(err, cluster.ErrNoAttempt) {
+		t.Errorf("error is %v, want %v", err, cluster.ErrNoAttempt)
 	}
 }
 

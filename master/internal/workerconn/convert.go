@@ -9,7 +9,7 @@ import (
 	"cloudai/proto/pb"
 )
 
-func taskToWire(order Order, to cluster.Target, clusterID string) *pb.Task {
+func taskToWire(order cluster.Order, to cluster.Target, clusterID string) *pb.Task {
 	spec := order.Spec
 	task := &pb.Task{
 		TaskId:      string(order.Ref.TaskID),
@@ -42,14 +42,14 @@ func taskToWire(order Order, to cluster.Target, clusterID string) *pb.Task {
 	return task
 }
 
-func logRequestToWire(from cluster.Target, ref cluster.AttemptRef, at cluster.LogOffsets) *pb.TaskLogRequest {
+func logRequestToWire(to cluster.Target, ref cluster.AttemptRef, from cluster.LogOffsets) *pb.TaskLogRequest {
 	return &pb.TaskLogRequest{
 		TaskId:       string(ref.TaskID),
 		Attempt:      int32(ref.Attempt),
 		Lease:        ref.Lease,
-		Session:      from.Session,
-		StdoutOffset: at.Stdout,
-		StderrOffset: at.Stderr,
+		Session:      to.Session,
+		StdoutOffset: from.Stdout,
+		StderrOffset: from.Stderr,
 		Follow:       true,
 	}
 }

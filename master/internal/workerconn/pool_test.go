@@ -47,8 +47,8 @@ func openLog(t *testing.T, pool *Pool, to cluster.Target, started <-chan struct{
 	done := make(chan error, 1)
 	ctx := within(t, testTimeout)
 	go func() {
-		_, err := pool.FollowLog(ctx, to, cluster.AttemptRef{TaskID: "t1", Attempt: 1}, cluster.LogOffsets{},
-			func(cluster.LogChunk) error { return nil })
+		_, err := pool.StreamLogs(ctx, to, cluster.AttemptRef{TaskID: "t1", Attempt: 1}, cluster.LogOffsets{},
+			func([]cluster.LogChunk) error { return nil })
 		done <- err
 	}()
 	<-started

@@ -189,6 +189,6 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func order(task string) Order {
-	return Order{Ref: cluster.AttemptRef{TaskID: cluster.TaskID(task), Attempt: 1, Lease: "l1"}}
+func order(task string) cluster.Order {
+	return cluster.Order{Ref: cluster.AttemptRef{TaskID: cluster.TaskID(task), Attempt: 1, Lease: "l1"}}
 }
