@@ -1,0 +1,212 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"cloudai/master/internal/cluster"
+)
+
+// condition is the WHERE of a TaskFilter without its statuses, and the index
+// that decides it.
+type condition struct {
+	index string
+	terms []string
+	args  []any
+}
+
+// add joins a term; its question marks become numbered, so that a term may
+// stand in a statement several times.
+func (c *condition) add(term string, args ...any) {
+	for _, a := range args {
+		c.args = append(c.args, a)
+		term = strings.Replace(term, "?", c.number(len(c.args)), 1)
+	}
+	c.terms = append(c.terms, term)
+}
+
+// arg adds an argument alone and gives its place.
+func (c *condition) arg(v any) string {
+	c.args = append(c.args, v)
+	return c.number(len(c.args))
+}
+
+func (c *condition) number(n int) string { return fmt.Sprintf("$%d", n) }
+
+// filterCondition turns a filter into SQL. Prefixes are ranges: LIKE would fold
+// case and know wildcards.
+func filterCondition(f cluster.TaskFilter) *condition {
+	c := &condition{index: "tasks_by_status"}
+	if f.UserID != "" {
+		c.index = "tasks_by_user"
+		c.add("user_id = ?", string(f.UserID))
+	}
+	if f.WorkerID != "" {
+		c.add("worker_id = ?", string(f.WorkerID))
+	}
+	if f.Failure != "" {
+		c.add("failure = ?", string(f.Failure))
+	}
+	if f.NamePrefix != "" {
+		c.addPrefix("name", f.NamePrefix)
+	}
+	for _, k := range slices.Sorted(maps.Keys(f.Labels)) {
+		c.add("instr(labels, ?) > 0", labelPair(k, f.Labels[k]))
+	}
+	if !f.Since.IsZero() {
+		c.add("created_at >= ?", column(f.Since))
+	}
+	if !f.Until.IsZero() {
+		c.add("created_at < ?", column(f.Until))
+	}
+	if f.Text != "" {
+		c.add("instr(search, ?) > 0", []byte(strings.ToLower(f.Text)))
+	}
+	return c
+}
+
+// addPrefix wants a text column to begin with the prefix.
+func (c *condition) addPrefix(column, prefix string) {
+	c.add(column+" >= ?", prefix)
+	if end := prefixEnd(prefix); end != "" {
+		c.add(column+" < ?", end)
+	}
+}
+
+// prefixEnd is the first text after all that begin with the prefix, in byte
+// order; empty when there is none.
+func prefixEnd(prefix string) string {
+	b := []byte(prefix)
+	for len(b) > 0 {
+		last := len(b) - 1
+		if b[last] < 0xff {
+			b[last]++
+			return string(b)
+		}
+		b = b[:last]
+	}
+	return ""
+}
+
+// where joins the terms after one more.
+func (c *condition) where(first string) string {
+	return strings.Join(append([]string{first}, c.terms...), " AND ")
+}
+
+// after begins a page strictly behind a place in "newest first".
+func (c *condition) after(place cluster.Cursor) {
+	if place.IsZero() {
+		return
+	}
+	at := c.arg(column(place.CreatedAt))
+	c.terms = append(c.terms, "created_at <= "+at, "(created_at < "+at+" OR id > "+c.arg(place.ID)+")")
+}
+
+// wantedStatuses are the known ones of a filter, each once; all when it has
+// none.
+func wantedStatuses(f cluster.TaskFilter) []cluster.Status {
+	if len(f.Statuses) == 0 {
+		return cluster.Statuses
+	}
+	return slices.DeleteFunc(slices.Clone(cluster.Statuses), func(s cluster.Status) bool {
+		return !slices.Contains(f.Statuses, s)
+	})
+}
+
+// ListTasks implements db.Tasks. Within one status the index has the wanted
+// order, so the page is merged from the first rows of each status.
+func (s *Store) ListTasks(ctx context.Context, filter cluster.TaskFilter, page cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
+	if err := checkLimit(page); err != nil {
+		return nil, cluster.Cursor{}, err
+	}
+	statuses := wantedStatuses(filter)
+	if len(statuses) == 0 {
+		return nil, cluster.Cursor{}, nil
+	}
+	c := filterCondition(filter)
+	c.after(page.After)
+	limit := c.arg(page.Limit + 1)
+	arms := make([]string, len(statuses))
+	for i, status := range statuses {
+		arms[i] = fmt.Sprintf(
+			"SELECT * FROM (SELECT seq, created_at, id FROM tasks INDEXED BY %s WHERE %s ORDER BY created_at DESC, id LIMIT %s)",
+			c.index, c.where("status = '"+string(status)+"'"), limit)
+	}
+	query := fmt.Sprintf(`WITH k AS (%s ORDER BY 2 DESC, 3 LIMIT %s)
+SELECT %s FROM k CROSS JOIN tasks t ON t.seq = k.seq ORDER BY k.created_at DESC, k.id`,
+		strings.Join(arms, " UNION ALL "), limit, taskColumns)
+	return s.taskPage(ctx, query, c.args, page.Limit)
+}
+
+// taskPage reads at most one row more than the limit, which tells whether
+// there is a next page.
+func (s *Store) taskPage(ctx context.Context, query string, args []any, limit int) ([]cluster.Task, cluster.Cursor, error) {
+	var list []cluster.Task
+	if err := s.query(ctx, query, args, collectTasks(&list)); err != nil {
+		return nil, cluster.Cursor{}, err
+	}
+	if len(list) <= limit {
+		return list, cluster.Cursor{}, nil
+	}
+	last := list[limit-1]
+	return list[:limit], cluster.Cursor{CreatedAt: last.CreatedAt, ID: string(last.ID)}, nil
+}
+
+func checkLimit(page cluster.Page) error {
+	if page.Limit < 1 {
+		return fmt.Errorf("%w: limit %d", cluster.ErrInvalid, page.Limit)
+	}
+	return nil
+}
+
+// CountTasks implements db.Tasks.
+func (s *Store) CountTasks(ctx context.Context, filter cluster.TaskFilter) (map[cluster.Status]int, error) {
+	counts := make(map[cluster.Status]int, len(cluster.Statuses))
+	for _, status := range cluster.Statuses {
+		counts[status] = 0
+	}
+	statuses := wantedStatuses(filter)
+	if len(statuses) == 0 {
+		return counts, nil
+	}
+	names := make([]string, len(statuses))
+	for i, status := range statuses {
+		names[i] = "'" + string(status) + "'"
+	}
+	c := filterCondition(filter)
+	query := fmt.Sprintf("SELECT status, count(*) FROM tasks INDEXED BY %s WHERE %s GROUP BY status",
+		c.index, c.where("status IN ("+strings.Join(names, ", ")+")"))
+	err := s.query(ctx, query, c.args, func(rows *sql.Rows) error {
+		var status string
+		var n int
+		err := rows.Scan(&status, &n)
+		counts[cluster.Status(status)] = n
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return counts, nil
+}
+
+// TasksWithPrefix implements db.Tasks.
+func (s *Store) TasksWithPrefix(ctx context.Context, prefix string, user cluster.UserID, limit int) ([]cluster.TaskID, error) {
+	c := &condition{}
+	c.addPrefix("id", prefix)
+	if user != "" {
+		c.add("user_id = ?", string(user))
+	}
+	query := "SELECT id FROM tasks WHERE " + c.where("true") + " ORDER BY id LIMIT " + c.arg(max(limit, 0))
+	var ids []cluster.TaskID
+	err := s.query(ctx, query, c.args, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, cluster.TaskID(id))
+		return err
+	})
+	return ids, err
+}

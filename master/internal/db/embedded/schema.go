@@ -1,0 +1,136 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"cloudai/master/internal/db"
+)
+
+// migrations lead from schema version n (their index) to n + 1. One that has
+// been released is never edited.
+//
+// A task is one row: its document, and beside it the columns that lists filter
+// by. The two indexes hold all these columns, so that a filter is decided
+// without touching the row, and begin so that "newest first" within one status
+// (of one user) is their own order.
+var migrations = []string{`
+CREATE TABLE tasks (
+	seq           INTEGER PRIMARY KEY,
+	id            TEXT    NOT NULL UNIQUE,
+	version       INTEGER NOT NULL,
+	created_at    INTEGER NOT NULL, -- nanoseconds since 1970, as all times
+	status        TEXT    NOT NULL,
+	user_id       TEXT    NOT NULL,
+	worker_id     TEXT    NOT NULL, -- of the present, else the last attempt
+	failure       TEXT    NOT NULL,
+	name          TEXT    NOT NULL,
+	labels        TEXT    NOT NULL, -- see labelsColumn
+	files_attempt INTEGER NOT NULL, -- whose files are published; 0: nobody's
+	files_shown   INTEGER NOT NULL, -- 1: listed under files
+	search        BLOB    NOT NULL, -- lower case, see searchColumn
+	sum           INTEGER NOT NULL, -- of id, version and doc
+	doc           BLOB    NOT NULL  -- JSON, see convert.go
+) STRICT;
+CREATE INDEX tasks_by_status ON tasks (status, created_at DESC, id, worker_id, failure, name, labels);
+CREATE INDEX tasks_by_user ON tasks (user_id, status, created_at DESC, id, worker_id, failure, name, labels);
+CREATE INDEX tasks_with_files ON tasks (created_at DESC, id, user_id) WHERE files_shown = 1;
+
+CREATE TABLE assignments (
+	task_id     TEXT    NOT NULL,
+	attempt     INTEGER NOT NULL,
+	lease       TEXT    NOT NULL,
+	worker_id   TEXT    NOT NULL,
+	assigned_at INTEGER NOT NULL,
+	PRIMARY KEY (task_id, attempt)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX assignments_by_worker ON assignments (worker_id, assigned_at DESC, task_id, attempt);
+
+CREATE TABLE results (
+	task_id TEXT    NOT NULL,
+	attempt INTEGER NOT NULL,
+	sum     INTEGER NOT NULL,
+	doc     BLOB    NOT NULL,
+	PRIMARY KEY (task_id, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE file_metadata (
+	task_id      TEXT    NOT NULL,
+	attempt      INTEGER NOT NULL,
+	path         TEXT    NOT NULL,
+	user_id      TEXT    NOT NULL,
+	size         INTEGER NOT NULL,
+	sha256       TEXT    NOT NULL,
+	content_type TEXT    NOT NULL,
+	created_at   INTEGER NOT NULL,
+	sum          INTEGER NOT NULL,
+	PRIMARY KEY (task_id, attempt, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE workers (
+	id  TEXT    NOT NULL PRIMARY KEY,
+	sum INTEGER NOT NULL,
+	doc BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE users (
+	id            TEXT    NOT NULL PRIMARY KEY,
+	name          TEXT    NOT NULL,
+	email         TEXT    NOT NULL,
+	email_key     TEXT    NOT NULL UNIQUE, -- lower case
+	password_hash TEXT    NOT NULL,
+	role          TEXT    NOT NULL,
+	disabled      INTEGER NOT NULL,
+	created_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE meta (
+	name  TEXT NOT NULL PRIMARY KEY,
+	value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`}
+
+// applicationID marks the file as ours ("CLAI").
+const applicationID = 0x434c4149
+
+// migrate brings the file from its schema version to this program's, one
+// transaction per step.
+func migrate(ctx context.Context, conn *sql.Conn) error {
+	var version, app int
+	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app); err != nil {
+		return err
+	}
+	if app != applicationID && (app != 0 || version != 0) {
+		return fmt.Errorf("%w: not a file of this program (application id %#x)", db.ErrDamaged, app)
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("%w: its schema is %d, this program knows %d", db.ErrTooNew, version, len(migrations))
+	}
+	for ; version < len(migrations); version++ {
+		if err := step(ctx, conn, version); err != nil {
+			return fmt.Errorf("migrate to schema %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+func step(ctx context.Context, conn *sql.Conn, version int) error {
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", migrations[version], applicationID, version+1)
+	_, err := conn.ExecContext(ctx, script)
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		_, undo := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, undo)
+	}
+	return nil
+}

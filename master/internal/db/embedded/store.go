@@ -1,0 +1,124 @@
+// Package embedded keeps the master's state in one SQLite file, so that nothing
+// has to be installed. It owns the file, its lock, its schema and the order of
+// writes; it must not decide anything about tasks.
+//
+// One goroutine writes. It puts all that waits into one transaction (group
+// commit), so that concurrent callers share one flush to the disk. Reads go
+// through a pool of connections of their own and never wait for the writer.
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"cloudai/master/internal/db"
+)
+
+// Names within the store's folder.
+const (
+	fileName = "cloudai.db"
+	lockName = "master.lock"
+)
+
+// Options of a store; the zero value is right for the master.
+type Options struct {
+	// Logger hears of a reopened file; nil: nobody does.
+	Logger *slog.Logger
+}
+
+// Store is a db.Store in one folder.
+type Store struct {
+	path   string // of the database file
+	lock   *os.File
+	log    *slog.Logger
+	reads  atomic.Pointer[readPool] // nil while the file could not be reopened
+	queue  chan *request
+	stop   chan struct{}
+	ended  chan struct{} // the writer has returned
+	closed sync.Once
+
+	// commit ends a transaction; tests put failures here.
+	commit func(*session) error
+}
+
+var _ db.Store = (*Store)(nil)
+
+// Open takes the folder (made when absent, 0700), migrates its file to this
+// program's schema and starts the writer. Errors: db.ErrLocked when another
+// master has the folder, db.ErrTooNew, db.ErrDamaged, db.ErrFull.
+func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store folder: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store folder: %w", err)
+	}
+	lock, err := takeLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		path: filepath.Join(dir, fileName), lock: lock, log: opts.Logger,
+		queue: make(chan *request), stop: make(chan struct{}), ended: make(chan struct{}),
+		commit: (*session).commit,
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	w := &writer{store: s}
+	if err := s.prepare(ctx, w); err != nil {
+		return nil, errors.Join(err, w.close(), lock.Close())
+	}
+	go w.run()
+	return s, nil
+}
+
+// prepare makes the file, opens it and brings its schema up to date.
+func (s *Store) prepare(ctx context.Context, w *writer) error {
+	if err := createFile(s.path); err != nil {
+		return err
+	}
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	if err := migrate(ctx, w.session.conn); err != nil {
+		return s.explain(err)
+	}
+	return s.explain(quickCheck(ctx, w.session.conn, s.path))
+}
+
+// Close implements db.Store. It may be called more than once.
+func (s *Store) Close() error {
+	var err error
+	s.closed.Do(func() {
+		close(s.stop)
+		<-s.ended
+		err = s.lock.Close()
+	})
+	return err
+}
+
+// createFile makes the database file readable by its owner only (SQLite gives
+// its companions the same mode) and puts its name on the disk.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("store file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("store file: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("store folder: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,229 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+)
+
+// taskWrite is one db.Write, encoded by its caller so that the writer only
+// writes.
+type taskWrite struct {
+	w      db.Write
+	doc    []byte
+	result []byte // of w.Result
+}
+
+func newTaskWrite(w db.Write) (*taskWrite, error) {
+	err := w.Check()
+	if err != nil {
+		return nil, err
+	}
+	c := &taskWrite{w: w}
+	if c.doc, err = encodeTask(&w.Task); err != nil {
+		return nil, err
+	}
+	if w.Result != nil {
+		if c.result, err = encodeResult(w.Result); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Commit implements db.Tasks.
+func (s *Store) Commit(ctx context.Context, writes []db.Write) []error {
+	errs := make([]error, len(writes))
+	changes := make([]change, 0, len(writes))
+	places := make([]int, 0, len(writes)) // of the changes within writes
+	for i, w := range writes {
+		c, err := newTaskWrite(w)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		changes, places = append(changes, c), append(places, i)
+	}
+	for i, err := range s.changeAll(ctx, changes) {
+		errs[places[i]] = err
+	}
+	return errs
+}
+
+// changeAll hands changes over in portions that leave room for other callers,
+// in order, and waits for all of them.
+func (s *Store) changeAll(ctx context.Context, changes []change) []error {
+	const portion = maxBatch / 4
+	errs := make([]error, 0, len(changes))
+	var taken []*request
+	var refusal error
+	for rest := changes; len(rest) > 0; {
+		n := min(portion, len(rest))
+		var r *request
+		if r, refusal = s.hand(ctx, rest[:n]); refusal != nil {
+			break
+		}
+		taken, rest = append(taken, r), rest[n:]
+	}
+	for _, r := range taken {
+		errs = append(errs, r.wait(ctx)...)
+	}
+	for len(errs) < len(changes) {
+		errs = append(errs, refusal)
+	}
+	return errs
+}
+
+const (
+	insertTask = `INSERT INTO tasks
+(version, status, user_id, worker_id, failure, name, labels, files_attempt, files_shown, search, sum, doc, created_at, id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+	updateTask = `UPDATE tasks SET
+version = ?, status = ?, user_id = ?, worker_id = ?, failure = ?, name = ?, labels = ?, files_attempt = ?, files_shown = ?,
+search = ?, sum = ?, doc = ?, created_at = ? WHERE id = ? AND version = ?`
+)
+
+// apply implements change.
+func (c *taskWrite) apply(s *session) (answer, failure error) {
+	t := &c.w.Task
+	args := []any{
+		t.Version, string(t.Status()), string(t.UserID), string(db.LastWorker(*t)), string(t.Failure),
+		t.Spec.Name, labelsColumn(t.Spec.Labels), filesAttempt(t), flag(db.ShowsFiles(*t)), searchColumn(t),
+		checksum(string(t.ID), t.Version, c.doc), c.doc, column(t.CreatedAt), string(t.ID),
+	}
+	query := insertTask
+	if c.w.Expect > 0 {
+		query, args = updateTask, append(args, c.w.Expect)
+	}
+	n, err := s.exec(query, args...)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return fmt.Errorf("%w: task %s is not at version %d", db.ErrVersion, t.ID, c.w.Expect), nil
+	}
+	if a := c.w.Assignment; a != nil {
+		if err := putAssignment(s, a); err != nil {
+			return nil, err
+		}
+	}
+	if r := c.w.Result; r != nil {
+		if err := putResult(s, r, c.result); err != nil {
+			return nil, err
+		}
+	}
+	if c.w.Files != nil {
+		return nil, putFiles(s, t, c.w.Files)
+	}
+	return nil, nil
+}
+
+func filesAttempt(t *cluster.Task) int {
+	if t.Files.Deleted {
+		return 0
+	}
+	return t.Files.Attempt
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// taskColumns is what scanTask reads.
+const taskColumns = `t.id, t.version, t.sum, t.doc`
+
+func scanTask(rows *sql.Rows) (cluster.Task, error) {
+	var id string
+	var version, sum int64
+	var doc sql.RawBytes
+	if err := rows.Scan(&id, &version, &sum, &doc); err != nil {
+		return cluster.Task{}, err
+	}
+	return decodeTask(id, version, sum, doc)
+}
+
+// collectTasks adds each row to a list.
+func collectTasks(list *[]cluster.Task) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		t, err := scanTask(rows)
+		*list = append(*list, t)
+		return err
+	}
+}
+
+// Task implements db.Tasks.
+func (s *Store) Task(ctx context.Context, id cluster.TaskID) (cluster.Task, error) {
+	var found []cluster.Task
+	err := s.query(ctx, `SELECT `+taskColumns+` FROM tasks t WHERE id = ?`, []any{string(id)}, collectTasks(&found))
+	switch {
+	case err != nil:
+		return cluster.Task{}, err
+	case len(found) == 0:
+		return cluster.Task{}, fmt.Errorf("task %s: %w", id, cluster.ErrNotFound)
+	}
+	return found[0], nil
+}
+
+// activeChunk is how many tasks ActiveTasks reads at a time.
+const activeChunk = 256
+
+// ActiveTasks implements db.Tasks. It reads the order first and then the tasks
+// in portions, so that no read is open while yield runs.
+func (s *Store) ActiveTasks(ctx context.Context, yield func(cluster.Task) error) error {
+	var seqs []int64
+	err := s.query(ctx, `SELECT seq FROM tasks INDEXED BY tasks_by_status
+WHERE status IN ('queued', 'assigned', 'running') ORDER BY created_at, id`, nil, func(rows *sql.Rows) error {
+		var seq int64
+		err := rows.Scan(&seq)
+		seqs = append(seqs, seq)
+		return err
+	})
+	for len(seqs) > 0 && err == nil {
+		n := min(activeChunk, len(seqs))
+		err = s.yieldTasks(ctx, seqs[:n], yield)
+		seqs = seqs[n:]
+	}
+	return err
+}
+
+// yieldTasks reads tasks by row number and yields those still active in the
+// order of the numbers given.
+func (s *Store) yieldTasks(ctx context.Context, seqs []int64, yield func(cluster.Task) error) error {
+	list := make([]cluster.Task, 0, len(seqs))
+	err := s.query(ctx, `SELECT `+taskColumns+` FROM json_each(?) j CROSS JOIN tasks t ON t.seq = j.value ORDER BY j.key`,
+		[]any{jsonList(seqs)}, collectTasks(&list))
+	if err != nil {
+		return err
+	}
+	for _, t := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if t.Terminal() {
+			continue
+		}
+		if err := yield(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jsonList writes numbers as a JSON list.
+func jsonList(numbers []int64) string {
+	b := []byte{'['}
+	for i, n := range numbers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, n, 10)
+	}
+	return string(append(b, ']'))
+}

@@ -1,0 +1,53 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+
+	"cloudai/master/internal/cluster"
+)
+
+// statement is a change that is one statement and has no answer of its own.
+type statement struct {
+	query string
+	args  []any
+}
+
+func (c statement) apply(s *session) (answer, failure error) {
+	_, err := s.exec(c.query, c.args...)
+	return nil, err
+}
+
+// PutWorker implements db.Workers.
+func (s *Store) PutWorker(ctx context.Context, w cluster.Worker) error {
+	doc, err := encodeWorker(&w)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, statement{
+		`INSERT OR REPLACE INTO workers (id, sum, doc) VALUES (?, ?, ?)`,
+		[]any{string(w.ID), checksum(string(w.ID), 0, doc), doc},
+	})
+}
+
+// DeleteWorker implements db.Workers.
+func (s *Store) DeleteWorker(ctx context.Context, id cluster.WorkerID) error {
+	return s.change(ctx, statement{`DELETE FROM workers WHERE id = ?`, []any{string(id)}})
+}
+
+// ListWorkers implements db.Workers.
+func (s *Store) ListWorkers(ctx context.Context) ([]cluster.Worker, error) {
+	var list []cluster.Worker
+	err := s.query(ctx, `SELECT id, sum, doc FROM workers ORDER BY id`, nil, func(rows *sql.Rows) error {
+		var id string
+		var sum int64
+		var doc sql.RawBytes
+		if err := rows.Scan(&id, &sum, &doc); err != nil {
+			return err
+		}
+		w, err := decodeWorker(id, sum, doc)
+		list = append(list, w)
+		return err
+	})
+	return list, err
+}

@@ -1,0 +1,174 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+)
+
+// Backend is one place where a store keeps its data, empty when the suite gets
+// it. It is used by one test and one goroutine.
+type Backend interface {
+	// Open opens the store on the data; again after the store it gave before
+	// has been closed or crashed, as a restarted master would. The backend
+	// closes what is left open when the test ends.
+	Open(t testing.TB) db.Store
+}
+
+// Crasher is a Backend that can end a store as a power cut does.
+type Crasher interface {
+	// Crash leaves the open store as it is and lets the next Open see only
+	// what had reached the disk.
+	Crash(t testing.TB)
+}
+
+// Run holds a backend against the contract of db.Store.
+func Run(t *testing.T, newBackend func(*testing.T) Backend) {
+	tests := []struct {
+		name string
+		run  func(t *testing.T, b Backend)
+	}{
+		{"empty", testEmpty},
+		{"round trip", testRoundTrip},
+		{"every field", testEveryField},
+		{"awkward strings", testAwkwardStrings},
+		{"durable", testDurable},
+		{"compare and set", testCompareAndSet},
+		{"answers per item", testAnswersPerItem},
+		{"refused writes", testRefusedWrites},
+		{"all or nothing", testAllOrNothing},
+		{"many writes at once", testManyWrites},
+		{"race for a version", testVersionRace},
+		{"race for an insert", testInsertRace},
+		{"concurrent use", testConcurrentUse},
+		{"cancelled context", testCancelled},
+		{"closed", testClosed},
+		{"active tasks", testActive},
+		{"active tasks while they change", testActiveChanging},
+		{"list order", testListOrder},
+		{"list stable under inserts", testListStable},
+		{"each filter", testEachFilter},
+		{"random filters", testRandomFilters},
+		{"limits", testLimits},
+		{"prefixes", testPrefixes},
+		{"worker attempts", testWorkerAttempts},
+		{"results", testResults},
+		{"files", testFiles},
+		{"list files", testListFiles},
+		{"workers", testWorkers},
+		{"users", testUsers},
+		{"meta", testMeta},
+		{"race for meta", testMetaRace},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { tt.run(t, newBackend(t)) })
+	}
+}
+
+// base is when the suite's tasks begin to be created.
+var base = time.Date(2026, 2, 3, 4, 5, 6, 789_012_345, time.UTC)
+
+// minute is a time n minutes after base.
+func minute(n int) time.Time { return base.Add(time.Duration(n) * time.Minute) }
+
+// must commits writes that have to succeed.
+func must(t testing.TB, s db.Store, writes ...db.Write) {
+	t.Helper()
+	for i, err := range s.Commit(t.Context(), writes) {
+		if err != nil {
+			t.Fatalf("commit of task %s: %v", writes[i].Task.ID, err)
+		}
+	}
+}
+
+// insert is the first write of a task.
+func insert(task cluster.Task) db.Write {
+	task.Version = 1
+	return db.Write{Task: task}
+}
+
+// update is the write that follows what is stored.
+func update(task cluster.Task) db.Write {
+	w := db.Write{Task: task, Expect: task.Version}
+	w.Task.Version++
+	return w
+}
+
+// put inserts tasks as they are.
+func put(t testing.TB, s db.Store, tasks ...cluster.Task) {
+	t.Helper()
+	writes := make([]db.Write, len(tasks))
+	for i, task := range tasks {
+		writes[i] = insert(task)
+	}
+	must(t, s, writes...)
+}
+
+// get reads a task that has to be there.
+func get(t testing.TB, s db.Store, id cluster.TaskID) cluster.Task {
+	t.Helper()
+	task, err := s.Task(t.Context(), id)
+	if err != nil {
+		t.Fatalf("task %q: %v", id, err)
+	}
+	return task
+}
+
+// same compares what was read with what was written.
+func same(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// isErr checks an error's kind.
+func isErr(t testing.TB, what string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// pages reads a list to its end in pages of the given size.
+func pages[T any](t testing.TB, limit int, read func(context.Context, cluster.Page) ([]T, cluster.Cursor, error)) []T {
+	t.Helper()
+	var all []T
+	page := cluster.Page{Limit: limit}
+	for {
+		rows, next, err := read(t.Context(), page)
+		if err != nil {
+			t.Fatalf("page after %+v: %v", page.After, err)
+		}
+		if len(rows) > limit || len(rows) == 0 && !next.IsZero() {
+			t.Fatalf("page after %+v: %d rows at limit %d, next %+v", page.After, len(rows), limit, next)
+		}
+		all = append(all, rows...)
+		if next.IsZero() {
+			return all
+		}
+		page.After = next
+	}
+}
+
+// listIDs reads the ids of a whole filtered list.
+func listIDs(t testing.TB, s db.Store, filter cluster.TaskFilter, limit int) []cluster.TaskID {
+	t.Helper()
+	return taskIDs(pages(t, limit, func(ctx context.Context, p cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
+		return s.ListTasks(ctx, filter, p)
+	}))
+}
+
+func taskIDs(tasks []cluster.Task) []cluster.TaskID {
+	ids := make([]cluster.TaskID, len(tasks))
+	for i, task := range tasks {
+		ids[i] = task.ID
+	}
+	return ids
+}
