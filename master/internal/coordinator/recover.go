@@ -32,10 +32,12 @@ func (m *machine) restoreTask(now time.Time, t cluster.Task) {
 		m.enqueue(e)
 		return
 	}
-	if w := m.workers[t.WorkerID]; w != nil && !w.worker.Lost {
+	w := m.workers[t.WorkerID]
+	if w != nil {
 		w.attempts[t.ID] = t.Spec.Resources
-	} else {
-		m.stuck[t.ID] = e // resume finds that its worker is lost
+	}
+	if w == nil || w.worker.Lost {
+		m.stuck[t.ID] = e // resume ends the attempt, unless its worker is back by then
 		m.arm(now)
 	}
 	if t.CancelRequested {

@@ -1,0 +1,262 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/storetest"
+	"cloudai/master/internal/scheduler"
+)
+
+// world drives a machine against simulated workers over a network and a store
+// that fail as the seed decides. Everything happens in one goroutine.
+type world struct {
+	t       *testing.T
+	rng     *rand.Rand
+	now     time.Time
+	store   *storetest.Memory
+	m       *machine
+	life    int // of the master; what an earlier one had in flight is gone
+	flying  []func()
+	workers []*simWorker
+	calm    bool // no more faults
+
+	serial int
+	seen   map[cluster.TaskID]cluster.Task // as last committed
+	acked  []cluster.TaskID                // submits that were answered
+	starts map[cluster.TaskID]int          // containers begun
+	trace  []string
+}
+
+// simWorker is a worker as the wire shows it.
+type simWorker struct {
+	id       cluster.WorkerID
+	session  string
+	known    bool // it believes that it is registered
+	cut      bool // the network to it is down
+	number   uint64
+	attempts map[cluster.AttemptRef]*simAttempt
+	refused  map[cluster.AttemptRef]bool
+}
+
+type simAttempt struct {
+	states []cluster.StateTime
+	cancel bool
+	exit   int
+}
+
+func (a *simAttempt) state() cluster.State {
+	if len(a.states) == 0 {
+		return cluster.StateAssigned
+	}
+	return a.states[len(a.states)-1].State
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{
+		t: t, rng: rand.New(rand.NewPCG(seed, 7)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		store: storetest.NewMemory(), seen: map[cluster.TaskID]cluster.Task{}, starts: map[cluster.TaskID]int{},
+	}
+	w.startMaster()
+	for n := range 3 {
+		sim := &simWorker{id: cluster.WorkerID(fmt.Sprintf("w%d", n)), attempts: map[cluster.AttemptRef]*simAttempt{}}
+		w.workers = append(w.workers, sim)
+		w.startWorker(sim)
+	}
+	return w
+}
+
+func (w *world) note(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf("%s ", w.now.Format("04:05.000"))+fmt.Sprintf(format, args...))
+}
+
+func (w *world) failf(format string, args ...any) {
+	w.t.Helper()
+	for _, line := range w.trace[max(0, len(w.trace)-60):] {
+		w.t.Log(line)
+	}
+	w.t.Fatalf(format, args...)
+}
+
+func (w *world) next(prefix string) string {
+	w.serial++
+	return fmt.Sprintf("%s%d", prefix, w.serial)
+}
+
+func (w *world) chance(percent int) bool { return !w.calm && w.rng.IntN(100) < percent }
+
+// fly lets something arrive later, in an order that the seed decides.
+func (w *world) fly(do func()) {
+	life := w.life
+	w.flying = append(w.flying, func() {
+		if life == w.life {
+			do()
+		}
+	})
+}
+
+func (w *world) deliver() {
+	if len(w.flying) == 0 {
+		return
+	}
+	n := w.rng.IntN(len(w.flying))
+	do := w.flying[n]
+	w.flying = slices.Delete(w.flying, n, n+1)
+	do()
+}
+
+// startMaster begins a new life of the master on what the store holds.
+func (w *world) startMaster() {
+	w.life++
+	w.flying = nil
+	w.store = w.store.Reopen()
+	w.note("master starts")
+	policy, err := scheduler.New("round-robin")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := rules{HeartbeatInterval: 5 * time.Second, HeartbeatTimeout: 15 * time.Second, ProgressDelay: progressDelay}
+	w.m = newMachine(r, policy, rand.New(rand.NewPCG(w.rng.Uint64(), 1)), func() string { return w.next("lease") })
+	workers, _ := w.store.ListWorkers(context.Background())
+	for _, stored := range workers {
+		w.m.restoreWorker(w.now, stored)
+	}
+	err = w.store.ActiveTasks(context.Background(), func(t cluster.Task) error {
+		w.m.restoreTask(w.now, t)
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, id := range w.acked {
+		if _, err := w.store.Task(context.Background(), id); err != nil {
+			w.failf("P1: task %s was acknowledged and is gone: %v", id, err)
+		}
+	}
+}
+
+// do carries out a step: messages fly, writes reach the store later.
+func (w *world) do(st step) {
+	if st.fatal != nil {
+		w.failf("fatal: %v", st.fatal)
+	}
+	for _, changed := range st.workers {
+		if err := w.store.PutWorker(context.Background(), w.m.workers[changed.ID].worker); err != nil {
+			w.failf("worker: %v", err)
+		}
+	}
+	if len(st.writes) > 0 {
+		w.fly(func() { w.commit(st.writes) })
+	}
+	for _, a := range st.assigns {
+		w.fly(func() { w.assign(a) })
+	}
+	for _, o := range st.cancels {
+		w.fly(func() { w.orderCancel(o) })
+	}
+	for _, to := range st.hellos {
+		w.fly(func() { w.hello(to) })
+	}
+	for _, b := range st.readback {
+		w.fly(func() { w.readBack(b) })
+	}
+}
+
+func (w *world) commit(writes []*write) {
+	for _, x := range writes {
+		var err error
+		fault := 100
+		if !w.calm {
+			fault = w.rng.IntN(100)
+		}
+		switch {
+		case fault < 3:
+			err = db.ErrUnavailable
+		case fault < 5:
+			err = db.ErrOutcomeUnknown
+		default:
+			if err = w.store.Commit(context.Background(), []db.Write{x.Write})[0]; err != nil {
+				w.failf("commit of %s: %v", x.Task.ID, err)
+			}
+			w.committed(x.Task)
+			if fault < 8 {
+				err = db.ErrOutcomeUnknown
+			}
+		}
+		w.note("commit %s attempt %d %s: %v", x.Task.ID, x.Task.Attempt, x.Task.State, err)
+		w.do(w.m.committed(w.now, x, err))
+	}
+}
+
+func (w *world) readBack(x *write) {
+	t, err := w.store.Task(context.Background(), x.Task.ID)
+	w.note("read back %s: version %d, %v", x.Task.ID, t.Version, err)
+	w.do(w.m.readBack(w.now, x, t, errors.Is(err, cluster.ErrNotFound)))
+}
+
+// committed checks what reaches the disk against what was there.
+func (w *world) committed(t cluster.Task) {
+	was, ok := w.seen[t.ID]
+	w.seen[t.ID] = t
+	if !ok {
+		return
+	}
+	if was.Terminal() {
+		w.failf("P2: task %s got a second verdict: %s after %s", t.ID, t.Status(), was.Status())
+	}
+	if t.Attempt < was.Attempt || t.Attempt == was.Attempt && t.State.Rank() < was.State.Rank() {
+		w.failf("P4: task %s went back from %d/%s to %d/%s", t.ID, was.Attempt, was.State, t.Attempt, t.State)
+	}
+	if was.CancelRequested && t.Terminal() && t.Status() != cluster.StatusCancelled {
+		w.failf("task %s was to be cancelled before its result and is %s", t.ID, t.Status())
+	}
+}
+
+// check holds the promises that must be true between any two events.
+func (w *world) check() {
+	for _, wk := range w.m.order {
+		var sum cluster.Resources
+		want := map[cluster.TaskID]bool{}
+		for id, e := range w.m.tasks {
+			t := e.task
+			if e.pending != nil && e.pending.Task.ID != "" && t.State.Waiting() && e.pending.Task.State.Placed() {
+				t = e.pending.Task
+			}
+			if t.State.Placed() && t.WorkerID == wk.worker.ID {
+				want[id] = true
+				sum = sum.Plus(t.Spec.Resources)
+			}
+		}
+		if !sum.Fits(wk.worker.Total) {
+			w.failf("P7: worker %s has %+v and holds %+v", wk.worker.ID, wk.worker.Total, sum)
+		}
+		for id := range wk.attempts {
+			if !want[id] && !wk.worker.Lost {
+				w.failf("P7: worker %s has capacity reserved for %s, which is not there", wk.worker.ID, id)
+			}
+		}
+		for id := range want {
+			if _, ok := wk.attempts[id]; !ok && !wk.worker.Lost {
+				w.failf("P7: task %s is on worker %s without reservation", id, wk.worker.ID)
+			}
+		}
+	}
+	for id, e := range w.m.tasks {
+		if e.pending == nil && e.task.State.Waiting() != w.m.queue.Has(string(id)) {
+			w.failf("task %s is %s, in queue: %v", id, e.task.State, w.m.queue.Has(string(id)))
+		}
+		if e.task.Terminal() {
+			w.failf("P7: finished task %s is kept in memory", id)
+		}
+		if e.task.Version > 0 && w.seen[id].Version != e.task.Version && e.pending == nil {
+			w.failf("task %s: memory has version %d, disk %d", id, e.task.Version, w.seen[id].Version)
+		}
+	}
+}

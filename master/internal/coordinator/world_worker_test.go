@@ -1,0 +1,261 @@
+package coordinator
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"cloudai/master/internal/cluster"
+)
+
+func (w *world) sim(id cluster.WorkerID) *simWorker {
+	for _, s := range w.workers {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
+}
+
+func (s *simWorker) caller() Caller { return Caller{WorkerID: s.id, Session: s.session} }
+
+func (s *simWorker) refs() []cluster.AttemptRef {
+	refs := make([]cluster.AttemptRef, 0, len(s.attempts))
+	for ref := range s.attempts {
+		refs = append(refs, ref)
+	}
+	slices.SortFunc(refs, func(a, b cluster.AttemptRef) int { return cmp.Compare(a.Lease, b.Lease) })
+	return refs
+}
+
+func (s *simWorker) running() (out []cluster.RunningAttempt) {
+	for _, ref := range s.refs() {
+		a := s.attempts[ref]
+		out = append(out, cluster.RunningAttempt{Ref: ref, State: a.state(), HasContainer: a.state().Rank() >= cluster.StateContainerCreated.Rank()})
+	}
+	return out
+}
+
+// startWorker begins a new process: attempts without a container are gone.
+func (w *world) startWorker(s *simWorker) {
+	s.session, s.known, s.number = w.next("session"), false, 0
+	s.refused = map[cluster.AttemptRef]bool{}
+	for ref, a := range s.attempts {
+		if a.state().Rank() < cluster.StateContainerCreated.Rank() {
+			delete(s.attempts, ref)
+		}
+	}
+	w.note("worker %s starts as %s with %d containers", s.id, s.session, len(s.attempts))
+	w.register(s)
+}
+
+func (w *world) register(s *simWorker) {
+	if s.cut || w.chance(10) {
+		return // lost; heartbeat tries again
+	}
+	r := Registration{
+		Caller: s.caller(), Address: "sim:1", Version: "1",
+		Total: cluster.Resources{CPU: 4, Memory: 4096, Storage: 1 << 20}, Running: s.running(),
+	}
+	if old, ask := w.m.mustProbe(r); ask {
+		// The old process is dead, its port answers as the new one.
+		if err := claim(r, old, Hello{WorkerID: s.id, Session: s.session}, nil); err != nil {
+			w.failf("takeover refused: %v", err)
+		}
+	}
+	reply, st := w.m.register(w.now, r)
+	w.do(st)
+	if w.chance(10) {
+		return // the answer is lost
+	}
+	s.known = true
+	for _, ref := range reply.Stop {
+		delete(s.attempts, ref)
+	}
+}
+
+func (w *world) heartbeat(s *simWorker) {
+	if !s.known {
+		w.register(s)
+		return
+	}
+	s.number++
+	h := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Healthy: true}
+	w.fly(func() { w.deliverHeartbeat(s, h) })
+}
+
+func (w *world) deliverHeartbeat(s *simWorker, h Heartbeat) {
+	if s.cut || w.chance(5) {
+		return
+	}
+	reply, st, err := w.m.heartbeat(w.now, h)
+	if err != nil {
+		if errors.Is(err, cluster.ErrUnknownSession) && h.Session == s.session {
+			s.known = false
+		}
+		return
+	}
+	w.do(st)
+	if h.Session != s.session || w.chance(5) {
+		return
+	}
+	for _, ref := range reply.Stop {
+		w.note("%s stops %v", s.id, ref)
+		delete(s.attempts, ref)
+	}
+	for _, ref := range reply.Cancel {
+		if a := s.attempts[ref]; a != nil {
+			a.cancel = true
+		}
+	}
+	var absent []cluster.AttemptRef
+	for _, ref := range reply.Expect {
+		if s.attempts[ref] == nil {
+			s.refused[ref] = true
+			absent = append(absent, ref)
+		}
+	}
+	if len(absent) > 0 {
+		s.number++
+		again := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Absent: absent, Healthy: true}
+		w.fly(func() { w.deliverHeartbeat(s, again) })
+	}
+}
+
+var errLost = errors.New("no answer")
+
+func (w *world) assign(a assign) {
+	s := w.sim(a.to.WorkerID)
+	var err error
+	switch {
+	case s.cut || w.chance(5):
+		err = errLost
+	case s.session != a.to.Session || s.refused[a.order.Ref]:
+		err = cluster.ErrRefused
+	case w.chance(3):
+		err = cluster.ErrRefused
+	default:
+		if s.attempts[a.order.Ref] == nil {
+			s.attempts[a.order.Ref] = &simAttempt{exit: w.rng.IntN(3) / 2}
+		}
+		if w.chance(5) {
+			err = errLost
+		}
+	}
+	w.note("assign %v to %s: %v", a.order.Ref, s.id, err)
+	w.do(w.m.assignAnswered(w.now, a, err))
+}
+
+func (w *world) orderCancel(o order) {
+	s := w.sim(o.to.WorkerID)
+	var err error
+	switch {
+	case s.cut || s.session != o.to.Session || w.chance(10):
+		err = errLost
+	case s.attempts[o.ref] == nil:
+		err = cluster.ErrNoAttempt
+	default:
+		s.attempts[o.ref].cancel = true
+	}
+	w.do(w.m.cancelAnswered(w.now, o, err))
+}
+
+func (w *world) hello(to Target) {
+	s := w.sim(to.WorkerID)
+	if s.cut || w.chance(10) {
+		w.do(w.m.helloAnswered(w.now, to, Hello{}, errLost))
+		return
+	}
+	w.do(w.m.helloAnswered(w.now, to, Hello{WorkerID: s.id, Session: s.session}, nil))
+}
+
+// work moves one attempt of a worker on by a state and reports.
+func (w *world) work(s *simWorker) {
+	refs := s.refs()
+	if len(refs) == 0 {
+		return
+	}
+	ref := refs[w.rng.IntN(len(refs))]
+	a := s.attempts[ref]
+	if a.state() == cluster.StateReportResult {
+		w.fly(func() { w.complete(s, s.session, ref) })
+		return
+	}
+	to := cluster.States[a.state().Rank()+1]
+	if a.cancel && a.state().Rank() < cluster.StateCollectOutput.Rank() {
+		to = cluster.StateCollectOutput
+	}
+	if to == cluster.StateRunning {
+		w.starts[ref.TaskID]++
+	}
+	a.states = append(a.states, cluster.StateTime{State: to, Time: w.now})
+	report := ProgressReport{Caller: s.caller(), Ref: ref, Observation: w.observation(a)}
+	w.fly(func() {
+		if s.cut || w.chance(20) {
+			return
+		}
+		st, err := w.m.report(w.now, report)
+		if err == nil {
+			w.do(st)
+		} else if errors.Is(err, cluster.ErrIllegalTransition) {
+			w.failf("progress of %v: %v", ref, err)
+		}
+	})
+}
+
+func (w *world) observation(a *simAttempt) cluster.Observation {
+	o := cluster.Observation{States: slices.Clone(a.states)}
+	if a.state().Rank() >= cluster.StateCollectOutput.Rank() {
+		o.Outcome, o.ExitCode = cluster.OutcomeSuccess, &a.exit
+		if a.exit != 0 {
+			o.Outcome, o.Failure = cluster.OutcomeFailed, cluster.FailureExit
+		}
+		if a.cancel {
+			o.Outcome, o.Failure = cluster.OutcomeCancelled, ""
+		}
+	}
+	return o
+}
+
+// complete reports a result as the driver does: judge, hold, conclude, commit.
+func (w *world) complete(s *simWorker, session string, ref cluster.AttemptRef) {
+	a := s.attempts[ref]
+	if s.cut || a == nil || session != s.session || w.chance(10) {
+		return
+	}
+	o := w.observation(a)
+	c := Completion{Caller: s.caller(), Ref: ref, Observation: o, Outcome: o.Outcome}
+	forget := func() {
+		if !w.chance(10) { // else the answer is lost, and it reports again
+			delete(s.attempts, ref)
+		}
+	}
+	held, wait, err := w.m.judge(w.now, c)
+	switch {
+	case errors.Is(err, errNotActive):
+		if was, ok := w.seen[ref.TaskID]; !ok || was.Terminal() {
+			forget()
+		}
+	case errors.Is(err, cluster.ErrStaleAttempt):
+		forget()
+	case errors.Is(err, cluster.ErrUnknownSession):
+		s.known = false
+	case err != nil:
+		w.failf("completion of %v: %v", ref, err)
+	case wait != nil:
+	case held == nil:
+		forget()
+	default:
+		w.fly(func() {
+			if w.chance(5) {
+				w.do(w.m.release(w.now, held))
+				return
+			}
+			st, err := w.m.conclude(w.now, held, nil, nil)
+			if err != nil {
+				w.failf("result of %v: %v", ref, err)
+			}
+			w.do(st)
+		})
+	}
+}
