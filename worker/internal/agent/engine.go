@@ -1,0 +1,161 @@
+package agent
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// probeEvery is how often the engine is asked for a sign of life.
+	probeEvery = time.Second
+	// gapsKept is how many of the engine's absences are remembered: an end is
+	// looked at soon after the engine is back.
+	gapsKept = 8
+)
+
+// engine is what is known of the engine's life.
+type engine struct {
+	up       bool
+	message  string // why it is not
+	probing  bool
+	again    bool      // another probe is wanted after this one
+	doubt    bool      // a fault was seen since this one began
+	probeAt  time.Time // zero before the start
+	began    uint64    // probes begun
+	answered uint64    // number of the newest that was answered
+	beganAt  time.Time
+	lastOK   time.Time // when the newest answered probe began
+	refused  bool      // in this absence it was down, not just slow
+	gaps     []gap
+	awaited  []Ref // attempts that wait for a probe that began after their end
+}
+
+// gap is an absence of the engine in which it stopped its containers.
+type gap struct{ from, to time.Time }
+
+// killed reports whether a container that ended then was ended by the engine.
+func (e *engine) killed(finished time.Time) bool {
+	return slices.ContainsFunc(e.gaps, func(g gap) bool {
+		return finished.IsZero() || !finished.Before(g.from) && !finished.After(g.to)
+	})
+}
+
+func (e *engine) deadline() time.Time {
+	if e.probing {
+		return time.Time{}
+	}
+	return e.probeAt
+}
+
+func (m *Machine) tickEngine(now time.Time) {
+	if reached(now, m.engine.deadline()) {
+		m.probe(now)
+	}
+}
+
+func (m *Machine) probe(now time.Time) {
+	e := &m.engine
+	e.probing, e.again, e.doubt = true, false, false
+	e.began++
+	e.beganAt = now
+	m.do(Probe{})
+}
+
+// awaitProbe has the attempt go on after a sign of life that is newer than
+// everything seen so far.
+func (m *Machine) awaitProbe(now time.Time, a *attempt) {
+	if !slices.Contains(m.engine.awaited, a.ref) {
+		m.engine.awaited = append(m.engine.awaited, a.ref)
+	}
+	switch {
+	case m.engine.probing:
+		m.engine.again = true
+	case m.engine.up:
+		m.probe(now)
+	}
+	// While the engine is down it is asked once a second, that will do.
+}
+
+// Alive is a probe's outcome.
+type Alive struct {
+	Err error // nil: the engine has answered
+	// Outlived says that containers run on while the engine is away.
+	Outlived bool
+}
+
+// Probed brings a probe's outcome.
+func (m *Machine) Probed(now time.Time, p Alive) []Action {
+	e := &m.engine
+	e.probing = false
+	e.probeAt = now.Add(probeEvery)
+	if p.Err != nil {
+		m.engineAway(now, p.Err)
+		return m.take()
+	}
+	if e.doubt {
+		// The answer may be older than the fault.
+		m.probe(now)
+		return m.take()
+	}
+	wasUp := e.up
+	if e.refused && !p.Outlived {
+		e.gaps = append(e.gaps, gap{from: e.lastOK, to: now})
+		e.gaps = e.gaps[max(0, len(e.gaps)-gapsKept):]
+	}
+	e.up, e.message, e.refused = true, "", false
+	e.answered, e.lastOK = e.began, e.beganAt
+	if !wasUp {
+		m.beatSoon(now)
+	}
+	m.engineAnswered(now, wasUp)
+	if e.again && !e.probing {
+		m.probe(now)
+	}
+	return m.take()
+}
+
+// engineAnswered goes on with everything that waited for the engine.
+func (m *Machine) engineAnswered(now time.Time, wasUp bool) {
+	awaited := m.engine.awaited
+	m.engine.awaited = nil
+	if !wasUp {
+		m.settleAll(now)
+		return
+	}
+	for _, ref := range awaited {
+		if a := m.attempts[ref]; a != nil && a.phase == phaseConfirm {
+			m.settle(now, a)
+		}
+	}
+}
+
+// engineAway notes that the engine gives no sign of life.
+func (m *Machine) engineAway(now time.Time, err error) {
+	e := &m.engine
+	if isEngine(err) {
+		e.refused = true
+	}
+	if e.up {
+		m.beatSoon(now)
+	}
+	e.up, e.message = false, err.Error()
+}
+
+// engineDown notes that some call found the engine down, and has it asked at
+// once whether it is back.
+func (m *Machine) engineDown(now time.Time, err error) {
+	m.engineAway(now, err)
+	if m.engine.probing {
+		m.engine.doubt = true
+	} else {
+		m.engine.probeAt = now
+		m.tickEngine(now)
+	}
+}
+
+// engineFault has the attempt's work repeated once the engine answers.
+func (m *Machine) engineFault(now time.Time, a *attempt, err error) {
+	m.engineDown(now, err)
+	m.again(now, a)
+	a.retry.engine = true
+}

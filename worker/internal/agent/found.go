@@ -1,0 +1,43 @@
+package agent
+
+import (
+	"time"
+
+	"cloudai/worker/internal/executor"
+)
+
+// Found is the first input: the engine answers, and these containers carry
+// this worker's id. Until the master has decided they are only watched for
+// their timeouts.
+func (m *Machine) Found(now time.Time, containers []executor.Container) []Action {
+	e := &m.engine
+	e.up, e.lastOK, e.probeAt = true, now, now.Add(probeEvery)
+	m.link.joinAt = now
+	for _, c := range containers {
+		ref := refOf(c.Spec.Key)
+		if checkRef(ref) != nil || m.attempts[ref] != nil {
+			continue
+		}
+		a := &attempt{ref: ref, spec: c.Spec, phase: phaseHeld}
+		m.add(a)
+		m.adopt(now, a, c)
+		m.settle(now, a)
+	}
+	m.tickLink(now)
+	return m.take()
+}
+
+// adopt notes how far a container has come. What is past is reported with the
+// times that the engine has kept.
+func (m *Machine) adopt(now time.Time, a *attempt, c executor.Container) {
+	a.box.id = c.ID
+	at := startTime(c.StartedAt, now)
+	a.enter(StateImagePulled, at, now)
+	a.enter(StateContainerCreated, at, now)
+	if c.Phase != executor.PhaseCreated {
+		m.started(now, a, c.StartedAt)
+	}
+	if c.Phase == executor.PhaseExited {
+		a.box.running = false
+	}
+}

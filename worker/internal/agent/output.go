@@ -1,0 +1,301 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"cloudai/worker/internal/executor"
+)
+
+// Bounds of what is delivered of an output folder.
+const (
+	maxDepth        = 64
+	maxPath         = 1024 // bytes
+	maxFiles        = 1 << 18
+	maxSkippedBytes = 256 << 10
+	namesAtOnce     = 1024
+)
+
+// attemptsDir holds a folder per attempt.
+func (a *Agent) attemptsDir() string { return filepath.Join(a.cfg.Dir, "attempts") }
+
+func attemptName(ref Ref) string { return fmt.Sprintf("%s-%d-%s", ref.TaskID, ref.Attempt, ref.Lease) }
+
+func (a *Agent) attemptDir(ref Ref) string { return filepath.Join(a.attemptsDir(), attemptName(ref)) }
+
+func (a *Agent) outputDir(ref Ref) string { return filepath.Join(a.attemptDir(ref), "output") }
+
+// makeOutputDir makes a folder that whatever user the image runs as may write
+// to. Nobody else gets near it: the folders above are the worker's own.
+func makeOutputDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the output folder: %w", err)
+	}
+	// Mkdir would leave out what the umask forbids.
+	if err := os.Chmod(dir, 0o777|fs.ModeSticky); err != nil {
+		return fmt.Errorf("open the output folder to the task: %w", err)
+	}
+	return nil
+}
+
+// sweep removes the folders of attempts that have no container: they were
+// being made or removed when an earlier process ended.
+func (a *Agent) sweep(containers []executor.Container) error {
+	if err := os.MkdirAll(a.attemptsDir(), 0o700); err != nil {
+		return err
+	}
+	keep := make(map[string]struct{})
+	for _, c := range containers {
+		keep[attemptName(refOf(c.Spec.Key))] = struct{}{}
+	}
+	entries, err := os.ReadDir(a.attemptsDir())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if _, ok := keep[e.Name()]; ok {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(a.attemptsDir(), e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Agent) collect(ctx context.Context, x Collect) feedback {
+	defer enter(ctx, a.limits.collects)()
+	c, err := CollectDir(ctx, x.Dir, x.Limit)
+	return func(m *Machine, now time.Time) []Action { return m.Collected(now, x.Ref, c, err) }
+}
+
+// CollectDir lists the regular files below dir without following a link, those
+// that fit into limit bytes (0: all). Whatever else lies there is named with
+// the reason why it is left out.
+func CollectDir(ctx context.Context, dir string, limit int64) (Collection, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Collection{}, err
+	}
+	defer root.Close()
+	w := walker{ctx: ctx, limit: limit}
+	err = w.walk(root, "", 0)
+	slices.SortFunc(w.out.Files, func(x, y File) int { return compareStrings(x.Path, y.Path) })
+	slices.SortFunc(w.out.Skipped, func(x, y Skipped) int { return compareStrings(x.Path, y.Path) })
+	w.fit()
+	return w.out, err
+}
+
+// DirSize is the apparent size of the regular files below dir in bytes. Files
+// that vanish meanwhile do not count.
+func DirSize(ctx context.Context, dir string) (int64, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	w := walker{ctx: ctx, sizeOnly: true}
+	err = w.walk(root, "", 0)
+	return w.out.Size, err
+}
+
+type walker struct {
+	ctx          context.Context
+	limit        int64
+	sizeOnly     bool
+	out          Collection
+	skippedBytes int
+	unnamed      int // skipped beyond the bound
+}
+
+// walk goes through one folder. Every folder is opened below its parent, so
+// that the time does not grow with the depth.
+func (w *walker) walk(dir *os.Root, prefix string, depth int) error {
+	names, err := dir.Open(".")
+	if err != nil {
+		return w.unreadable(prefix, err)
+	}
+	defer names.Close()
+	for {
+		batch, err := names.Readdirnames(namesAtOnce)
+		for _, name := range batch {
+			if err := w.entry(dir, name, path.Join(prefix, name), depth); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return w.unreadable(prefix, err)
+		}
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *walker) entry(dir *os.Root, name, at string, depth int) error {
+	info, err := dir.Lstat(name)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			w.skip(at, plainError(err))
+		}
+		return nil
+	}
+	switch {
+	case info.IsDir():
+		return w.folder(dir, name, at, depth)
+	case !info.Mode().IsRegular():
+		w.skip(at, kindOf(info.Mode()))
+	default:
+		w.file(at, info)
+	}
+	return nil
+}
+
+func (w *walker) folder(dir *os.Root, name, at string, depth int) error {
+	if depth+1 > maxDepth {
+		w.skip(at, fmt.Sprintf("more than %d folders deep", maxDepth))
+		return nil
+	}
+	sub, err := dir.OpenRoot(name)
+	if err != nil {
+		return w.unreadable(at, err)
+	}
+	defer sub.Close()
+	return w.walk(sub, at, depth+1)
+}
+
+func (w *walker) file(at string, info fs.FileInfo) {
+	w.out.Size += info.Size()
+	switch {
+	case w.sizeOnly:
+	case !utf8.ValidString(at):
+		w.skip(at, "the name is not UTF-8")
+	case len(at) > maxPath:
+		w.skip(at, fmt.Sprintf("the path is longer than %d bytes", maxPath))
+	default:
+		w.out.Files = append(w.out.Files, File{Path: at, Size: info.Size(), Mode: uint32(info.Mode().Perm())})
+	}
+}
+
+// fit leaves out what goes beyond the limits, in the order of the paths.
+func (w *walker) fit() {
+	var total int64
+	kept := w.out.Files[:0]
+	for _, f := range w.out.Files {
+		switch {
+		case w.limit > 0 && total+f.Size > w.limit:
+			w.skip(f.Path, "the output exceeds storage_required")
+		case len(kept) >= maxFiles:
+			w.skip(f.Path, fmt.Sprintf("more than %d files", maxFiles))
+		default:
+			total += f.Size
+			kept = append(kept, f)
+		}
+	}
+	w.out.Files = kept
+	if w.unnamed > 0 {
+		w.out.Skipped = append(w.out.Skipped, Skipped{Reason: fmt.Sprintf("and %d more", w.unnamed)})
+	}
+}
+
+func (w *walker) unreadable(at string, err error) error {
+	if at == "" {
+		return err
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		w.skip(at, plainError(err))
+	}
+	return nil
+}
+
+func (w *walker) skip(at, reason string) {
+	if w.sizeOnly {
+		return
+	}
+	if !utf8.ValidString(at) {
+		at = escape(at)
+	}
+	if len(at) > maxPath {
+		at = at[:maxPath] + "..."
+		at = string([]rune(at)) // not in the middle of a character
+	}
+	if w.skippedBytes += len(at) + len(reason); w.skippedBytes > maxSkippedBytes {
+		w.unnamed++
+		return
+	}
+	w.out.Skipped = append(w.out.Skipped, Skipped{Path: at, Reason: reason})
+}
+
+// escape writes a name that is not UTF-8 as Go does within quotes.
+func escape(name string) string {
+	quoted := strconv.Quote(name)
+	return quoted[1 : len(quoted)-1]
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		return "symbolic link"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	case mode&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "not a regular file"
+}
+
+// plainError leaves out the path, which stands beside it.
+func plainError(err error) string {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err.Error()
+	}
+	return err.Error()
+}
+
+// openRegular opens a file that was found to be regular. Should it be something
+// else by now, opening neither waits nor follows.
+func openRegular(root *os.Root, name string) (*os.File, error) {
+	before, err := root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is no longer a regular file", name)
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	after, err := f.Stat()
+	if err != nil || !os.SameFile(before, after) {
+		return nil, errors.Join(fmt.Errorf("%q changed while it was opened", name), err, f.Close())
+	}
+	return f, nil
+}
+
+func compareStrings(x, y string) int {
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"context"
+	"syscall"
+	"time"
+)
+
+const (
+	sampleTimeout = 10 * time.Second
+	// walkEvery is how often an output folder is walked although nothing seems
+	// to have been written: sparse files take no room.
+	walkEvery = 30 * time.Second
+)
+
+// diskUse is what is known of an output folder's size.
+type diskUse struct {
+	size   int64 // bytes
+	at     time.Time
+	fsUsed uint64 // of the whole file system at that time, in bytes
+}
+
+func (a *Agent) sample(ctx context.Context, x Sample) feedback {
+	defer enter(ctx, a.limits.samples)()
+	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
+	defer cancel()
+	usage, err := a.cfg.Executor.Usage(ctx, x.ID)
+	size := a.outputSize(ctx, x.Ref, x.Dir)
+	return func(m *Machine, now time.Time) []Action { return m.Sampled(now, x.Ref, usage, size, err) }
+}
+
+// outputSize walks the folder only when its file system has grown since the
+// last walk, which a single call tells.
+func (a *Agent) outputSize(ctx context.Context, ref Ref, dir string) int64 {
+	a.mu.Lock()
+	last := a.disks[ref]
+	a.mu.Unlock()
+	used, known := fsUsed(dir)
+	if known && !last.at.IsZero() && used <= last.fsUsed && time.Since(last.at) < walkEvery {
+		return last.size
+	}
+	size, err := DirSize(ctx, dir)
+	if err != nil {
+		return last.size
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.machine.Knows(ref) {
+		a.disks[ref] = diskUse{size: size, at: time.Now(), fsUsed: used}
+	}
+	return size
+}
+
+func fsUsed(dir string) (uint64, bool) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, false
+	}
+	return (s.Blocks - s.Bfree) * uint64(s.Bsize), true
+}
