@@ -1,0 +1,116 @@
+package client
+
+import "time"
+
+// Resources is an amount that a worker or the cluster has.
+type Resources struct {
+	CPU     float64 `json:"cpu" doc:"Cores."`
+	Memory  int64   `json:"memory" doc:"MiB."`
+	Storage int64   `json:"storage" doc:"MiB."`
+	GPU     int     `json:"gpu" doc:"Devices."`
+}
+
+// Running names one attempt on a worker.
+type Running struct {
+	TaskID  string `json:"task_id"`
+	Attempt int    `json:"attempt"`
+}
+
+// Worker is one worker.
+type Worker struct {
+	WorkerID      string            `json:"worker_id"`
+	Address       string            `json:"address" doc:"host:port that the master calls."`
+	Status        string            `json:"status" enum:"active,unreachable,unhealthy,draining,lost"`
+	Message       string            `json:"message,omitempty" doc:"Why it is not active."`
+	Version       string            `json:"version,omitempty"`
+	Labels        map[string]string `json:"labels"`
+	Total         Resources         `json:"total"`
+	Allocated     Resources         `json:"allocated" doc:"Promised to attempts."`
+	Used          *Resources        `json:"used,omitempty" doc:"Measured; absent before the first heartbeat."`
+	RunningTasks  []Running         `json:"running_tasks" doc:"Those that the caller may see."`
+	RunningCount  int               `json:"running_count" doc:"Everyone's."`
+	RegisteredAt  time.Time         `json:"registered_at"`
+	LastHeartbeat *time.Time        `json:"last_heartbeat,omitempty" doc:"Absent when there was none since the master's start."`
+}
+
+// Telemetry is a worker's latest measured use.
+type Telemetry struct {
+	WorkerID     string     `json:"worker_id"`
+	IsActive     bool       `json:"is_active"`
+	CPUUsage     *float64   `json:"cpu_usage" doc:"Cores; null before the first heartbeat." nullable:"true"`
+	MemoryUsage  *int64     `json:"memory_usage" doc:"MiB." nullable:"true"`
+	StorageUsage *int64     `json:"storage_usage" doc:"MiB." nullable:"true"`
+	GPUUsage     *int       `json:"gpu_usage" doc:"Devices." nullable:"true"`
+	RunningTasks []Running  `json:"running_tasks" doc:"Those that the caller may see."`
+	LastUpdate   *time.Time `json:"last_update" nullable:"true"`
+}
+
+// Cluster counts what the cluster has and does.
+type Cluster struct {
+	ClusterID   string         `json:"cluster_id"`
+	Tasks       map[string]int `json:"tasks" doc:"By status, everyone's."`
+	Workers     map[string]int `json:"workers" doc:"By status."`
+	Total       Resources      `json:"total" doc:"Of the workers that are not lost."`
+	Allocated   Resources      `json:"allocated"`
+	QueueLength int            `json:"queue_length"`
+}
+
+// TaskFiles names a task that has left files.
+type TaskFiles struct {
+	TaskID    string    `json:"task_id"`
+	TaskName  string    `json:"task_name"`
+	UserID    string    `json:"user_id"`
+	Files     int       `json:"files" doc:"How many."`
+	TotalSize int64     `json:"total_size" doc:"Bytes."`
+	CreatedAt time.Time `json:"created_at" doc:"Of the task."`
+}
+
+// Files lists what one task has left in /output.
+type Files struct {
+	TaskID    string    `json:"task_id"`
+	TaskName  string    `json:"task_name"`
+	Files     []File    `json:"files"`
+	Skipped   []Skipped `json:"skipped" doc:"What was there but not kept."`
+	TotalSize int64     `json:"total_size" doc:"Bytes."`
+}
+
+// File is one output file.
+type File struct {
+	Path        string `json:"path" doc:"Relative to /output."`
+	Size        int64  `json:"size" doc:"Bytes."`
+	SHA256      string `json:"sha256" doc:"Lower-case hexadecimal."`
+	ContentType string `json:"content_type"`
+}
+
+// Skipped is something in /output that was not kept.
+type Skipped struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// Version says what the master is.
+type Version struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitempty"`
+	Go      string `json:"go"`
+}
+
+// Health is the answer of a master that serves.
+type Health struct {
+	Status string `json:"status" example:"ok"`
+}
+
+// Problem is an error as RFC 9457 has it.
+type Problem struct {
+	Type   string       `json:"type" doc:"about:blank, or a URN that tells cases of one status apart." example:"about:blank"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail,omitempty" doc:"What happened and what to do, for people."`
+	Errors []FieldError `json:"errors,omitempty" doc:"Each bad field."`
+}
+
+// FieldError is one thing wrong with one field of a request.
+type FieldError struct {
+	Location string `json:"location" doc:"As the sender wrote it." example:"inputs[2].path"`
+	Message  string `json:"message"`
+}

@@ -1,0 +1,60 @@
+package http
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// place is where in a list a page ended: a creation time and an id, or either.
+type place struct {
+	at int64 // Unix nanoseconds, or a number
+	id string
+}
+
+const (
+	cursorHead  = 12  // bytes: checksum and number
+	cursorLimit = 512 // characters
+)
+
+// encodeCursor makes an opaque cursor of the list of that kind: base64url of
+// the checksum over all else and the kind (4 bytes), the number (8), the id.
+func encodeCursor(kind string, p place) string {
+	b := make([]byte, cursorHead, cursorHead+len(p.id))
+	binary.BigEndian.PutUint64(b[4:], uint64(p.at))
+	b = append(b, p.id...)
+	binary.BigEndian.PutUint32(b, cursorSum(kind, b))
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// decodeCursor reads a cursor; false when it is not one of this kind of list.
+func decodeCursor(kind, text string) (place, bool) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(text) > cursorLimit || len(b) < cursorHead || binary.BigEndian.Uint32(b) != cursorSum(kind, b) {
+		return place{}, false
+	}
+	return place{at: int64(binary.BigEndian.Uint64(b[4:])), id: string(b[cursorHead:])}, true
+}
+
+func cursorSum(kind string, b []byte) uint32 {
+	return crc32.Update(crc32.ChecksumIEEE([]byte("cloudai "+kind)), crc32.IEEETable, b[4:])
+}
+
+// cursorOf is the core's cursor as the wire carries it; empty at the end.
+func cursorOf(kind string, c cluster.Cursor) string {
+	if c.IsZero() {
+		return ""
+	}
+	return encodeCursor(kind, place{at: c.CreatedAt.UnixNano(), id: c.ID})
+}
+
+// cursor is the place in the core's terms.
+func (p place) cursor() cluster.Cursor {
+	if p.id == "" {
+		return cluster.Cursor{}
+	}
+	return cluster.Cursor{CreatedAt: time.Unix(0, p.at).UTC(), ID: p.id}
+}

@@ -1,0 +1,163 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	nethttp "net/http"
+	"path"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/cluster"
+)
+
+// Files reads published output files. Safe for concurrent use. Access is
+// decided in the core before.
+type Files interface {
+	// OpenFile opens one; cluster.ErrNotFound when it is not on the disk.
+	OpenFile(owner cluster.UserID, task cluster.TaskID, path string) (io.ReadSeekCloser, error)
+}
+
+func (s *Server) fileRoutes(api huma.API) {
+	register(api, huma.Operation{
+		OperationID: "listFiles", Method: nethttp.MethodGet, Path: "/api/files",
+		Summary: "Tasks that have left files, newest first", Tags: []string{"files"},
+	}, s.listFiles)
+	register(api, s.aboutTask(huma.Operation{
+		OperationID: "getTaskFiles", Method: nethttp.MethodGet, Path: "/api/files/{id}",
+		Summary: "What one task has left", Tags: []string{"files"},
+	}), s.getTaskFiles)
+	register(api, s.aboutTask(huma.Operation{
+		OperationID: "downloadTaskFiles", Method: nethttp.MethodGet, Path: "/api/files/{id}/download",
+		Summary: "All files of one task in one archive", Tags: []string{"files"},
+		Responses: binaryResponse("application/gzip", "application/zip"),
+	}), s.downloadTaskFiles)
+	register(api, s.aboutTask(huma.Operation{
+		OperationID: "readTaskFile", Method: nethttp.MethodGet, Path: "/api/files/{id}/content/{path...}",
+		Summary: "One file, with ranges", Tags: []string{"files"},
+		Responses: binaryResponse("application/octet-stream"),
+	}), s.readTaskFile)
+	register(api, s.aboutTask(huma.Operation{
+		OperationID: "deleteTaskFiles", Method: nethttp.MethodDelete, Path: "/api/files/{id}", DefaultStatus: nethttp.StatusNoContent,
+		Summary: "Delete what one task has left", Tags: []string{"files"},
+		Description: "409 while the task is not finished.",
+	}), s.deleteTaskFiles)
+}
+
+func binaryResponse(types ...string) map[string]*huma.Response {
+	content := map[string]*huma.MediaType{}
+	for _, t := range types {
+		content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+	}
+	return map[string]*huma.Response{"200": {Description: "The bytes.", Content: content}}
+}
+
+func (s *Server) listFiles(ctx context.Context, in *struct {
+	PageParams
+	Strict StrictQuery
+},
+) (*listOutput[client.TaskFiles], error) {
+	page := cluster.Page{Limit: in.Limit, After: in.after.cursor()}
+	tasks, next, err := s.core.FilesOf(ctx, caller(ctx), page)
+	if err != nil {
+		return nil, err
+	}
+	return &listOutput[client.TaskFiles]{client.List[client.TaskFiles]{
+		Items: each(tasks, taskFilesOf), NextCursor: cursorOf("listFiles", next),
+	}}, nil
+}
+
+func (s *Server) getTaskFiles(ctx context.Context, in *struct {
+	TaskPath
+	Strict StrictQuery
+},
+) (*struct{ Body client.Files }, error) {
+	view, files, err := s.core.TaskFiles(ctx, caller(ctx), cluster.TaskID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.Files }{client.Files{
+		TaskID: string(view.ID), TaskName: view.Spec.Name, TotalSize: view.Files.TotalSize,
+		Files: each(files, fileOf), Skipped: each(view.Files.Skipped, skippedOf),
+	}}, nil
+}
+
+func (s *Server) deleteTaskFiles(ctx context.Context, in *struct {
+	TaskPath
+	Strict StrictQuery
+},
+) (*struct{}, error) {
+	return nil, s.core.DeleteFiles(ctx, caller(ctx), cluster.TaskID(in.ID))
+}
+
+// readTaskFile serves one file. Its bytes are a stranger's: the browser is
+// told to store them and to guess nothing.
+func (s *Server) readTaskFile(ctx context.Context, in *struct {
+	TaskPath
+	Path   string `path:"path" doc:"Relative to /output."`
+	Strict StrictQuery
+},
+) (*huma.StreamResponse, error) {
+	view, files, err := s.core.TaskFiles(ctx, caller(ctx), cluster.TaskID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if f.Path != in.Path {
+			continue
+		}
+		content, err := s.files.OpenFile(view.UserID, view.ID, f.Path)
+		if err != nil {
+			return nil, err
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			defer func() { _ = content.Close() }() // only read
+			r, w := humago.Unwrap(hc)
+			untrusted(w.Header(), path.Base(f.Path))
+			w.Header().Set("Content-Type", f.ContentType)
+			w.Header().Set("ETag", `"`+f.SHA256+`"`)
+			nethttp.ServeContent(w, r, "", view.FinishedAt, content)
+		}}, nil
+	}
+	return nil, fmt.Errorf("%w: the task has left no such file", cluster.ErrNotFound)
+}
+
+// untrusted sets what keeps a browser from running a task's output.
+func untrusted(h nethttp.Header, name string) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+}
+
+func (s *Server) downloadTaskFiles(ctx context.Context, in *struct {
+	TaskPath
+	Format string `query:"format" enum:"tar.gz,zip" default:"tar.gz"`
+	Strict StrictQuery
+},
+) (*huma.StreamResponse, error) {
+	view, files, err := s.core.TaskFiles(ctx, caller(ctx), cluster.TaskID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	open := func(f cluster.File) (io.ReadCloser, error) { return s.files.OpenFile(view.UserID, view.ID, f.Path) }
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		untrusted(w.Header(), string(view.ID)+"."+in.Format)
+		pack, contentType := packTar, "application/gzip"
+		if in.Format == "zip" {
+			pack, contentType = packZip, "application/zip"
+		}
+		w.Header().Set("Content-Type", contentType)
+		if err := pack(r.Context(), w, files, view.FinishedAt, open); err != nil {
+			if r.Context().Err() == nil {
+				s.log.Warn("archive could not be sent to its end", "task_id", view.ID, "error", err)
+			}
+			panic(nethttp.ErrAbortHandler) // so that nobody takes a part for the whole
+		}
+	}}, nil
+}

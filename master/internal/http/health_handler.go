@@ -1,0 +1,50 @@
+package http
+
+import (
+	"context"
+	nethttp "net/http"
+	"runtime"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cloudai/master/client"
+)
+
+// The calls here are open: no secret, no name of a task or user in them.
+func (s *Server) healthRoutes(api huma.API) {
+	register(api, huma.Operation{
+		OperationID: "getHealth", Method: nethttp.MethodGet, Path: "/health",
+		Summary: "Answers while the process serves", Tags: []string{"service"},
+	}, s.getHealth)
+	register(api, huma.Operation{
+		OperationID: "getReady", Method: nethttp.MethodGet, Path: "/ready",
+		Summary: "200 when tasks can be accepted, else 503", Tags: []string{"service"},
+	}, s.getReady)
+	register(api, huma.Operation{
+		OperationID: "getVersion", Method: nethttp.MethodGet, Path: "/version",
+		Summary: "What the master is", Tags: []string{"service"},
+	}, s.getVersion)
+}
+
+type healthOutput struct {
+	Body client.Health
+}
+
+func (s *Server) getHealth(context.Context, *struct{}) (*healthOutput, error) {
+	return &healthOutput{client.Health{Status: "ok"}}, nil
+}
+
+// getReady keeps the reason for the log: who asks may be anyone.
+func (s *Server) getReady(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+	if err := s.core.Ready(ctx); err != nil {
+		s.log.Warn("not ready", "error", err)
+		return nil, newProblem(nethttp.StatusServiceUnavailable, "the master cannot accept tasks now; its log says why").with("Retry-After", "1")
+	}
+	return &healthOutput{client.Health{Status: "ready"}}, nil
+}
+
+func (s *Server) getVersion(context.Context, *struct{}) (*struct{ Body client.Version }, error) {
+	v := s.version
+	v.Go = runtime.Version()
+	return &struct{ Body client.Version }{v}, nil
+}

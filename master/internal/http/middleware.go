@@ -1,0 +1,202 @@
+package http
+
+import (
+	"context"
+	"log/slog"
+	nethttp "net/http"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"cloudai/master/internal/auth"
+	"cloudai/master/internal/cluster"
+)
+
+const (
+	bodyTimeout  = 30 * time.Second // for a request's whole body
+	writeTimeout = 30 * time.Second // for each piece of a response
+	writePiece   = 64 << 10         // bytes
+
+	// UserHeader names whom a caller on the Unix socket acts for.
+	UserHeader = "X-CloudAI-User"
+)
+
+// door is where a connection came in.
+type door int
+
+const (
+	doorTCP    door = iota // nobody yet
+	doorSocket             // someone who may use the master's files
+)
+
+// call is what the edge keeps about one request.
+type call struct {
+	log *slog.Logger
+	// guard looks at the ownership of what the path names; nil when it names
+	// nothing that is owned.
+	guard func() error
+}
+
+type (
+	callKey struct{}
+	doorKey struct{}
+)
+
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{log: slog.New(slog.DiscardHandler)}
+}
+
+// openPaths answer without identity. All else is closed, also what is not
+// there: a new route is closed until it is written here.
+var openPaths = map[string]bool{
+	"/health": true, "/ready": true, "/version": true, "/openapi.json": true,
+}
+
+// ServeHTTP is the way of every request: count it, bound it, identify the
+// caller, route it, log it.
+func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
+	if !s.enter() {
+		writeProblem(w, newProblem(nethttp.StatusServiceUnavailable, "the master is stopping").with("Retry-After", "1"))
+		return
+	}
+	defer s.leave()
+	start := time.Now()
+	out := newPatientWriter(w)
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{log: s.log}))
+	defer func() {
+		s.recovered(out, r, recover())
+		out.extend() // for what the server itself still has to flush
+		s.log.Debug("request", "method", r.Method, "route", r.Pattern, "path", r.URL.Path,
+			"status", out.status, "bytes", out.bytes, "duration", time.Since(start))
+	}()
+	if r.ContentLength != 0 {
+		_ = out.control.SetReadDeadline(start.Add(bodyTimeout)) // a writer without deadlines is a test's
+	}
+	principal, refused := identify(r)
+	switch {
+	case refused != nil && !openPaths[r.URL.Path]:
+		writeProblem(out, refused)
+		return
+	case refused == nil:
+		r = r.WithContext(auth.WithPrincipal(r.Context(), principal))
+	}
+	s.mux.ServeHTTP(out, r)
+}
+
+// recovered ends a request whose handler panicked; why is nil when none did.
+func (s *Server) recovered(out *patientWriter, r *nethttp.Request, why any) {
+	if why == nil {
+		return
+	}
+	if why == nethttp.ErrAbortHandler { //nolint:errorlint // the very value is what net/http looks for
+		panic(why)
+	}
+	s.log.Error("handler panicked", "method", r.Method, "route", r.Pattern, "panic", why, "stack", string(debug.Stack()))
+	if out.status != 0 {
+		panic(nethttp.ErrAbortHandler) // the reply has begun: break it off visibly
+	}
+	writeProblem(out, newProblem(nethttp.StatusInternalServerError, "something went wrong inside the master; its log says what"))
+}
+
+// userID is what may follow --user; it ends up as a folder's name.
+var userID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// identify says who calls, or why nobody is known.
+func identify(r *nethttp.Request) (cluster.Principal, *Problem) {
+	if d, _ := r.Context().Value(doorKey{}).(door); d != doorSocket {
+		return cluster.Principal{}, newProblem(nethttp.StatusUnauthorized,
+			"this call needs an identity; signing in over the network is not built yet, use the Unix socket on the master's machine (bin/master cli)").
+			with("WWW-Authenticate", "Bearer")
+	}
+	users := r.Header.Values(UserHeader)
+	switch {
+	case len(users) == 0:
+		return cluster.Principal{UserID: cluster.LocalUser, Role: cluster.RoleAdmin}, nil
+	case len(users) > 1 || !userID.MatchString(users[0]):
+		return cluster.Principal{}, newProblem(nethttp.StatusUnauthorized,
+			UserHeader+" must name one user by 1 to 64 letters, digits and . _ - , beginning with a letter or digit")
+	case users[0] == string(cluster.LocalUser):
+		return cluster.Principal{UserID: cluster.LocalUser, Role: cluster.RoleAdmin}, nil
+	}
+	// Acting for someone gives what that person may do, not more.
+	return cluster.Principal{UserID: cluster.UserID(users[0]), Role: cluster.RoleUser}, nil
+}
+
+// unrouted answers what no route takes: 405 when another method would do.
+func (s *Server) unrouted(w nethttp.ResponseWriter, r *nethttp.Request) {
+	var allowed []string
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		probe := r.Clone(r.Context())
+		probe.Method = method
+		if _, pattern := s.mux.Handler(probe); pattern != "/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		writeProblem(w, newProblem(nethttp.StatusNotFound, "no such path; /openapi.json lists them all"))
+		return
+	}
+	allow := strings.Join(allowed, ", ")
+	writeProblem(w, newProblem(nethttp.StatusMethodNotAllowed, "this path takes "+allow).with("Allow", allow))
+}
+
+// patientWriter gives the client a while for each piece of the response, so
+// that a stalled one is cut off and a slow one is not.
+type patientWriter struct {
+	nethttp.ResponseWriter
+	control *nethttp.ResponseController
+	status  int
+	bytes   int64
+}
+
+func newPatientWriter(w nethttp.ResponseWriter) *patientWriter {
+	p := &patientWriter{ResponseWriter: w, control: nethttp.NewResponseController(w)}
+	p.deadline(time.Time{}) // none of an earlier request on this connection
+	return p
+}
+
+// Unwrap is for http.ResponseController.
+func (w *patientWriter) Unwrap() nethttp.ResponseWriter { return w.ResponseWriter }
+
+func (w *patientWriter) deadline(at time.Time) {
+	_ = w.control.SetWriteDeadline(at) // a writer without deadlines is a test's
+}
+
+func (w *patientWriter) extend() { w.deadline(time.Now().Add(writeTimeout)) }
+
+// WriteHeader notes the status.
+func (w *patientWriter) WriteHeader(status int) {
+	if w.status == 0 || w.status < 200 {
+		w.status = status
+	}
+	w.extend()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends data in pieces, each with its own deadline.
+func (w *patientWriter) Write(data []byte) (int, error) {
+	if w.status == 0 {
+		w.status = nethttp.StatusOK
+	}
+	written := 0
+	for {
+		piece := data[written:min(len(data), written+writePiece)]
+		w.extend()
+		n, err := w.ResponseWriter.Write(piece)
+		written += n
+		w.bytes += int64(n)
+		if err != nil || written == len(data) {
+			return written, err
+		}
+	}
+}
+
+// Flush sends what is buffered.
+func (w *patientWriter) Flush() {
+	w.extend()
+	_ = w.control.Flush() // a client that has gone shows at the next Write
+}

@@ -1,0 +1,167 @@
+package http
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	nethttp "net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/logs"
+)
+
+const (
+	headerTimeout  = 10 * time.Second // for a request's header
+	idleTimeout    = 2 * time.Minute  // of a connection kept alive
+	maxHeaderBytes = 64 << 10
+)
+
+// Config is what the edge works with.
+type Config struct {
+	Core    Core
+	Logs    *logs.Keeper
+	Files   Files
+	Version client.Version
+	Log     *slog.Logger // nil: none
+	// ShutdownGrace is how long requests under way may take when the edge
+	// stops; 0: 5 s. Long waits and followed logs end at once.
+	ShutdownGrace time.Duration
+}
+
+// Server is the edge. It is a handler, so that tests need no port; Run serves
+// it.
+type Server struct {
+	core    Core
+	logs    *logs.Keeper
+	files   Files
+	version client.Version
+	log     *slog.Logger
+	grace   time.Duration
+	mux     *nethttp.ServeMux
+	openAPI []byte
+
+	stopping context.Context // done once the edge stops
+	stop     context.CancelFunc
+	gate     sync.RWMutex // held for reading by each request under way
+	closed   bool         // no request may begin; guarded by gate
+}
+
+// New makes the edge; it starts nothing.
+func New(c Config) (*Server, error) {
+	s := &Server{
+		core: c.Core, logs: c.Logs, files: c.Files, version: c.Version, log: c.Log, grace: c.ShutdownGrace,
+		mux: nethttp.NewServeMux(),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.grace == 0 {
+		s.grace = 5 * time.Second
+	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	doc, err := s.routes()
+	if err != nil {
+		return nil, err
+	}
+	s.openAPI = doc
+	return s, nil
+}
+
+// Run serves the Unix socket and TCP (either may be nil) until the context
+// ends, then lets requests under way finish within the grace and closes what is
+// left. It closes the listeners. When it returns, none of its goroutines runs.
+// It serves once.
+func (s *Server) Run(ctx context.Context, socket, tcp net.Listener) error {
+	group, ctx := errgroup.WithContext(ctx)
+	serve := func(l net.Listener, d door) {
+		if l == nil {
+			return
+		}
+		server := s.server(d)
+		group.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, nethttp.ErrServerClosed) {
+				return fmt.Errorf("serve %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+		group.Go(func() error {
+			<-ctx.Done()
+			s.stop()
+			s.shutdown(server)
+			return nil
+		})
+	}
+	serve(socket, doorSocket)
+	serve(tcp, doorTCP)
+	err := group.Wait()
+	s.gate.Lock() // waits for the last handler
+	s.closed = true
+	s.gate.Unlock()
+	return err
+}
+
+func (s *Server) server(d door) *nethttp.Server {
+	return &nethttp.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, doorKey{}, d)
+		},
+	}
+}
+
+// shutdown ends one listener's server; connections that outlast the grace are
+// closed, which cancels their requests.
+func (s *Server) shutdown(server *nethttp.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		_ = server.Close() // what it has to say, Shutdown has said
+		s.log.Warn("requests were cut off at the end of the shutdown's grace")
+	}
+}
+
+func (s *Server) enter() bool {
+	s.gate.RLock()
+	if s.closed {
+		s.gate.RUnlock()
+		return false
+	}
+	return true
+}
+
+func (s *Server) leave() { s.gate.RUnlock() }
+
+// untilStop is a context for what may take long: it also ends when the edge
+// stops.
+func (s *Server) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	release := context.AfterFunc(s.stopping, cancel)
+	return ctx, func() {
+		release()
+		cancel()
+	}
+}
+
+// writeProblem sends a problem from outside huma.
+func writeProblem(w nethttp.ResponseWriter, p *Problem) {
+	for name, values := range p.headers {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(p.Status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(p) // a client that has gone
+}

@@ -1,0 +1,220 @@
+package http
+
+import (
+	"context"
+	"errors"
+	nethttp "net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/cluster"
+)
+
+// maxBody is the limit of a request's body; huma refuses what reaches its own
+// limit, hence the one more where it is set.
+const maxBody = 1 << 20
+
+func (s *Server) taskRoutes(api huma.API) {
+	register(api, huma.Operation{
+		OperationID: "submitTask", Method: nethttp.MethodPost, Path: "/api/tasks", DefaultStatus: nethttp.StatusCreated,
+		Summary: "Submit a task", Tags: []string{"tasks"},
+		Description: "Accepts a task. The 201 means that it is on disk and survives a power cut.",
+	}, s.submitTask)
+	withBody[client.TaskRequest](api, nethttp.MethodPost, "/api/tasks")
+	register(api, huma.Operation{
+		OperationID: "listTasks", Method: nethttp.MethodGet, Path: "/api/tasks",
+		Summary: "List tasks, newest first", Tags: []string{"tasks"},
+		Description: "One's own tasks; for admins everyone's. Filters apply before the limit.",
+	}, s.listTasks)
+	register(api, huma.Operation{
+		OperationID: "listTaskIDs", Method: nethttp.MethodGet, Path: "/api/task-ids",
+		Summary: "Task ids that begin with a prefix", Tags: []string{"tasks"},
+	}, s.listTaskIDs)
+	register(api, s.aboutTask(huma.Operation{
+		OperationID: "getTask", Method: nethttp.MethodGet, Path: "/api/tasks/{id}",
+		Summary: "One task", Tags: []string{"tasks"},
+	}), s.getTask)
+	register(api, s.aboutTask(huma.Operation{
+		OperationID: "cancelTask", Method: nethttp.MethodDelete, Path: "/api/tasks/{id}", DefaultStatus: nethttp.StatusAccepted,
+		Summary: "Cancel a task", Tags: []string{"tasks"},
+		Description: "Idempotent while the task runs; 409 when it is finished.",
+	}), s.cancelTask)
+	register(api, s.aboutTask(huma.Operation{
+		OperationID: "listTaskEvents", Method: nethttp.MethodGet, Path: "/api/tasks/{id}/events",
+		Summary: "The task's timeline, oldest first", Tags: []string{"tasks"},
+	}), s.listTaskEvents)
+}
+
+type taskOutput struct {
+	Body client.Task
+}
+
+type createdOutput struct {
+	Location string `header:"Location"`
+	Body     client.Task
+}
+
+type listOutput[T any] struct {
+	Body client.List[T]
+}
+
+type bodyInput struct {
+	RawBody []byte
+	Strict  StrictQuery
+}
+
+func (s *Server) submitTask(ctx context.Context, in *bodyInput) (*createdOutput, error) {
+	request, err := taskRequest(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	view, err := s.core.Submit(ctx, caller(ctx), request)
+	if err != nil {
+		return nil, err
+	}
+	return &createdOutput{Location: "/api/tasks/" + string(view.ID), Body: taskOf(view)}, nil
+}
+
+// taskRequest decodes a task's body. When something in it does not decode,
+// the domain's own complaints about the rest are added, so that all come at
+// once.
+func taskRequest(raw []byte) (cluster.TaskRequest, error) {
+	var body client.TaskRequest
+	faults, err := decodeJSON(raw, &body)
+	if err != nil {
+		return cluster.TaskRequest{}, newProblem(nethttp.StatusBadRequest, err.Error())
+	}
+	request, more := requestOf(body)
+	if faults = append(faults, more...); len(faults) == 0 {
+		return request, nil
+	}
+	var invalid *cluster.InvalidError
+	if _, err := request.Spec(); errors.As(err, &invalid) {
+		for _, f := range invalid.Fields {
+			known := func(have cluster.FieldError) bool { return strings.HasPrefix(have.Location, f.Location) }
+			if !slices.ContainsFunc(faults, known) {
+				faults = append(faults, f)
+			}
+		}
+	}
+	return cluster.TaskRequest{}, &cluster.InvalidError{Fields: faults}
+}
+
+type getTaskInput struct {
+	TaskPath
+	WaitParam
+	Strict StrictQuery
+}
+
+func (s *Server) getTask(ctx context.Context, in *getTaskInput) (*taskOutput, error) {
+	id := cluster.TaskID(in.ID)
+	if in.wait == 0 {
+		view, err := s.core.Task(ctx, caller(ctx), id)
+		return &taskOutput{taskOf(view)}, err
+	}
+	ctx, done := s.untilStop(ctx)
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, in.wait)
+	defer cancel()
+	view, err := s.core.WaitTask(ctx, caller(ctx), id)
+	return &taskOutput{taskOf(view)}, err
+}
+
+func (s *Server) cancelTask(ctx context.Context, in *struct {
+	TaskPath
+	Strict StrictQuery
+},
+) (*taskOutput, error) {
+	view, err := s.core.Cancel(ctx, caller(ctx), cluster.TaskID(in.ID))
+	return &taskOutput{taskOf(view)}, err
+}
+
+type listTasksInput struct {
+	PageParams
+	Status   []string  `query:"status" enum:"queued,assigned,running,succeeded,failed,cancelled" doc:"Any of these, separated by commas."`
+	WorkerID string    `query:"worker_id" doc:"Of the present or last attempt."`
+	UserID   string    `query:"user_id"`
+	Name     string    `query:"name" doc:"Prefix of the name."`
+	Label    []string  `query:"label,explode" doc:"name=value; all of them when repeated."`
+	Failure  string    `query:"failure" enum:"exit,oom,timeout,image,registry,runtime,worker_lost,storage,upload"`
+	Since    time.Time `query:"since" doc:"Created at this time or later."`
+	Until    time.Time `query:"until" doc:"Created before this time."`
+	Q        string    `query:"q" doc:"Contained in name, image, command or id, without regard to case."`
+	Sort     string    `query:"sort" enum:"-created_at" doc:"Newest first is the only order so far."`
+	Strict   StrictQuery
+}
+
+// Resolve checks what the schema cannot say.
+func (in *listTasksInput) Resolve(huma.Context) []error {
+	var faults []error
+	for _, label := range in.Label {
+		if name, _, ok := strings.Cut(label, "="); !ok || name == "" {
+			faults = append(faults, fault("label", "must be name=value"))
+		}
+	}
+	return faults
+}
+
+func (in *listTasksInput) filter() cluster.TaskFilter {
+	f := cluster.TaskFilter{
+		WorkerID: cluster.WorkerID(in.WorkerID), UserID: cluster.UserID(in.UserID), NamePrefix: in.Name,
+		Failure: cluster.Failure(in.Failure), Since: in.Since, Until: in.Until, Text: in.Q,
+	}
+	for _, status := range in.Status {
+		f.Statuses = append(f.Statuses, cluster.Status(status))
+	}
+	for _, label := range in.Label {
+		name, value, _ := strings.Cut(label, "=")
+		if f.Labels == nil {
+			f.Labels = map[string]string{}
+		}
+		f.Labels[name] = value
+	}
+	return f
+}
+
+func (s *Server) listTasks(ctx context.Context, in *listTasksInput) (*listOutput[client.Task], error) {
+	page := cluster.Page{Limit: in.Limit, After: in.after.cursor()}
+	views, next, err := s.core.Tasks(ctx, caller(ctx), in.filter(), page)
+	if err != nil {
+		return nil, err
+	}
+	return &listOutput[client.Task]{client.List[client.Task]{
+		Items: each(views, taskOf), NextCursor: cursorOf("listTasks", next),
+	}}, nil
+}
+
+func (s *Server) listTaskIDs(ctx context.Context, in *struct {
+	Prefix string `query:"prefix" doc:"Empty: any." maxLength:"256"`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"1000"`
+	Strict StrictQuery
+},
+) (*listOutput[string], error) {
+	ids, err := s.core.TasksWithPrefix(ctx, caller(ctx), in.Prefix, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &listOutput[string]{client.List[string]{
+		Items: each(ids, func(id cluster.TaskID) string { return string(id) }),
+	}}, nil
+}
+
+func (s *Server) listTaskEvents(ctx context.Context, in *struct {
+	TaskPath
+	PageParams
+	Strict StrictQuery
+},
+) (*listOutput[client.Event], error) {
+	view, err := s.core.Task(ctx, caller(ctx), cluster.TaskID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	events, next := pageOf("listTaskEvents", view.Events, in.PageParams, func(e cluster.Event, after place) bool {
+		return int64(e.Seq) > after.at
+	}, func(e cluster.Event) place { return place{at: int64(e.Seq)} })
+	return &listOutput[client.Event]{client.List[client.Event]{Items: each(events, eventOf), NextCursor: next}}, nil
+}
