@@ -2,8 +2,8 @@ package http
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"mime"
 	nethttp "net/http"
 	"path"
@@ -13,14 +13,8 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/storage"
 )
-
-// Files reads published output files. Safe for concurrent use. Access is
-// decided in the core before.
-type Files interface {
-	// OpenFile opens one; cluster.ErrNotFound when it is not on the disk.
-	OpenFile(owner cluster.UserID, task cluster.TaskID, path string) (io.ReadSeekCloser, error)
-}
 
 func (s *Server) fileRoutes(api huma.API) {
 	register(api, huma.Operation{
@@ -110,9 +104,12 @@ func (s *Server) readTaskFile(ctx context.Context, in *struct {
 		if f.Path != in.Path {
 			continue
 		}
-		content, err := s.files.OpenFile(view.UserID, view.ID, f.Path)
+		content, size, err := s.files.OpenFile(view.UserID, view.ID, f.Path)
 		if err != nil {
 			return nil, err
+		}
+		if size != f.Size {
+			return nil, errors.Join(fmt.Errorf("the file on the disk has %d bytes, not %d", size, f.Size), content.Close())
 		}
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			defer func() { _ = content.Close() }() // only read
@@ -144,16 +141,15 @@ func (s *Server) downloadTaskFiles(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	open := func(f cluster.File) (io.ReadCloser, error) { return s.files.OpenFile(view.UserID, view.ID, f.Path) }
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
 		untrusted(w.Header(), string(view.ID)+"."+in.Format)
-		pack, contentType := packTar, "application/gzip"
-		if in.Format == "zip" {
-			pack, contentType = packZip, "application/zip"
+		contentType := "application/gzip"
+		if in.Format == string(storage.FormatZip) {
+			contentType = "application/zip"
 		}
 		w.Header().Set("Content-Type", contentType)
-		if err := pack(r.Context(), w, files, view.FinishedAt, open); err != nil {
+		if err := s.files.Archive(r.Context(), w, view.UserID, view.ID, files, storage.Format(in.Format)); err != nil {
 			if r.Context().Err() == nil {
 				s.log.Warn("archive could not be sent to its end", "task_id", view.ID, "error", err)
 			}

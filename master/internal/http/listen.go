@@ -7,10 +7,16 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"cloudai/master/client"
+)
+
+const (
+	homePrefix = "cloudai-" // of a folder for the socket under the temporary one
+	bornPrefix = ".sock"    // of the folder in which a socket is made
 )
 
 // ListenTCP listens at HTTP_ADDR. A port in use is named with its setting.
@@ -55,6 +61,9 @@ func ListenSocket(ctx context.Context, dir string) (*Socket, error) {
 	if err := removePointed(pointer); err != nil {
 		return nil, err
 	}
+	if err := sweepBorn(dir); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(dir, client.SocketName)
 	// The socket is made in a folder that only we can enter and moved into its
 	// place once its mode is right; "/s" and eleven digits are that folder's.
@@ -62,7 +71,7 @@ func ListenSocket(ctx context.Context, dir string) (*Socket, error) {
 	if len(dir)+room <= client.MaxSocketPath {
 		return listenIn(dir, path)
 	}
-	home, err := os.MkdirTemp("", "cloudai-") // 0700
+	home, err := os.MkdirTemp("", homePrefix) // 0700
 	if err != nil {
 		return nil, fmt.Errorf("make a folder with a short name for the socket: %w", err)
 	}
@@ -82,7 +91,7 @@ func ListenSocket(ctx context.Context, dir string) (*Socket, error) {
 }
 
 func listenIn(dir, path string) (*Socket, error) {
-	private, err := os.MkdirTemp(dir, ".sock") // 0700
+	private, err := os.MkdirTemp(dir, bornPrefix) // 0700
 	if err != nil {
 		return nil, fmt.Errorf("make the socket: %w", err)
 	}
@@ -97,6 +106,15 @@ func listenIn(dir, path string) (*Socket, error) {
 		return nil, errors.Join(fmt.Errorf("make the socket: %w", err), l.Close())
 	}
 	return &Socket{UnixListener: l, Path: path, remove: []string{path}}, nil
+}
+
+// sweepBorn removes what a crash in the midst of listenIn left.
+func sweepBorn(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, bornPrefix+"*"))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
 }
 
 // refuseLive is an error when somebody answers at the path.
@@ -117,9 +135,11 @@ func removePointed(pointer string) error {
 	if filepath.Dir(path) == filepath.Dir(pointer) {
 		return nil
 	}
-	// Only the two names that we make ourselves; anything else stays.
-	_ = os.Remove(path)
-	_ = os.Remove(filepath.Dir(path))
+	// Only what bears the names that we give; anything else stays.
+	if home := filepath.Dir(path); filepath.Base(path) == client.SocketName && strings.HasPrefix(filepath.Base(home), homePrefix) {
+		_ = os.Remove(path) // may be gone with the temporary folder
+		_ = os.Remove(home)
+	}
 	if err := os.Remove(pointer); err != nil {
 		return fmt.Errorf("remove what an earlier master left: %w", err)
 	}

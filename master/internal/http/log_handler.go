@@ -19,9 +19,6 @@ import (
 const (
 	textType   = "text/plain"
 	ndjsonType = "application/x-ndjson"
-
-	// nextOffset tells where a later request goes on.
-	nextOffset = "X-Next-Offset"
 )
 
 func (s *Server) logRoutes(api huma.API) {
@@ -34,9 +31,14 @@ func (s *Server) logRoutes(api huma.API) {
 			"the end is 416 when the attempt is over; otherwise follow waits for it.",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The log.",
-			Headers: map[string]*huma.Param{nextOffset: {
-				Description: "Where a later request goes on; a trailer with follow.", Schema: &huma.Schema{Type: huma.TypeInteger},
-			}},
+			Headers: map[string]*huma.Param{
+				client.NextOffsetHeader: {
+					Description: "Where a later request goes on; a trailer with follow.", Schema: &huma.Schema{Type: huma.TypeInteger},
+				},
+				client.AttemptHeader: {
+					Description: "Whose log this is.", Schema: &huma.Schema{Type: huma.TypeInteger},
+				},
+			},
 			Content: map[string]*huma.MediaType{
 				textType:   {Schema: &huma.Schema{Type: huma.TypeString}},
 				ndjsonType: {Schema: record},
@@ -137,13 +139,14 @@ func (s *Server) sendLog(ctx context.Context, w nethttp.ResponseWriter, read *lo
 	}
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "no-store")
+	header.Set(client.AttemptHeader, strconv.Itoa(read.ref.Attempt))
 	if !read.in.Follow {
-		header.Set(nextOffset, strconv.FormatInt(max(read.size, read.in.Offset), 10))
+		header.Set(client.NextOffsetHeader, strconv.FormatInt(max(read.size, read.in.Offset), 10))
 		w.WriteHeader(nethttp.StatusOK)
 		s.endLog(ctx, read, copyLog(ctx, w, read))
 		return
 	}
-	header.Set("Trailer", nextOffset)
+	header.Set("Trailer", client.NextOffsetHeader)
 	w.WriteHeader(nethttp.StatusOK)
 	_ = nethttp.NewResponseController(w).Flush() // a client that has gone shows below
 	ctx, done := s.untilStop(ctx)
@@ -163,7 +166,7 @@ func (s *Server) sendLog(ctx context.Context, w nethttp.ResponseWriter, read *lo
 		err = nil
 	}
 	s.endLog(ctx, read, err)
-	header.Set(nextOffset, strconv.FormatInt(read.reader.Offset(), 10))
+	header.Set(client.NextOffsetHeader, strconv.FormatInt(read.reader.Offset(), 10))
 }
 
 // awaitStillbirth ends the following of an attempt that is never placed,

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"cloudai/master/client"
 	"cloudai/master/internal/auth"
 	"cloudai/master/internal/cluster"
 )
@@ -17,9 +18,6 @@ const (
 	bodyTimeout  = 30 * time.Second // for a request's whole body
 	writeTimeout = 30 * time.Second // for each piece of a response
 	writePiece   = 64 << 10         // bytes
-
-	// UserHeader names whom a caller on the Unix socket acts for.
-	UserHeader = "X-CloudAI-User"
 )
 
 // door is where a connection came in.
@@ -112,13 +110,13 @@ func identify(r *nethttp.Request) (cluster.Principal, *Problem) {
 			"this call needs an identity; signing in over the network is not built yet, use the Unix socket on the master's machine (bin/master cli)").
 			with("WWW-Authenticate", "Bearer")
 	}
-	users := r.Header.Values(UserHeader)
+	users := r.Header.Values(client.UserHeader)
 	switch {
 	case len(users) == 0:
 		return cluster.Principal{UserID: cluster.LocalUser, Role: cluster.RoleAdmin}, nil
 	case len(users) > 1 || !userID.MatchString(users[0]):
 		return cluster.Principal{}, newProblem(nethttp.StatusUnauthorized,
-			UserHeader+" must name one user by 1 to 64 letters, digits and . _ - , beginning with a letter or digit")
+			client.UserHeader+" must name one user by 1 to 64 letters, digits and . _ - , beginning with a letter or digit")
 	case users[0] == string(cluster.LocalUser):
 		return cluster.Principal{UserID: cluster.LocalUser, Role: cluster.RoleAdmin}, nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/logs"
+	"cloudai/master/internal/storage"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 type Config struct {
 	Core    Core
 	Logs    *logs.Keeper
-	Files   Files
+	Files   *storage.Keeper
 	Version client.Version
 	Log     *slog.Logger // nil: none
 	// ShutdownGrace is how long requests under way may take when the edge
@@ -40,7 +41,7 @@ type Config struct {
 type Server struct {
 	core    Core
 	logs    *logs.Keeper
-	files   Files
+	files   *storage.Keeper
 	version client.Version
 	log     *slog.Logger
 	grace   time.Duration

@@ -1,0 +1,152 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Submit hands a task in. When it returns nil the task survives a power cut of
+// the master. After an *UnreachableError the task may or may not be there.
+func (c *Client) Submit(ctx context.Context, r TaskRequest) (Task, error) {
+	return call[Task](ctx, c, request{method: http.MethodPost, path: "/api/tasks", body: r})
+}
+
+// Task gives one task.
+func (c *Client) Task(ctx context.Context, id string) (Task, error) {
+	return get[Task](ctx, c, taskPath(id), nil)
+}
+
+// waitStep is how long one request of WaitTask waits.
+const waitStep = 30 * time.Second
+
+// WaitTask returns when the task is terminal. It outlasts a restart of the
+// master that is no longer than the client's patience.
+func (c *Client) WaitTask(ctx context.Context, id string) (Task, error) {
+	patience := c.newPatience()
+	for {
+		t, err := get[Task](ctx, c, taskPath(id), url.Values{"wait": {waitStep.String()}})
+		switch {
+		case err == nil && t.Terminal():
+			return t, nil
+		case err == nil:
+			patience.alive()
+		default:
+			if err := patience.again(ctx, err); err != nil {
+				return t, err
+			}
+		}
+	}
+}
+
+// Cancel asks for the task to be stopped. Repeating it changes nothing; on a
+// finished task it is a conflict.
+func (c *Client) Cancel(ctx context.Context, id string) (Task, error) {
+	return call[Task](ctx, c, request{method: http.MethodDelete, path: taskPath(id)})
+}
+
+// TaskQuery narrows a list; zero fields do not narrow.
+type TaskQuery struct {
+	Status   []string // any of them
+	WorkerID string
+	UserID   string
+	Name     string // prefix
+	Labels   map[string]string
+	Failure  string
+	Since    time.Time
+	Until    time.Time
+	Text     string // contained in name, image, command or id
+}
+
+func (q TaskQuery) values() url.Values {
+	v := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	set("status", strings.Join(q.Status, ","))
+	set("worker_id", q.WorkerID)
+	set("user_id", q.UserID)
+	set("name", q.Name)
+	set("failure", q.Failure)
+	set("q", q.Text)
+	for name, value := range q.Labels {
+		v.Add("label", name+"="+value)
+	}
+	if !q.Since.IsZero() {
+		v.Set("since", q.Since.UTC().Format(time.RFC3339Nano))
+	}
+	if !q.Until.IsZero() {
+		v.Set("until", q.Until.UTC().Format(time.RFC3339Nano))
+	}
+	return v
+}
+
+// TaskPage gives one page, newest first. An empty cursor is the beginning;
+// limit 0 is the master's default.
+func (c *Client) TaskPage(ctx context.Context, q TaskQuery, limit int, cursor string) (List[Task], error) {
+	return page[Task](ctx, c, "/api/tasks", q.values(), limit, cursor)
+}
+
+// Tasks gives all tasks that the query takes, newest first, page by page. It
+// ends after the first error.
+func (c *Client) Tasks(ctx context.Context, q TaskQuery) iter.Seq2[Task, error] {
+	return all[Task](ctx, c, "/api/tasks", q.values())
+}
+
+// TaskIDs gives up to limit ids that begin with the prefix.
+func (c *Client) TaskIDs(ctx context.Context, prefix string, limit int) ([]string, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if prefix != "" {
+		query.Set("prefix", prefix)
+	}
+	list, err := get[List[string]](ctx, c, "/api/task-ids", query)
+	return list.Items, err
+}
+
+// Events gives the task's timeline, oldest first.
+func (c *Client) Events(ctx context.Context, id string) iter.Seq2[Event, error] {
+	return all[Event](ctx, c, taskPath(id)+"/events", url.Values{})
+}
+
+func taskPath(id string) string { return "/api/tasks/" + url.PathEscape(id) }
+
+func page[T any](ctx context.Context, c *Client, path string, query url.Values, limit int, cursor string) (List[T], error) {
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	return get[List[T]](ctx, c, path, query)
+}
+
+// pageLimit is the size of the pages behind an iterator.
+const pageLimit = 500
+
+func all[T any](ctx context.Context, c *Client, path string, query url.Values) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		cursor := ""
+		for {
+			list, err := page[T](ctx, c, path, query, pageLimit, cursor)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range list.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if cursor = list.NextCursor; cursor == "" {
+				return
+			}
+		}
+	}
+}
