@@ -1,0 +1,194 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// Config says where and how files are kept.
+type Config struct {
+	Dir      string // made when it is not there
+	Reserve  int64  // MiB of the disk that uploads leave free; 0: 256
+	MaxFiles int    // of one attempt; 0: 250,000
+
+	// Free gives the bytes that are free on the disk of Dir; nil asks the
+	// system.
+	Free func() (int64, error)
+}
+
+// Keeper keeps the files of all tasks. All methods are safe for concurrent
+// use; those about one attempt happen one after the other.
+type Keeper struct {
+	root     *os.Root
+	reserve  int64 // bytes
+	maxFiles int
+	free     func() (int64, error)
+	trashed  atomic.Int64 // makes names in the trash unique
+	born     int64
+
+	mu     sync.Mutex
+	stages map[cluster.AttemptRef]*stage // in use, or with an upload under way
+}
+
+// stage is what is known of an attempt's upload beyond what the disk says. The
+// holder of turn may use it.
+type stage struct {
+	dir   string
+	turn  chan struct{} // of capacity 1
+	files map[string]*upload
+
+	refs int // under Keeper.mu
+}
+
+// New opens the folder, and makes it where needed.
+func New(cfg Config) (*Keeper, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the files' folder: %w", err)
+	}
+	root, err := os.OpenRoot(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the files' folder: %w", err)
+	}
+	for _, dir := range []string{stagingDir, trashDir} {
+		if err := root.MkdirAll(dir, 0o700); err != nil {
+			return nil, errors.Join(fmt.Errorf("make %s: %w", dir, err), root.Close())
+		}
+	}
+	k := &Keeper{
+		root:     root,
+		reserve:  cmp.Or(cfg.Reserve, 256) << 20,
+		maxFiles: cmp.Or(cfg.MaxFiles, 250_000),
+		free:     cfg.Free,
+		born:     time.Now().UnixNano(),
+		stages:   make(map[cluster.AttemptRef]*stage),
+	}
+	if k.free == nil {
+		k.free = func() (int64, error) { return freeBytes(cfg.Dir) }
+	}
+	return k, nil
+}
+
+// Close gives the folder back. No other call may be under way or follow.
+func (k *Keeper) Close() error { return k.root.Close() }
+
+// lock takes the turn of an attempt's stage.
+func (k *Keeper) lock(ctx context.Context, ref cluster.AttemptRef) (*stage, error) {
+	dir, err := stagingOf(ref)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	s := k.stages[ref]
+	if s == nil {
+		s = &stage{dir: dir, turn: make(chan struct{}, 1)}
+		k.stages[ref] = s
+	}
+	s.refs++
+	k.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		return s, nil
+	case <-ctx.Done():
+		k.release(ref, s)
+		return nil, ctx.Err()
+	}
+}
+
+// unlock gives the turn back. What is known of an upload stays known until
+// the attempt is published or discarded.
+func (k *Keeper) unlock(ref cluster.AttemptRef, s *stage) {
+	<-s.turn
+	k.release(ref, s)
+}
+
+func (k *Keeper) release(ref cluster.AttemptRef, s *stage) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s.refs--
+	if s.refs == 0 && len(s.files) == 0 {
+		delete(k.stages, ref)
+	}
+}
+
+// Discard removes the staged files of an attempt that is over. Repeating it
+// is a no-op.
+func (k *Keeper) Discard(ref cluster.AttemptRef) error {
+	s, err := k.lock(context.Background(), ref)
+	if err != nil {
+		return err
+	}
+	defer k.unlock(ref, s)
+	return k.discard(s)
+}
+
+func (k *Keeper) discard(s *stage) error {
+	s.files = nil
+	if err := k.remove(s.dir); err != nil {
+		return err
+	}
+	return k.removeEmpty(path.Dir(s.dir))
+}
+
+// RemoveTask deletes the published files of a task. Repeating it is a no-op.
+func (k *Keeper) RemoveTask(owner cluster.UserID, task cluster.TaskID) error {
+	home, err := homeOf(owner, task)
+	if err != nil {
+		return err
+	}
+	return k.remove(home)
+}
+
+// remove makes a folder vanish at once and deletes it then; what a crash
+// leaves in the trash goes with the next sweep.
+func (k *Keeper) remove(dir string) error {
+	away := path.Join(trashDir, strconv.FormatInt(k.born, 36)+"-"+strconv.FormatInt(k.trashed.Add(1), 36))
+	err := k.root.Rename(dir, away)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", dir, err)
+	}
+	if err := k.root.RemoveAll(away); err != nil {
+		return fmt.Errorf("remove %s: %w", dir, err)
+	}
+	return nil
+}
+
+// removeEmpty removes a folder that nothing is in any more.
+func (k *Keeper) removeEmpty(dir string) error {
+	err := k.root.Remove(dir)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) {
+		return nil
+	}
+	return fmt.Errorf("remove %s: %w", dir, err)
+}
+
+// exists reports whether a folder is there.
+func (k *Keeper) exists(dir string) (bool, error) {
+	_, err := k.root.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// full maps what the system says of a full disk.
+func full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: the disk is full: %w", cluster.ErrQuota, err)
+	}
+	return err
+}

@@ -1,0 +1,23 @@
+package storage
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// syncFS flushes the file system that f is on. Errors of writing back are
+// reported since Linux 5.8.
+func syncFS(f *os.File) (bool, error) {
+	return true, unix.Syncfs(int(f.Fd()))
+}
+
+// freeBytes is what an ordinary user may still write below dir.
+func freeBytes(dir string) (int64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	return int64(s.Bavail) * s.Bsize, nil
+}
