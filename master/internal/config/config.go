@@ -1,0 +1,184 @@
+// Package config holds what a master can be told at its start. A flag goes
+// before the environment, that before the .env file, and that before the
+// default. The package decides nothing but whether a value can be meant.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/joho/godotenv"
+
+	"cloudai/proto/transport"
+)
+
+// Config is a master's configuration.
+type Config struct {
+	GRPCAddr  string // host:port for workers
+	HTTPAddr  string // host:port for people
+	Advertise string // host or host:port that workers are told; empty: what they called
+	DataDir   string
+	FilesDir  string // empty: DataDir/files
+	Mongo     Mongo
+	Accounts  Accounts
+	CORS      []string // origins
+	Scheduler string
+	Heartbeat Heartbeat
+	LogLimit  int64 // bytes per attempt
+	Log       Log
+	TLS       bool
+	NoPrompt  bool
+}
+
+// Mongo is where a MongoDB store would be.
+type Mongo struct {
+	URI      string // empty: the embedded store
+	Database string
+}
+
+// Accounts says how people sign in.
+type Accounts struct {
+	JWTSecret string // empty: made once and kept
+	JWTTTL    time.Duration
+	Open      bool // anyone may register
+}
+
+// Heartbeat says how workers prove life.
+type Heartbeat struct {
+	Interval time.Duration
+	Timeout  time.Duration
+}
+
+// Log says how the log is written.
+type Log struct {
+	Level slog.Level
+	JSON  bool
+}
+
+// ErrVersion says that only the version was asked for.
+var ErrVersion = errors.New("version asked for")
+
+// Load reads the configuration. It returns flag.ErrHelp after it has written
+// the help to out, and ErrVersion. Other errors name the setting.
+func Load(args []string, getenv func(string) string, out io.Writer) (Config, error) {
+	flags := flag.NewFlagSet("master", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	given := make(map[string]*string, len(settings))
+	for _, s := range settings {
+		given[s.name] = flags.String(s.flag(), "", s.help)
+	}
+	envFile := flags.String("env-file", "", "read settings from this file instead of .env")
+	noPrompt := flags.Bool("no-prompt", false, "do not open the prompt, even on a terminal")
+	version := flags.Bool("version", false, "print the version and end")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			writeHelp(out, flags)
+		}
+		return Config{}, err
+	}
+	if *version {
+		return Config{}, ErrVersion
+	}
+	if flags.NArg() > 0 {
+		return Config{}, fmt.Errorf("unexpected argument %q; --help lists the flags", flags.Arg(0))
+	}
+	fromFile, err := readEnvFile(*envFile)
+	if err != nil {
+		return Config{}, err
+	}
+	set := make(map[string]bool)
+	flags.Visit(func(f *flag.Flag) { set[f.Name] = true })
+
+	c := Config{NoPrompt: *noPrompt}
+	for _, s := range settings {
+		value := s.choose(set[s.flag()], *given[s.name], getenv, fromFile)
+		if err := s.set(&c, value); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if c.FilesDir == "" {
+		c.FilesDir = filepath.Join(c.DataDir, "files")
+	}
+	return c, c.Validate()
+}
+
+// choose picks the setting's value. An empty variable counts as not set.
+func (s setting) choose(flagged bool, flagValue string, getenv func(string) string, file map[string]string) string {
+	if flagged {
+		return flagValue
+	}
+	if v := getenv(s.name); v != "" {
+		return v
+	}
+	if v := file[s.name]; v != "" {
+		return v
+	}
+	return s.fallback
+}
+
+// readEnvFile reads .env when it is there, or the file that was named.
+func readEnvFile(name string) (map[string]string, error) {
+	path := name
+	if path == "" {
+		path = ".env"
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) && name == "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--env-file: %w", err)
+	}
+	defer f.Close()
+	values, err := godotenv.Parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return values, nil
+}
+
+const minSecret = 32 // bytes
+
+// Validate checks what several settings say together.
+func (c Config) Validate() error {
+	if err := checkAddr(c.GRPCAddr); err != nil {
+		return fmt.Errorf("GRPC_ADDR: %w", err)
+	}
+	if err := checkAddr(c.HTTPAddr); err != nil {
+		return fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	if c.DataDir == "" {
+		return errors.New("MASTER_DATA_DIR: must not be empty")
+	}
+	if c.Heartbeat.Timeout < 2*c.Heartbeat.Interval {
+		return fmt.Errorf("HEARTBEAT_TIMEOUT: %v must be at least twice HEARTBEAT_INTERVAL, which is %v", c.Heartbeat.Timeout, c.Heartbeat.Interval)
+	}
+	if n := len(c.Accounts.JWTSecret); n > 0 && n < minSecret {
+		return fmt.Errorf("JWT_SECRET: has %d bytes, needs %d; leave it empty to have one made", n, minSecret)
+	}
+	if !c.TLS {
+		if err := transport.CheckLoopback(c.GRPCAddr); err != nil {
+			return fmt.Errorf("TLS: %w", err)
+		}
+	}
+	return nil
+}
+
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", addr)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%q is not a port", port)
+	}
+	return nil
+}

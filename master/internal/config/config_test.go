@@ -1,0 +1,114 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func env(pairs ...string) func(string) string {
+	return func(name string) string {
+		for n := 0; n < len(pairs); n += 2 {
+			if pairs[n] == name {
+				return pairs[n+1]
+			}
+		}
+		return ""
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c, err := Load(nil, env(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.GRPCAddr != "0.0.0.0:50051" || c.HTTPAddr != "0.0.0.0:8080" || c.FilesDir != "data/master/files" ||
+		c.Heartbeat.Timeout != 15*time.Second || c.LogLimit != 1<<30 || !c.TLS || !c.Accounts.Open || c.Log.JSON {
+		t.Fatalf("%+v", c)
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(".env", []byte("GRPC_ADDR=127.0.0.1:1\nHTTP_ADDR=127.0.0.1:1\nLOG_LEVEL=debug\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load([]string{"--grpc-addr", "127.0.0.1:3"}, env("GRPC_ADDR", "127.0.0.1:2", "HTTP_ADDR", "127.0.0.1:2"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.GRPCAddr != "127.0.0.1:3" || c.HTTPAddr != "127.0.0.1:2" || c.Log.Level.String() != "DEBUG" {
+		t.Fatalf("%+v", c)
+	}
+}
+
+func TestBadValuesNameTheSetting(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--grpc-addr", "nowhere"}, "GRPC_ADDR"},
+		{[]string{"--http-addr", "x:99999"}, "HTTP_ADDR"},
+		{[]string{"--heartbeat-interval", "soon"}, "HEARTBEAT_INTERVAL"},
+		{[]string{"--heartbeat-interval", "-5s"}, "HEARTBEAT_INTERVAL"},
+		{[]string{"--heartbeat-timeout", "6s"}, "HEARTBEAT_TIMEOUT"},
+		{[]string{"--log-limit", "1 parsec"}, "LOG_LIMIT"},
+		{[]string{"--log-limit", "nan"}, "LOG_LIMIT"},
+		{[]string{"--log-limit", "1e300g"}, "LOG_LIMIT"},
+		{[]string{"--log-format", "xml"}, "LOG_FORMAT"},
+		{[]string{"--log-level", "loud"}, "LOG_LEVEL"},
+		{[]string{"--jwt-secret", "short"}, "JWT_SECRET"},
+		{[]string{"--registration", "maybe"}, "REGISTRATION"},
+		{[]string{"--cors-allowed-origins", "example.org"}, "CORS_ALLOWED_ORIGINS"},
+		{[]string{"--tls", "off"}, "TLS"},
+		{[]string{"--master-data-dir", ""}, "MASTER_DATA_DIR"},
+		{[]string{"extra"}, "extra"},
+		{[]string{"--env-file", filepath.Join("no", "such", "file")}, "--env-file"},
+	} {
+		if _, err := Load(c.args, env(), nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v does not name %s", c.args, err, c.want)
+		}
+	}
+}
+
+func TestHelpListsEverySetting(t *testing.T) {
+	var out strings.Builder
+	if _, err := Load([]string{"--help"}, env(), &out); !errors.Is(err, flag.ErrHelp) {
+		t.Fatal(err)
+	}
+	for _, s := range settings {
+		if !strings.Contains(out.String(), "["+s.name+"]") {
+			t.Errorf("%s is not in the help", s.name)
+		}
+	}
+}
+
+// The example file lists all that can be set, commented out, with its default.
+func TestEnvExampleIsComplete(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", ".env.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings {
+		if want := "\n# " + s.name + "=" + s.fallback + "\n"; !strings.Contains(string(text), want) {
+			t.Errorf(".env.example lacks the line %q", strings.TrimSpace(want))
+		}
+	}
+}
+
+func FuzzParseBytes(f *testing.F) {
+	for _, s := range []string{"1g", "64k", "512MiB", "-1", "nan", "1e999", "0x10", "b", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, err := ParseBytes(s); err == nil && n < 64<<10 {
+			t.Fatalf("%q gives %d", s, n)
+		}
+	})
+}
