@@ -1,0 +1,83 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/shirou/gopsutil/v3/cpu"
+	"github.com/shirou/gopsutil/v3/disk"
+	"github.com/shirou/gopsutil/v3/mem"
+
+	"cloudai/worker/internal/config"
+	"cloudai/worker/internal/executor"
+)
+
+// Capacity is what a worker has to give.
+type Capacity struct {
+	CPU     float64 // cores
+	Memory  int64   // MiB
+	Storage int64   // MiB
+	GPU     int     // devices
+}
+
+// Find is the lesser of what the host and the engine have, but for what the
+// configuration says. dir is where the output folders are made. A host
+// without the means to list GPUs has none.
+func Find(ctx context.Context, engine executor.Info, dir string, chosen config.Capacity) (Capacity, error) {
+	host, err := ofHost(ctx, dir)
+	if err != nil {
+		return Capacity{}, err
+	}
+	c := Capacity{
+		CPU:     lesser(host.CPU, engine.CPU),
+		Memory:  lesser(host.Memory, engine.Memory),
+		Storage: lesser(host.Storage, engine.Storage),
+		GPU:     max(host.GPU, engine.GPU),
+	}
+	if chosen.CPU != nil {
+		c.CPU = *chosen.CPU
+	}
+	if chosen.Memory != nil {
+		c.Memory = *chosen.Memory
+	}
+	if chosen.Storage != nil {
+		c.Storage = *chosen.Storage
+	}
+	if chosen.GPU != nil {
+		c.GPU = *chosen.GPU
+	}
+	return c, nil
+}
+
+// lesser ignores what is not known.
+func lesser[T int64 | float64](host, engine T) T {
+	if engine <= 0 {
+		return host
+	}
+	if host <= 0 {
+		return engine
+	}
+	return min(host, engine)
+}
+
+func ofHost(ctx context.Context, dir string) (Capacity, error) {
+	cores, err := cpu.CountsWithContext(ctx, true)
+	if err != nil || cores < 1 {
+		cores = runtime.NumCPU()
+	}
+	memory, err := mem.VirtualMemoryWithContext(ctx)
+	if err != nil {
+		return Capacity{}, fmt.Errorf("ask for the host's memory: %w", err)
+	}
+	space, err := disk.UsageWithContext(ctx, dir)
+	if err != nil {
+		return Capacity{}, fmt.Errorf("ask for the free space of %s: %w", dir, err)
+	}
+	return Capacity{
+		CPU:     float64(cores),
+		Memory:  int64(memory.Total >> 20),
+		Storage: int64(space.Free >> 20),
+		GPU:     len(GPUs(ctx)),
+	}, nil
+}
