@@ -75,7 +75,7 @@ func (k *Keeper) WriteChunk(ref cluster.AttemptRef, c Chunk) error {
 	}
 	data := c.Data[min(up.received-c.Offset, int64(len(c.Data))):]
 	if len(data) > 0 || s.files[c.Path] == nil {
-		if err := k.room(s, int64(len(data))); err != nil {
+		if err := k.room(len(s.files), s.files[c.Path] == nil, int64(len(data))); err != nil {
 			return err
 		}
 		if err := k.write(s.dir, c, up.received, data); err != nil {
@@ -132,10 +132,14 @@ func (u *upload) take(data []byte, last bool) {
 	}
 }
 
-// room refuses an upload early, while there is still something left.
-func (k *Keeper) room(s *stage, n int64) error {
-	if len(s.files) >= k.maxFiles {
+// room refuses n more bytes, or a new file, while there is still something
+// left of the disk.
+func (k *Keeper) room(files int, another bool, n int64) error {
+	if another && files >= k.maxFiles {
 		return fmt.Errorf("%w: more than %d files", cluster.ErrQuota, k.maxFiles)
+	}
+	if n == 0 {
+		return nil
 	}
 	free, err := k.free()
 	if err != nil {
