@@ -36,10 +36,3 @@ type Hello struct {
 	Session  string
 	Version  string
 }
-
-// StagedFile is an output file on its way to the master.
-type StagedFile struct {
-	Path     string
-	Received int64 // bytes, without holes from 0
-	Complete bool
-}

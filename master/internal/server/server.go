@@ -13,6 +13,7 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
+	"cloudai/master/internal/storage"
 	"cloudai/proto/pb"
 	"cloudai/proto/transport"
 )
@@ -26,12 +27,10 @@ type Core interface {
 	AuthorizeUpload(ctx context.Context, from coordinator.Caller, ref cluster.AttemptRef) (owner cluster.UserID, recorded bool, err error)
 }
 
-// Files takes the pieces of output files.
+// Files takes the pieces of output files. Implemented by storage.
 type Files interface {
-	// WriteChunk appends data at the offset of a staged file; see storage.
-	WriteChunk(ref cluster.AttemptRef, path string, offset int64, data []byte, last bool, mode uint32) error
-	// Staged lists what has been received.
-	Staged(ref cluster.AttemptRef) ([]cluster.StagedFile, error)
+	WriteChunk(ref cluster.AttemptRef, c storage.Chunk) error
+	Staged(ctx context.Context, ref cluster.AttemptRef) ([]storage.StagedFile, error)
 }
 
 // Logs takes the pieces of logs that workers push.

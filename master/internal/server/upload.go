@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/storage"
 	"cloudai/proto/pb"
 	"cloudai/proto/transport"
 )
@@ -56,7 +57,9 @@ func (s *Server) take(ref cluster.AttemptRef, chunk *pb.FileChunk) error {
 		}
 		return s.cfg.Logs.Append(ref, []cluster.LogChunk{piece})
 	case pb.FileChunk_FILE:
-		return s.cfg.Files.WriteChunk(ref, chunk.GetFilePath(), chunk.GetOffset(), chunk.GetData(), chunk.GetLast(), chunk.GetMode())
+		return s.cfg.Files.WriteChunk(ref, storage.Chunk{
+			Path: chunk.GetFilePath(), Offset: chunk.GetOffset(), Data: chunk.GetData(), Last: chunk.GetLast(), Mode: chunk.GetMode(),
+		})
 	}
 	return cluster.Invalid("kind", "must be FILE, LOG or QUERY")
 }
@@ -64,7 +67,7 @@ func (s *Server) take(ref cluster.AttemptRef, chunk *pb.FileChunk) error {
 func (s *Server) uploadAck(stream grpc.ClientStreamingServer[pb.FileChunk, pb.FileUploadAck], ref cluster.AttemptRef) error {
 	ack := &pb.FileUploadAck{}
 	if ref.TaskID != "" {
-		staged, err := s.cfg.Files.Staged(ref)
+		staged, err := s.cfg.Files.Staged(stream.Context(), ref)
 		if err != nil {
 			return statusOf(err)
 		}

@@ -1,0 +1,71 @@
+// Command master keeps tasks and gives them to workers.
+//
+//	master [serve] [flags]    serve; on a terminal also the prompt
+//	master cli [command]      the prompt, or one command, against a running master
+//	master openapi            print the API's description
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"cloudai/master/internal/config"
+	"cloudai/master/internal/http"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	code := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program; the number is its exit code.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin *os.File, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		switch args[0] {
+		case "openapi":
+			return openAPI(stdout, stderr)
+		case "serve":
+			args = args[1:]
+		}
+	}
+	cfg, err := config.Load(args, getenv, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, config.ErrVersion):
+		fmt.Fprintln(stdout, version)
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "master:", err)
+		return 2
+	}
+	if err := serve(ctx, cfg, getenv, stdin, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "master:", err)
+		return 1
+	}
+	return 0
+}
+
+func openAPI(stdout, stderr io.Writer) int {
+	doc, err := http.OpenAPI()
+	if err == nil {
+		_, err = stdout.Write(doc)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "master:", err)
+		return 1
+	}
+	return 0
+}

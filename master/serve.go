@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/config"
+	"cloudai/master/internal/coordinator"
+	"cloudai/master/internal/db/embedded"
+	"cloudai/master/internal/http"
+	"cloudai/master/internal/logs"
+	"cloudai/master/internal/scheduler"
+	"cloudai/master/internal/server"
+	"cloudai/master/internal/storage"
+	"cloudai/master/internal/workerconn"
+	"cloudai/proto/transport"
+)
+
+// followDelay is how long an attempt runs before its log is streamed; one that
+// is over by then brings its log with its result.
+const followDelay = 100 * time.Millisecond
+
+// serve runs a master until the context ends or a part of it fails, then ends
+// it in order: doors, core, logs, connections, store.
+func serve(ctx context.Context, cfg config.Config, getenv func(string) string, stdin *os.File, stdout, stderr io.Writer) (err error) {
+	if cfg.Mongo.URI != "" {
+		return errors.New("MONGODB_URI: a MongoDB store is not built yet; leave it empty for the embedded store")
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("MASTER_DATA_DIR: %w", err)
+	}
+	p := newPrompt(cfg, getenv, stdin, stdout, stderr)
+	log, closeLog, err := openLog(cfg, stderr, p.wanted)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	store, err := embedded.Open(ctx, cfg.DataDir, embedded.Options{Logger: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	m, err := build(ctx, cfg, store, log)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	for _, line := range m.greeting(cfg) {
+		fmt.Fprintln(stderr, line)
+	}
+	log.Info("serving", "grpc", m.workerDoor.Addr(), "http", m.tcp.Addr(), "socket", m.socket.Path, "version", version)
+	return m.run(ctx, p)
+}
+
+// master is everything that runs.
+type master struct {
+	log        *slog.Logger
+	logs       *logs.Keeper
+	files      *storage.Keeper
+	pool       *workerconn.Pool
+	core       *coordinator.Coordinator
+	grpc       *grpc.Server
+	web        *http.Server
+	workerDoor net.Listener
+	tcp        net.Listener
+	socket     *http.Socket
+}
+
+// build makes the parts and opens the doors; nothing runs yet.
+func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *slog.Logger) (m *master, err error) {
+	m = &master{log: log}
+	defer func() {
+		if err != nil {
+			m.close()
+		}
+	}()
+	identity, token, err := identities(cfg)
+	if err != nil {
+		return nil, err
+	}
+	clusterID, err := store.MetaOnce(ctx, "cluster_id", strings.ToLower(rand.Text()[:12]))
+	if err != nil {
+		return nil, err
+	}
+	policy, err := scheduler.New(cfg.Scheduler)
+	if err != nil {
+		return nil, fmt.Errorf("SCHEDULER: %w", err)
+	}
+	if m.workerDoor, err = listenWorkers(ctx, cfg.GRPCAddr); err != nil {
+		return nil, err
+	}
+	if m.tcp, err = http.ListenTCP(ctx, cfg.HTTPAddr); err != nil {
+		return nil, err
+	}
+	if m.socket, err = http.ListenSocket(ctx, cfg.DataDir); err != nil {
+		return nil, err
+	}
+	masterID := clusterID // one master per cluster
+	m.pool = workerconn.New(workerconn.Config{Identity: identity, ClusterID: clusterID, MasterID: masterID, MasterAddress: advertised(cfg, m.workerDoor)})
+	m.logs, err = logs.New(logs.Config{Dir: filepath.Join(cfg.DataDir, "logs"), Limit: cfg.LogLimit, Source: m.pool, Logger: log, FollowDelay: followDelay})
+	if err != nil {
+		return nil, fmt.Errorf("logs: %w", err)
+	}
+	if m.files, err = storage.New(storage.Config{Dir: cfg.FilesDir}); err != nil {
+		return nil, fmt.Errorf("FILES_DIR: %w", err)
+	}
+	m.core = coordinator.New(coordinator.Config{
+		Store: store, Client: m.pool, Logs: m.logs, Files: m.files, Policy: policy, Log: log, ClusterID: clusterID,
+		HeartbeatInterval: cfg.Heartbeat.Interval, HeartbeatTimeout: cfg.Heartbeat.Timeout, LogLimit: cfg.LogLimit,
+	})
+	m.grpc = grpc.NewServer(transport.ServerOptions(identity)...)
+	server.New(server.Config{
+		Core: m.core, Files: m.files, Logs: m.logs, JoinSecret: token.Secret,
+		ClusterID: clusterID, MasterID: masterID, Version: version,
+	}).Register(m.grpc)
+	m.web, err = http.New(http.Config{
+		Core: m.core, Logs: m.logs, Files: m.files, Log: log,
+		Version: client.Version{Version: version, Go: runtime.Version()},
+	})
+	return m, err
+}
+
+// identities are the master's certificate and the join token made for it.
+func identities(cfg config.Config) (transport.Identity, transport.JoinToken, error) {
+	identity, err := transport.LoadOrCreateIdentity(cfg.DataDir, "master")
+	if err != nil {
+		return identity, transport.JoinToken{}, err
+	}
+	token, err := transport.LoadOrCreateJoinToken(filepath.Join(cfg.DataDir, "join-token"), identity.Fingerprint)
+	if err != nil || cfg.TLS {
+		return identity, token, err
+	}
+	identity, err = transport.PlaintextIdentity(cfg.GRPCAddr)
+	return identity, token, err
+}
+
+func listenWorkers(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("GRPC_ADDR %s is in use by another program; stop it, or choose another with --grpc-addr", addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("GRPC_ADDR %s: %w", addr, err)
+	}
+	return l, nil
+}
+
+// advertised is the address that workers are told.
+func advertised(cfg config.Config, door net.Listener) string {
+	if cfg.Advertise == "" {
+		return door.Addr().String()
+	}
+	if _, _, err := net.SplitHostPort(cfg.Advertise); err == nil {
+		return cfg.Advertise
+	}
+	_, port, _ := net.SplitHostPort(door.Addr().String())
+	return net.JoinHostPort(cfg.Advertise, port)
+}
+
+// openLog writes the log to stderr, or to a file while the prompt is open.
+func openLog(cfg config.Config, stderr io.Writer, toFile bool) (*slog.Logger, func(), error) {
+	out, done := stderr, func() {}
+	if toFile {
+		f, err := os.OpenFile(filepath.Join(cfg.DataDir, "master.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, nil, err
+		}
+		out, done = f, func() { _ = f.Close() }
+	}
+	options := &slog.HandlerOptions{Level: cfg.Log.Level}
+	if cfg.Log.JSON {
+		return slog.New(slog.NewJSONHandler(out, options)), done, nil
+	}
+	return slog.New(slog.NewTextHandler(out, options)), done, nil
+}
+
+// greeting is what a person should know at the start.
+func (m *master) greeting(cfg config.Config) []string {
+	lines := []string{
+		fmt.Sprintf("master %s: workers call %s, HTTP on %s", version, m.workerDoor.Addr(), m.tcp.Addr()),
+		fmt.Sprintf("API and prompt: %s; a worker elsewhere needs MASTER_ADDR and the join token in %s",
+			m.socket.Path, filepath.Join(cfg.DataDir, "join-token")),
+	}
+	if err := transport.CheckLoopback(m.tcp.Addr().String()); err != nil {
+		lines = append(lines, "HTTP_ADDR is beyond loopback and without HTTPS: only the open calls answer there")
+	}
+	return lines
+}
+
+// run serves until the context ends or a part fails, then stops in order.
+func (m *master) run(ctx context.Context, p *prompt) error {
+	if err := m.core.Recover(ctx); err != nil {
+		return err
+	}
+	base := context.WithoutCancel(ctx)
+	group, failed := errgroup.WithContext(base)
+	part := func(name string, run func(context.Context) error) (stop func()) {
+		ctx, cancel := context.WithCancel(base)
+		done := make(chan struct{})
+		group.Go(func() error {
+			defer close(done)
+			if err := run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+		return func() {
+			cancel()
+			<-done
+		}
+	}
+	stopLogs := part("logs", m.logs.Run)
+	stopCore := part("coordinator", m.core.Run)
+	stopWorkers := part("gRPC", m.serveWorkers)
+	stopWeb := part("HTTP", func(ctx context.Context) error { return m.web.Run(ctx, m.socket, m.tcp) })
+	left := make(chan struct{})
+	stopPrompt := part("prompt", func(ctx context.Context) error { return p.run(ctx, left) })
+
+	select {
+	case <-ctx.Done():
+	case <-left:
+	case <-failed.Done():
+	}
+	m.log.Info("stopping")
+	for _, stop := range []func(){stopPrompt, stopWeb, stopWorkers, stopCore, stopLogs} {
+		stop()
+	}
+	return group.Wait()
+}
+
+// stopGrace is how long workers' calls under way may take at the end.
+const stopGrace = 2 * time.Second
+
+func (m *master) serveWorkers(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- m.grpc.Serve(m.workerDoor) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.AfterFunc(stopGrace, m.grpc.Stop)
+	m.grpc.GracefulStop()
+	timer.Stop()
+	return <-done
+}
+
+// close releases what build has opened.
+func (m *master) close() {
+	if m.pool != nil {
+		m.pool.Close()
+	}
+	if m.files != nil {
+		_ = m.files.Close()
+	}
+	for _, l := range []net.Listener{m.workerDoor, m.tcp} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	if m.socket != nil {
+		_ = m.socket.Close()
+	}
+}
