@@ -1,0 +1,9 @@
+// Package e2e drives the real binaries, bin/master and bin/worker, against a
+// real Docker engine, and holds them to the contract from the outside: through
+// the socket, the command line, the disk and the engine's own account of what
+// ran. Its tests need the build tag engine; `make e2e` builds the binaries and
+// runs them.
+//
+// They touch only processes that they started and containers that carry the
+// label of their own cluster.
+package e2e

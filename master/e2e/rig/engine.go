@@ -1,0 +1,150 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+	docker "github.com/docker/docker/client"
+)
+
+// The labels of containers that tests look at.
+const (
+	labelCluster = "cloudai.cluster_id"
+	labelTask    = "cloudai.task_id"
+)
+
+// Engine is the Docker engine's own account of one cluster's containers. It
+// sees no others.
+type Engine struct {
+	*docker.Client
+	cluster string
+}
+
+// Engine connects to the engine, once; the master must have started.
+func (r *Rig) Engine() (*Engine, error) {
+	if r.engine != nil {
+		return r.engine, nil
+	}
+	if r.cluster == "" {
+		return nil, errors.New("the cluster's id is not known before its master has started")
+	}
+	api, err := docker.NewClientWithOpts(docker.FromEnv, docker.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, fmt.Errorf("docker client: %w", err)
+	}
+	r.engine = &Engine{Client: api, cluster: r.cluster}
+	return r.engine, nil
+}
+
+func (e *Engine) ours() filters.Args {
+	return filters.NewArgs(filters.Arg("label", labelCluster+"="+e.cluster))
+}
+
+// Containers are those of the cluster, ended ones too.
+func (e *Engine) Containers(ctx context.Context) ([]container.Summary, error) {
+	return e.ContainerList(ctx, container.ListOptions{All: true, Filters: e.ours()})
+}
+
+// ContainerOf is the task's only container.
+func (e *Engine) ContainerOf(ctx context.Context, task string) (container.Summary, error) {
+	all, err := e.Containers(ctx)
+	if err != nil {
+		return container.Summary{}, err
+	}
+	var found []container.Summary
+	for _, c := range all {
+		if c.Labels[labelTask] == task {
+			found = append(found, c)
+		}
+	}
+	if len(found) != 1 {
+		return container.Summary{}, fmt.Errorf("task %s has %d containers", task, len(found))
+	}
+	return found[0], nil
+}
+
+// Gone is nil when the cluster has no container left.
+func (e *Engine) Gone(ctx context.Context) error {
+	left, err := e.Containers(ctx)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	var names []string
+	for _, c := range left {
+		names = append(names, fmt.Sprintf("%s (%s)", strings.Join(c.Names, " "), c.Status))
+	}
+	return fmt.Errorf("%d containers are left: %s", len(left), strings.Join(names, ", "))
+}
+
+// removeAll removes the cluster's containers, whatever they do.
+func (e *Engine) removeAll(ctx context.Context) error {
+	left, err := e.Containers(ctx)
+	for _, c := range left {
+		err = errors.Join(err, e.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}))
+	}
+	return err
+}
+
+func (e *Engine) close() error { return e.Close() }
+
+// Starts counts the starts of containers per task, as the engine announces
+// them.
+type Starts struct {
+	mu     sync.Mutex
+	counts map[string]int
+	err    error // the stream broke: the counts say nothing
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Starts begins to count; every start after its return is seen. Stop ends it.
+func (e *Engine) Starts(ctx context.Context) *Starts {
+	ctx, cancel := context.WithCancel(ctx)
+	filter := e.ours()
+	filter.Add("type", string(events.ContainerEventType))
+	filter.Add("event", string(events.ActionStart))
+	// The engine answers a moment before it listens; it repeats what lies since.
+	now := time.Now()
+	since := fmt.Sprintf("%d.%09d", now.Unix(), now.Nanosecond())
+	messages, broken := e.Events(ctx, events.ListOptions{Filters: filter, Since: since})
+	s := &Starts{counts: map[string]int{}, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		for {
+			select {
+			case m := <-messages:
+				s.mu.Lock()
+				s.counts[m.Actor.Attributes[labelTask]]++
+				s.mu.Unlock()
+			case err := <-broken:
+				s.mu.Lock()
+				if ctx.Err() == nil {
+					s.err = fmt.Errorf("the engine's events: %w", err)
+				}
+				s.mu.Unlock()
+				return
+			}
+		}
+	}()
+	return s
+}
+
+// Of is how often a container of the task was started so far.
+func (s *Starts) Of(task string) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counts[task], s.err
+}
+
+// Stop ends the counting.
+func (s *Starts) Stop() {
+	s.cancel()
+	<-s.done
+}

@@ -1,0 +1,44 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+)
+
+// Clean is nil when finished tasks have left nothing behind that was only
+// needed on the way: no container, no staged upload, no attempt's folder.
+func (r *Rig) Clean(ctx context.Context) error {
+	folders := []string{filepath.Join(r.FilesDir(), ".staging")}
+	for _, w := range r.Workers() {
+		folders = append(folders, filepath.Join(w.Dir, "attempts"))
+	}
+	var errs []error
+	for _, folder := range folders {
+		errs = append(errs, empty(folder))
+	}
+	if r.engine != nil {
+		errs = append(errs, r.engine.Gone(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// empty is nil when the folder is absent or has nothing in it.
+func empty(folder string) error {
+	var left []string
+	err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // never made, or going this very moment
+		}
+		if err == nil && path != folder {
+			left = append(left, path)
+		}
+		return err
+	})
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("left behind: %d files and folders, the first is %s", len(left), left[0])
+	}
+	return err
+}

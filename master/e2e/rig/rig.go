@@ -1,0 +1,253 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"cloudai/master/client"
+)
+
+// Limits for what a sound machine does in a moment and a busy one in a while.
+const (
+	upLimit   = 30 * time.Second // a start
+	downLimit = 15 * time.Second // an orderly stop
+)
+
+// Rig is one cluster: a master, its workers, their folders and their
+// containers. Its methods are not safe for concurrent use.
+type Rig struct {
+	bin        string // folder of the binaries
+	dir        string
+	masterEnv  map[string]string
+	grpc, http string // addresses, the same over restarts
+	cluster    string // id, known once the master has answered
+
+	Master  *Process
+	workers map[string]*Worker
+	engine  *Engine
+	api     *client.Client
+}
+
+// Worker is one worker of a rig; its folder and address outlive its process.
+type Worker struct {
+	*Process
+	ID  string
+	Dir string // WORKER_DATA_DIR
+	env map[string]string
+}
+
+// New makes the folder of a cluster; nothing runs yet. The settings are added
+// to the master's environment, at every start.
+func New(bin string, masterSettings ...string) (*Rig, error) {
+	bin, err := filepath.Abs(bin) // processes run in a folder of the rig's
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"master", "worker"} {
+		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
+			return nil, fmt.Errorf("%w; run: make build", err)
+		}
+	}
+	// Short, since a socket's path is.
+	dir, err := os.MkdirTemp("", "cloudai-")
+	if err != nil {
+		return nil, err
+	}
+	r := &Rig{bin: bin, dir: dir, masterEnv: map[string]string{}, workers: map[string]*Worker{}}
+	if r.grpc, err = FreeAddress(); err == nil {
+		r.http, err = FreeAddress()
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(dir, "cwd"), 0o755) // empty: no .env in it
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	r.masterEnv["MASTER_DATA_DIR"] = r.MasterDir()
+	set(r.masterEnv, masterSettings)
+	return r, nil
+}
+
+// MasterDir is the master's data folder.
+func (r *Rig) MasterDir() string { return filepath.Join(r.dir, "master") }
+
+// FilesDir is where the master keeps output files.
+func (r *Rig) FilesDir() string {
+	if dir := r.masterEnv["FILES_DIR"]; dir != "" {
+		return dir
+	}
+	return filepath.Join(r.MasterDir(), "files")
+}
+
+// Socket is the path of the master's Unix socket.
+func (r *Rig) Socket() string { return filepath.Join(r.MasterDir(), "master.sock") }
+
+// HTTP is the address of the master's REST edge on TCP.
+func (r *Rig) HTTP() string { return r.http }
+
+// API speaks to the master over its socket.
+func (r *Rig) API() *client.Client { return r.api }
+
+// ClusterID is the label of the cluster's containers.
+func (r *Rig) ClusterID() string { return r.cluster }
+
+// Workers are those that were ever started, by id.
+func (r *Rig) Workers() []*Worker {
+	all := make([]*Worker, 0, len(r.workers))
+	for _, id := range slices.Sorted(maps.Keys(r.workers)) {
+		all = append(all, r.workers[id])
+	}
+	return all
+}
+
+// StartMaster starts the master, for the first time or again, and waits until
+// it takes tasks.
+func (r *Rig) StartMaster(ctx context.Context) error {
+	p, err := r.LaunchMaster()
+	if err != nil {
+		return err
+	}
+	r.Master = p
+	if r.api == nil {
+		if r.api, err = client.New(client.Options{Socket: r.Socket()}); err != nil {
+			return err
+		}
+	}
+	return p.await(ctx, upLimit, func(ctx context.Context) error {
+		if err := r.api.Ready(ctx); err != nil {
+			return err
+		}
+		about, err := r.api.Cluster(ctx)
+		r.cluster = about.ClusterID
+		return err
+	})
+}
+
+// LaunchMaster starts a master process on the rig's folder and waits for
+// nothing.
+func (r *Rig) LaunchMaster() (*Process, error) {
+	command := []string{
+		filepath.Join(r.bin, "master"), "serve", "--no-prompt",
+		"--grpc-addr", r.grpc, "--http-addr", r.http,
+	}
+	return Start("master", command, environment(r.masterEnv), filepath.Join(r.dir, "cwd"), filepath.Join(r.dir, "master.log"))
+}
+
+// StartWorker starts a worker for the first time and waits until the master
+// counts on it.
+func (r *Rig) StartWorker(ctx context.Context, id string, settings ...string) (*Worker, error) {
+	address, err := FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{ID: id, Dir: filepath.Join(r.dir, id)}
+	w.env = map[string]string{
+		"MASTER_ADDR": r.grpc, "WORKER_ID": id, "WORKER_ADDR": address, "WORKER_DATA_DIR": w.Dir,
+		"JOIN_TOKEN_FILE": filepath.Join(r.MasterDir(), "join-token"),
+	}
+	set(w.env, settings)
+	r.workers[id] = w
+	return w, r.RestartWorker(ctx, w)
+}
+
+// RestartWorker starts a worker's process anew on its folder and waits until
+// the master counts on it.
+func (r *Rig) RestartWorker(ctx context.Context, w *Worker) error {
+	p, err := Start(w.ID, []string{filepath.Join(r.bin, "worker")}, environment(w.env), filepath.Join(r.dir, "cwd"),
+		filepath.Join(r.dir, w.ID+".log"))
+	if err != nil {
+		return err
+	}
+	w.Process = p
+	return p.await(ctx, upLimit, func(ctx context.Context) error { return r.WorkerIs(ctx, w.ID, "active") })
+}
+
+// WorkerIs is nil when the master shows the worker with that status.
+func (r *Rig) WorkerIs(ctx context.Context, id, status string) error {
+	w, err := r.api.Worker(ctx, id)
+	if err != nil {
+		return err
+	}
+	if w.Status != status {
+		return fmt.Errorf("worker %s is %s (%s), not %s", id, w.Status, w.Message, status)
+	}
+	return nil
+}
+
+// Command is the command line of a one-shot command against the master, with
+// its environment.
+func (r *Rig) Command(args ...string) (command, env []string) {
+	command = append([]string{filepath.Join(r.bin, "master"), "cli"}, args...)
+	return command, environment(map[string]string{"MASTER_DATA_DIR": r.MasterDir()})
+}
+
+// Close ends what still runs, removes the cluster's containers and its folder.
+func (r *Rig) Close(ctx context.Context) error {
+	var errs []error
+	for _, w := range r.Workers() {
+		if w.Process != nil {
+			errs = append(errs, w.Kill())
+		}
+	}
+	if r.Master != nil {
+		errs = append(errs, r.Master.Kill())
+	}
+	if r.engine != nil {
+		errs = append(errs, r.engine.removeAll(ctx), r.engine.close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
+}
+
+// Logs is the end of what each process has printed.
+func (r *Rig) Logs(most int) string {
+	var all strings.Builder
+	if r.Master != nil {
+		fmt.Fprintf(&all, "--- master\n%s", r.Master.Tail(most))
+	}
+	for _, w := range r.Workers() {
+		if w.Process != nil {
+			fmt.Fprintf(&all, "--- worker %s\n%s", w.ID, w.Tail(most))
+		}
+	}
+	return all.String()
+}
+
+// FreeAddress is a loopback address that nobody listens on at the moment.
+func FreeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// set adds NAME=value settings.
+func set(env map[string]string, settings []string) {
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		env[name] = value
+	}
+}
+
+// environment is the settings and nothing else of this process's own but what
+// programs need to run at all.
+func environment(settings map[string]string) []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	for name, value := range settings {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
