@@ -75,16 +75,17 @@ type Agent struct {
 	wg     sync.WaitGroup
 	saying saying
 
-	mu      sync.Mutex // never held over I/O
-	machine *Machine
-	master  pb.MasterClient            // of the last registration
-	logs    map[Ref]*logstream.Log     // of every attempt
-	works   map[Ref]context.CancelFunc // of the work under way
-	disks   map[Ref]diskUse            // of the containers that run
-	base    context.Context            // of all actions; set while Run runs
-	armed   time.Time                  // when the timer is to fire
-	open    bool                       // inputs are taken
-	onLeft  func()                     // while the worker leaves
+	mu       sync.Mutex // never held over I/O
+	machine  *Machine
+	master   pb.MasterClient            // of the last registration
+	logs     map[Ref]*logstream.Log     // of every attempt
+	works    map[Ref]context.CancelFunc // of the work under way
+	disks    map[Ref]diskUse            // of the containers that run
+	base     context.Context            // of all actions; set while Run runs
+	armed    time.Time                  // when the timer is to fire
+	open     bool                       // inputs are taken
+	engineUp bool                       // as it was logged last
+	onLeft   func()                     // while the worker leaves
 }
 
 // defaultInterval is that of heartbeats until the master has named its own.
@@ -129,7 +130,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return fmt.Errorf("clear what earlier attempts left: %w", err)
 	}
 	a.mu.Lock()
-	a.base, a.open = base, true
+	a.base, a.open, a.engineUp = base, true, true
 	for _, c := range containers {
 		a.openLogLocked(c.Spec, c.ID)
 	}

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"cloudai/worker/internal/executor"
@@ -98,7 +97,7 @@ func (a *Agent) removeAll(ctx context.Context, ref Ref, id string, grace time.Du
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return os.RemoveAll(a.attemptDir(ref))
+	return a.removeOutput(ref)
 }
 
 func (a *Agent) listContainers(ctx context.Context) feedback {
@@ -124,18 +123,23 @@ func (a *Agent) probe(ctx context.Context) feedback {
 		info, err := a.cfg.Executor.Info(ctx)
 		alive = Alive{Err: err, Outlived: info.LiveRestore}
 	}
-	if up := alive.Err == nil; up == away {
-		a.logEngine(alive.Err)
-	}
 	return func(m *Machine, now time.Time) []Action { return m.Probed(now, alive) }
 }
 
-func (a *Agent) logEngine(err error) {
-	if err != nil {
-		a.log.Warn("the engine does not answer: no tasks are taken", "error", err)
-		return
+// tellEngine logs when the engine has gone or come back.
+func (a *Agent) tellEngine() {
+	a.mu.Lock()
+	up, message := a.machine.EngineUp(), a.machine.EngineMessage()
+	changed := up != a.engineUp
+	a.engineUp = up
+	a.mu.Unlock()
+	switch {
+	case !changed:
+	case up:
+		a.log.Info("the engine answers again")
+	default:
+		a.log.Warn("the engine does not answer: no tasks are taken", "error", message)
 	}
-	a.log.Info("the engine answers again")
 }
 
 // find lists the containers of earlier processes. It asks until the engine

@@ -193,3 +193,6 @@ func (m *Machine) Knows(ref Ref) bool { return m.attempts[ref] != nil }
 
 // EngineUp reports whether the engine answered when it was asked last.
 func (m *Machine) EngineUp() bool { return m.engine.up }
+
+// EngineMessage says why the engine is not up.
+func (m *Machine) EngineMessage() string { return m.engine.message }

@@ -39,14 +39,25 @@ func (a *Agent) outputDir(ref Ref) string { return filepath.Join(a.attemptDir(re
 // makeOutputDir makes a folder that whatever user the image runs as may write
 // to. Nobody else gets near it: the folders above are the worker's own.
 func makeOutputDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the output folder: %w", err)
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Mkdir(d, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("make the output folder: %w", err)
+		}
 	}
 	// Mkdir would leave out what the umask forbids.
 	if err := os.Chmod(dir, 0o777|fs.ModeSticky); err != nil {
 		return fmt.Errorf("open the output folder to the task: %w", err)
 	}
 	return nil
+}
+
+// removeOutput removes an attempt's folder. Most are empty, which is the
+// quicker way.
+func (a *Agent) removeOutput(ref Ref) error {
+	if os.Remove(a.outputDir(ref)) == nil && os.Remove(a.attemptDir(ref)) == nil {
+		return nil
+	}
+	return os.RemoveAll(a.attemptDir(ref))
 }
 
 // sweep removes the folders of attempts that have no container: they were

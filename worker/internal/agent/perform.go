@@ -84,6 +84,9 @@ func (a *Agent) prepareLocked(action Action) (job, bool) {
 func (a *Agent) carryOut(j job) {
 	for {
 		jobs := a.feed(a.perform(j.ctx, j.action))
+		if _, ok := j.action.(Probe); ok {
+			a.tellEngine()
+		}
 		j.cancel()
 		a.wg.Done()
 		next := -1
