@@ -24,6 +24,8 @@ var (
 	ErrUnknownSession = errors.New("unknown session")
 	// ErrClone refuses a second worker under the id of a live one.
 	ErrClone = errors.New("worker id is in use by another live worker")
+	// ErrBarred refuses a worker that an administrator has removed.
+	ErrBarred = errors.New("worker is barred")
 	// ErrRefused: a worker definitely did not take an assignment.
 	ErrRefused = errors.New("worker refused")
 	// ErrConnRefused: nothing listens at a worker's address.

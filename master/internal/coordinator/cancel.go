@@ -31,14 +31,32 @@ func (m *machine) cancel(now time.Time, e *task, by cluster.UserID) (st step, wa
 // orderCancel tells the worker, and remembers by when it must have confirmed.
 func (m *machine) orderCancel(now time.Time, e *task) (st step) {
 	if e.cancelBy.IsZero() {
-		e.cancelBy = now.Add(e.task.Spec.GracePeriod + m.HeartbeatTimeout)
-		m.arm(e.cancelBy)
+		m.awaitEnd(e, now.Add(e.task.Spec.GracePeriod+m.HeartbeatTimeout))
 	}
 	// While the assignment is on its way the answer to it comes first.
 	if w := m.workers[e.task.WorkerID]; w != nil && !e.sent {
 		st.cancels = []order{{to: w.target(), ref: e.task.Ref()}}
 	}
 	return st
+}
+
+// awaitEnd sets by when a cancel must be confirmed; zero: none is awaited.
+func (m *machine) awaitEnd(e *task, by time.Time) {
+	e.cancelBy = by
+	if by.IsZero() {
+		delete(m.ending, e.task.ID)
+		return
+	}
+	m.ending[e.task.ID] = e
+	m.arm(by)
+}
+
+// moved gives a cancelled attempt that is on its way out, its output for
+// instance, a full timeout from now on.
+func (m *machine) moved(now time.Time, e *task) {
+	if !e.cancelBy.IsZero() {
+		m.awaitEnd(e, later(e.cancelBy, now.Add(m.HeartbeatTimeout)))
+	}
 }
 
 // cancelAnswered takes a worker's answer to a cancel.
@@ -57,16 +75,19 @@ func (c *Coordinator) Cancel(ctx context.Context, p cluster.Principal, id cluste
 	for {
 		c.mu.Lock()
 		e := c.visible(p, id)
+		c.mu.Unlock()
 		if e == nil {
-			c.mu.Unlock()
 			t, err := c.stored(ctx, p, id)
 			if err != nil {
 				return TaskView{}, err
 			}
 			return TaskView{}, fmt.Errorf("%w: task %s is %s already", cluster.ErrConflict, id, t.Status())
 		}
-		st, wait, err := c.m.cancel(c.now(), e, p.UserID)
-		c.mu.Unlock()
+		var wait <-chan struct{}
+		st, err := c.try(func(now time.Time) (st step, err error) {
+			st, wait, err = c.m.cancel(now, e, p.UserID)
+			return st, err
+		})
 		switch {
 		case err != nil:
 			return TaskView{}, err

@@ -77,13 +77,14 @@ func (m *machine) apply(now time.Time, w *write) (st step) {
 		delete(m.tasks, t.ID)
 		delete(m.dirty, t.ID)
 		delete(m.stuck, t.ID)
+		delete(m.ending, t.ID)
 		close(e.done)
 		return st
 	case t.State.Waiting():
 		m.enqueue(e)
 		st.wake = true
 	case was.State.Waiting(): // it was just placed
-		if to := m.workers[t.WorkerID]; to != nil && !to.worker.Lost {
+		if to := m.workers[t.WorkerID]; to != nil && !to.gone() {
 			st.join(m.send(e, to))
 		}
 	case t.CancelRequested && !was.CancelRequested:
@@ -96,12 +97,13 @@ func (m *machine) apply(now time.Time, w *write) (st step) {
 // leave clears what belonged to an attempt that is over.
 func (m *machine) leave(now time.Time, e *task, was cluster.Task) {
 	m.unreserve(was.ID, was.WorkerID)
-	if w := m.workers[was.WorkerID]; w != nil {
+	if w := m.workers[was.WorkerID]; w != nil && hasResult(e.task, was.Ref()) {
 		w.recent[was.Ref()] = now
 	}
-	e.sent, e.accepted, e.following, e.cancelBy, e.loss = false, false, false, time.Time{}, nil
+	e.sent, e.tries, e.accepted, e.began, e.following, e.loss = false, 0, false, false, false, nil
 	e.seen, e.progress, e.cpu, e.mem = nil, nil, nil, nil
 	delete(m.dirty, was.ID)
+	m.awaitEnd(e, time.Time{})
 }
 
 func (m *machine) unreserve(id cluster.TaskID, from cluster.WorkerID) {
@@ -117,8 +119,8 @@ func (m *machine) resume(now time.Time, e *task) (st step) {
 	if e.pending != nil || !e.task.State.Placed() {
 		return st
 	}
-	if w := m.workers[e.task.WorkerID]; w == nil || w.worker.Lost {
-		return m.lose(now, e, lostWorker(e.task.WorkerID))
+	if w := m.workers[e.task.WorkerID]; w == nil || w.gone() {
+		return m.lose(now, e, lostWorker(e))
 	}
 	if e.loss != nil {
 		return m.lose(now, e, *e.loss)

@@ -63,8 +63,9 @@ type Coordinator struct {
 	recovered atomic.Bool
 	saving    chan struct{} // a turn: one PutWorker at a time
 
-	runMu  sync.Mutex // guards the three below
+	runMu  sync.Mutex // guards the four below
 	runCtx context.Context
+	early  []func(context.Context) // calls decided before Run; it makes them
 	closed bool
 	calls  sync.WaitGroup
 }
@@ -94,6 +95,10 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	defer stop()
 	c.runMu.Lock()
 	c.runCtx = ctx
+	for _, call := range c.early {
+		c.calls.Go(func() { call(ctx) })
+	}
+	c.early = nil
 	c.runMu.Unlock()
 	defer func() {
 		stop()
@@ -229,19 +234,27 @@ func unavailable(err error) error {
 // saveWorker stores the worker's present value; one at a time, so that an
 // older value never comes last.
 func (c *Coordinator) saveWorker(ctx context.Context, id cluster.WorkerID) error {
-	c.saving <- struct{}{}
-	defer func() { <-c.saving }()
+	select {
+	case c.saving <- struct{}{}:
+		defer func() { <-c.saving }()
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
+	}
 	c.mu.Lock()
 	w := c.m.workers[id]
 	var value cluster.Worker
 	if w != nil {
-		value = w.worker
+		value, w.unsaved = w.worker, false
 	}
 	c.mu.Unlock()
 	if w == nil {
 		return nil
 	}
-	return unavailable(c.store.PutWorker(context.WithoutCancel(ctx), value))
+	err := unavailable(c.store.PutWorker(context.WithoutCancel(ctx), value))
+	if err != nil {
+		c.decide(func(now time.Time) step { return c.m.workerNotSaved(now, id) })
+	}
+	return err
 }
 
 // tell sends the step's messages to workers, each in a goroutine that Run
@@ -277,15 +290,10 @@ func (c *Coordinator) tell(st step) {
 }
 
 // call runs do in a goroutine of Run's; without a timeout it has Run's
-// lifetime. After Run it does nothing: the next start settles what is open.
+// lifetime. Before Run it is put off until then, after Run it does nothing:
+// the next start settles what is open.
 func (c *Coordinator) call(timeout time.Duration, do func(context.Context) step) {
-	c.runMu.Lock()
-	defer c.runMu.Unlock()
-	if c.closed || c.runCtx == nil {
-		return
-	}
-	ctx := c.runCtx
-	c.calls.Go(func() {
+	call := func(ctx context.Context) {
 		bounded, cancel := ctx, context.CancelFunc(func() {})
 		if timeout > 0 {
 			bounded, cancel = context.WithTimeout(ctx, timeout)
@@ -294,7 +302,17 @@ func (c *Coordinator) call(timeout time.Duration, do func(context.Context) step)
 		if err := c.carryOut(ctx, do(bounded)); err != nil {
 			c.log.Warn("a change was not stored; it is tried again", "error", err)
 		}
-	})
+	}
+	c.runMu.Lock()
+	defer c.runMu.Unlock()
+	switch {
+	case c.closed:
+	case c.runCtx == nil:
+		c.early = append(c.early, call)
+	default:
+		ctx := c.runCtx
+		c.calls.Go(func() { call(ctx) })
+	}
 }
 
 // readBack asks the store what became of a write until it answers.

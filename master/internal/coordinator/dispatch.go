@@ -13,6 +13,7 @@ const (
 	dispatchBatch = 256 // assignments that share a commit
 	restFirst     = 500 * time.Millisecond
 	restMost      = 30 * time.Second
+	holdMost      = time.Minute // of a task that is refused again and again
 	probeFirst    = 500 * time.Millisecond
 	probeMost     = 5 * time.Second
 )
@@ -58,6 +59,7 @@ func (m *machine) dispatch(now time.Time) (st step) {
 // send puts a committed assignment on its way.
 func (m *machine) send(e *task, to *worker) (st step) {
 	e.sent = true
+	e.tries++
 	st.assigns = []assign{{to: to.target(), order: Order{
 		Ref: e.task.Ref(), UserID: e.task.UserID, Spec: e.task.Spec, LogLimit: m.LogLimit,
 	}}}
@@ -78,19 +80,12 @@ func (m *machine) assignAnswered(now time.Time, a assign, err error) (st step) {
 	switch {
 	case err == nil:
 		st.join(m.called(now, a.to, nil))
-		w.restWait = 0
+		clear(w.refused)
 		if mine {
-			e.accepted = true
+			e.accepted, e.refusals = true, 0
 		}
 	case errors.Is(err, cluster.ErrRefused):
-		w.restWait = min(max(2*w.restWait, restFirst), restMost)
-		w.restUntil = now.Add(w.restWait)
-		w.stale = true
-		m.arm(w.restUntil)
-		if mine {
-			st.join(m.lose(now, e, loss{cause: "refused", message: "the worker refused it: " + err.Error(), free: true}))
-		}
-		return st
+		return m.refused(now, w, e, mine, err)
 	default:
 		// Unknown: the worker may have it. Called again when it can be reached.
 		st.join(m.called(now, a.to, err))
@@ -99,6 +94,32 @@ func (m *machine) assignAnswered(now time.Time, a assign, err error) (st step) {
 		st.join(m.orderCancel(now, e))
 	}
 	return st
+}
+
+// refused takes a definite refusal. The worker rests, longer the more different
+// tasks it has refused since it accepted one; a task that was refused before is
+// held back, so that one that nobody takes does not keep the others out.
+func (m *machine) refused(now time.Time, w *worker, e *task, mine bool, err error) (st step) {
+	if e != nil && len(w.refused) < 8 {
+		w.refused[e.task.ID] = true
+	}
+	w.restUntil = now.Add(doubled(restFirst, len(w.refused)-1, restMost))
+	w.stale = true
+	m.arm(w.restUntil)
+	// What the worker has shown to have is not ended by refusing a repeat.
+	if mine && !e.accepted {
+		l := loss{cause: "refused", message: "the worker refused it: " + err.Error(), free: true}
+		if e.refusals++; e.refusals > 1 {
+			l.pause = m.jitter(doubled(restFirst, e.refusals-2, holdMost))
+		}
+		st.join(m.lose(now, e, l))
+	}
+	return st
+}
+
+// doubled is the first pause, doubled so often, within bounds.
+func doubled(first time.Duration, times int, most time.Duration) time.Duration {
+	return min(first<<min(max(times, 0), 16), most)
 }
 
 // called notes whether a worker could be called.
@@ -123,9 +144,7 @@ func (m *machine) called(now time.Time, to Target, err error) (st step) {
 		return st
 	}
 	w.reachable, w.stale = true, true
-	if w.healthy {
-		w.reason = ""
-	}
+	w.reason = ""
 	st.wake, st.events = true, []Event{workerEvent(w)}
 	st.join(m.resend(w))
 	return st
@@ -135,12 +154,21 @@ func (m *machine) called(now time.Time, to Target, err error) (st step) {
 func (m *machine) resend(w *worker) (st step) {
 	for _, id := range sortedKeys(w.attempts) {
 		e := m.tasks[id]
-		if e != nil && e.pending == nil && e.task.State.Placed() && !e.accepted && !e.sent {
+		if e != nil && e.pending == nil && e.task.State.Placed() && !e.sent && m.mayResend(e) {
 			st.join(m.send(e, w))
 		}
 	}
 	return st
 }
+
+// mayResend reports whether an assignment may be repeated. After the repeats
+// the worker is asked instead, and so when nobody wants the task to begin.
+func (m *machine) mayResend(e *task) bool {
+	return !e.accepted && e.tries <= repeats && !e.task.CancelRequested
+}
+
+// repeats of an assignment that is not answered.
+const repeats = 2
 
 // helloAnswered takes a worker's answer to a probe.
 func (m *machine) helloAnswered(now time.Time, to Target, h Hello, err error) step {

@@ -40,7 +40,7 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 	clear(w.foreign)
 	for _, r := range h.Running {
 		running[r.Ref] = true
-		if !m.reported(w, r, &reply, &st) {
+		if !m.reported(now, w, r, &reply, &st) {
 			w.foreign[r.Ref] = r.Allocated
 		}
 	}
@@ -49,14 +49,14 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 		if e == nil || e.pending != nil || e.sent || !e.task.State.Placed() || running[e.task.Ref()] {
 			continue
 		}
-		if !e.accepted && w.reachable {
+		if m.mayResend(e) && w.reachable {
 			st.join(m.send(e, w))
 			continue
 		}
 		reply.Expect = append(reply.Expect, e.task.Ref())
 	}
 	for ref, at := range w.recent {
-		if now.Sub(at) > 2*m.HeartbeatInterval && !running[ref] {
+		if now.Sub(at) > clearing*m.HeartbeatInterval {
 			delete(w.recent, ref)
 		}
 	}
@@ -66,16 +66,16 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 
 // reported looks at one attempt that a worker says it has; false when it is
 // none of ours.
-func (m *machine) reported(w *worker, r cluster.RunningAttempt, reply *HeartbeatReply, st *step) bool {
+func (m *machine) reported(now time.Time, w *worker, r cluster.RunningAttempt, reply *HeartbeatReply, st *step) bool {
 	e := m.tasks[r.Ref.TaskID]
 	if e == nil || !e.live(r.Ref) || e.task.WorkerID != w.worker.ID {
-		if _, lately := w.recent[r.Ref]; lately && r.State.Rank() > cluster.StateRunning.Rank() {
+		if at, lately := w.recent[r.Ref]; lately && now.Sub(at) <= clearing*m.HeartbeatInterval && r.State.Rank() > cluster.StateRunning.Rank() {
 			return true // its result is here, the worker is clearing up
 		}
 		reply.Stop = append(reply.Stop, r.Ref)
 		return false
 	}
-	e.accepted = true
+	e.accepted, e.began = true, e.began || r.HasContainer
 	if e.task.CancelRequested {
 		reply.Cancel = append(reply.Cancel, r.Ref)
 	}
@@ -84,6 +84,11 @@ func (m *machine) reported(w *worker, r cluster.RunningAttempt, reply *Heartbeat
 	}
 	return true
 }
+
+// clearing is how many heartbeats a worker has to remove an attempt whose
+// result is here; until then it is not told to, and its place counts as free:
+// the container has ended.
+const clearing = 2
 
 // follow begins to copy an attempt's log, once.
 func (m *machine) follow(e *task, w *worker) (st step) {
@@ -94,24 +99,23 @@ func (m *machine) follow(e *task, w *worker) (st step) {
 	return st
 }
 
+// maxRestartGrace bounds how long a worker may announce to be away.
+const maxRestartGrace = 24 * time.Hour
+
 // revive sets the deadline anew and takes what the worker says of itself.
 func (m *machine) revive(now time.Time, w *worker, h Heartbeat) (st step) {
 	was := w.worker
 	w.deadline = now.Add(m.HeartbeatTimeout)
 	w.worker.Lost, w.worker.LeftUntil = false, time.Time{}
 	if h.Leaving {
-		w.worker.LeftUntil = now.Add(max(h.RestartGrace, m.HeartbeatTimeout))
+		w.worker.LeftUntil = now.Add(min(max(h.RestartGrace, m.HeartbeatTimeout), maxRestartGrace))
 		w.deadline = w.worker.LeftUntil
 	}
 	m.arm(w.deadline)
-	if h.Healthy != w.healthy {
-		w.healthy, w.reason = h.Healthy, ""
-		st.wake = st.wake || h.Healthy
-	}
-	if !h.Healthy {
-		w.reason = h.Message
-	}
+	st.wake = st.wake || h.Healthy && !w.healthy
+	w.healthy, w.illness = h.Healthy, h.Message
 	if was.Lost != w.worker.Lost || !was.LeftUntil.Equal(w.worker.LeftUntil) {
+		w.unsaved = true
 		st.workers = append(st.workers, w.worker)
 		st.wake = true
 	}
@@ -136,11 +140,7 @@ func (m *machine) disowned(now time.Time, w *worker, absent []cluster.AttemptRef
 // vanished is the loss of an attempt that a live worker does not have: when a
 // container of it was known it is gone, else nothing had begun.
 func vanished(e *task) loss {
-	state := e.task.State
-	if e.seen != nil && len(e.seen.States) > 0 {
-		state = e.seen.States[len(e.seen.States)-1].State
-	}
-	if state.Rank() >= cluster.StateContainerCreated.Rank() {
+	if e.began || max(e.task.State.Rank(), e.rankSeen()) >= cluster.StateContainerCreated.Rank() {
 		return loss{failure: cluster.FailureRuntime, cause: "container_gone", message: "its container is gone from the worker"}
 	}
 	return loss{cause: "never_started", message: "the worker had not begun with it", free: true}
@@ -154,9 +154,11 @@ func workerEvent(w *worker) Event {
 // Heartbeat takes a worker's sign of life. cluster.ErrUnknownSession: register
 // again.
 func (c *Coordinator) Heartbeat(ctx context.Context, h Heartbeat) (HeartbeatReply, error) {
-	c.mu.Lock()
-	reply, st, err := c.m.heartbeat(c.now(), h)
-	c.mu.Unlock()
+	var reply HeartbeatReply
+	st, err := c.try(func(now time.Time) (st step, err error) {
+		reply, st, err = c.m.heartbeat(now, h)
+		return st, err
+	})
 	if err != nil {
 		return reply, err
 	}

@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -14,11 +13,16 @@ type loss struct {
 	failure cluster.Failure // empty: nothing had begun
 	cause   string          // for the timeline
 	message string
-	free    bool // the next attempt uses no budget
+	free    bool          // the next attempt uses no budget
+	pause   time.Duration // before the next attempt
 }
 
-func lostWorker(id cluster.WorkerID) loss {
-	return loss{failure: cluster.FailureWorkerLost, cause: "worker_lost", message: fmt.Sprintf("worker %s was lost", id)}
+// lostWorker is the loss of an attempt together with its worker. One that was
+// never sent there has nothing to pay for.
+func lostWorker(e *task) loss {
+	l := loss{failure: cluster.FailureWorkerLost, cause: "worker_lost", message: fmt.Sprintf("worker %s was lost", e.task.WorkerID)}
+	l.free = e.tries == 0 && !e.accepted
+	return l
 }
 
 // lose ends a placed attempt: the task goes back to the queue while a budget
@@ -30,6 +34,12 @@ func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
 	}
 	e.loss = nil
 	t := e.task
+	if e.seen != nil { // the history keeps what was known of it
+		if seen, _, err := t.Observe(*e.seen, now); err == nil {
+			t = seen
+		}
+	}
+	usage := t.Usage
 	v := cluster.Verdict{Outcome: cluster.OutcomeFailed, Failure: l.failure, Message: l.message, Cause: l.cause}
 	pays := t.MayRepeat(l.failure)
 	if l.free && !t.CancelRequested {
@@ -38,7 +48,11 @@ func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
 	var next cluster.Task
 	var err error
 	if pays != cluster.BudgetNone {
-		next, err = t.Requeue(v, pays, time.Time{}, now)
+		var notBefore time.Time
+		if l.pause > 0 {
+			notBefore = now.Add(l.pause)
+		}
+		next, err = t.Requeue(v, pays, notBefore, now)
 	} else {
 		if v.Failure == "" {
 			v.Failure = cluster.FailureRuntime
@@ -54,7 +68,7 @@ func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
 	}
 	w := m.propose(e, next)
 	w.loss = &l
-	w.Result = resultOf(next, t.Ref(), now)
+	w.Result = resultOf(next, t.Ref(), usage, now)
 	st.writes = []*write{w}
 	if !l.free {
 		st.abandon = []lostLog{{ref: t.Ref(), reason: l.message}}
@@ -63,12 +77,12 @@ func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
 }
 
 // resultOf is the history row of the attempt as next has ended it.
-func resultOf(next cluster.Task, ref cluster.AttemptRef, now time.Time) *db.Result {
+func resultOf(next cluster.Task, ref cluster.AttemptRef, usage cluster.Usage, now time.Time) *db.Result {
 	for _, a := range next.Attempts {
 		if a.Number == ref.Attempt {
 			return &db.Result{
 				Ref: ref, WorkerID: a.WorkerID, Outcome: a.Outcome, ExitCode: a.ExitCode,
-				Failure: a.Failure, Message: a.Message, StoredAt: now, Usage: next.Usage,
+				Failure: a.Failure, Message: a.Message, StoredAt: now, Usage: usage,
 			}
 		}
 	}
@@ -80,13 +94,24 @@ func (m *machine) loseWorker(now time.Time, w *worker) (st step) {
 	w.worker.Lost, w.worker.LeftUntil, w.deadline = true, time.Time{}, time.Time{}
 	w.reachable, w.probeAt, w.stale = false, time.Time{}, true
 	clear(w.foreign)
+	clear(w.recent)
+	w.unsaved = true
 	st.workers = []cluster.Worker{w.worker}
 	st.forget = []cluster.WorkerID{w.worker.ID}
 	st.events = []Event{workerEvent(w)}
 	for _, id := range sortedKeys(w.attempts) {
 		if e := m.tasks[id]; e != nil && e.task.State.Placed() {
-			st.join(m.lose(now, e, lostWorker(w.worker.ID)))
+			st.join(m.lose(now, e, lostWorker(e)))
 		}
+	}
+	return st
+}
+
+// workerNotSaved has the worker's value stored again after a while.
+func (m *machine) workerNotSaved(now time.Time, id cluster.WorkerID) (st step) {
+	if w := m.workers[id]; w != nil {
+		w.unsaved = true
+		m.arm(now.Add(storeRest))
 	}
 	return st
 }
@@ -105,19 +130,18 @@ func (m *machine) tick(now time.Time) (st step) {
 	for _, w := range m.order {
 		st.join(m.tickWorker(now, w, slept))
 	}
-	for _, e := range m.tasks {
-		if e.cancelBy.IsZero() {
-			continue
-		}
+	for _, e := range m.ending {
 		if slept {
 			e.cancelBy = now.Add(e.task.Spec.GracePeriod + m.HeartbeatTimeout)
 		}
-		m.arm(e.cancelBy)
 	}
 	for _, id := range sortedKeys(m.stuck) {
 		st.join(m.resume(now, m.stuck[id]))
 	}
 	st.join(m.expireCancels(now))
+	for _, e := range m.ending {
+		m.arm(e.cancelBy)
+	}
 	st.join(m.flush(now))
 	m.arm(m.queue.Release(now))
 	st.wake = true
@@ -132,6 +156,9 @@ func (m *machine) tickWorker(now time.Time, w *worker, slept bool) (st step) {
 		w.restUntil, w.stale = time.Time{}, true
 	}
 	m.arm(w.restUntil)
+	if w.unsaved && !w.worker.Barred {
+		st.workers = append(st.workers, w.worker)
+	}
 	if !w.probeAt.IsZero() && !now.Before(w.probeAt) {
 		w.probeAt = time.Time{}
 		if !w.probing && !w.worker.Lost {
@@ -150,16 +177,12 @@ func (m *machine) tickWorker(now time.Time, w *worker, slept bool) (st step) {
 // expireCancels decides the cancels that no worker has confirmed in time; the
 // attempt is fenced by being over.
 func (m *machine) expireCancels(now time.Time) (st step) {
-	var due []cluster.TaskID
-	for id, e := range m.tasks {
-		if !e.cancelBy.IsZero() && !now.Before(e.cancelBy) {
-			due = append(due, id)
+	for _, id := range sortedKeys(m.ending) {
+		e := m.ending[id]
+		if now.Before(e.cancelBy) {
+			continue
 		}
-	}
-	slices.Sort(due)
-	for _, id := range due {
-		e := m.tasks[id]
-		e.cancelBy = time.Time{}
+		m.awaitEnd(e, time.Time{})
 		if e.task.State.Placed() {
 			st.join(m.lose(now, e, loss{cause: "cancel", message: "the worker did not confirm in time"}))
 		}

@@ -37,6 +37,7 @@ type machine struct {
 	last    cluster.WorkerID             // round robin's memory
 	dirty   map[cluster.TaskID]*task     // with progress that is not written yet
 	stuck   map[cluster.TaskID]*task     // whose last write was refused
+	ending  map[cluster.TaskID]*task     // with a cancel that must be confirmed
 
 	next time.Time // nearest deadline; zero: none
 }
@@ -46,6 +47,7 @@ func newMachine(r rules, policy scheduler.Policy, rng *rand.Rand, newLease func(
 		rules: r, policy: policy, rng: rng, newLease: newLease,
 		tasks: map[cluster.TaskID]*task{}, workers: map[cluster.WorkerID]*worker{},
 		queue: queue.New(), dirty: map[cluster.TaskID]*task{}, stuck: map[cluster.TaskID]*task{},
+		ending: map[cluster.TaskID]*task{},
 	}
 }
 
@@ -59,7 +61,10 @@ type task struct {
 	done    chan struct{} // closed when the task leaves memory
 
 	sent      bool      // AssignTask is on its way
+	tries     int       // AssignTask was sent so often
+	refusals  int       // in a row, of this task
 	accepted  bool      // the worker has said that it has the attempt
+	began     bool      // the worker has shown a container of it
 	following bool      // its log is being copied
 	cancelBy  time.Time // a cancel must be confirmed by then; zero: none
 	loss      *loss     // what to do once the pending write is over
@@ -69,7 +74,7 @@ type task struct {
 	cpu, mem *float64
 }
 
-// placedOn reports whether the attempt is the task's live one.
+// live reports whether the attempt is the task's live one.
 func (e *task) live(ref cluster.AttemptRef) bool {
 	return e.task.State.Placed() && e.task.Ref() == ref
 }
@@ -79,25 +84,31 @@ type worker struct {
 	worker    cluster.Worker // as persisted
 	reachable bool           // the last call to it succeeded
 	healthy   bool           // its engine answers
-	reason    string         // why it is not reachable or healthy
+	reason    string         // why it is not reachable
+	illness   string         // why it is not healthy
 	deadline  time.Time      // lost when it passes
 	heard     time.Time      // the last heartbeat
 	number    uint64         // of the last heartbeat
 	use       *cluster.Sample
+	unsaved   bool // the store has not taken the present value
 
-	probing   bool          // a Hello is on its way
-	probeAt   time.Time     // the next Hello; zero: none is due
-	probeWait time.Duration // before the one after that
-	restUntil time.Time     // it refused; nothing new before then
-	restWait  time.Duration
+	probing   bool                    // a Hello is on its way
+	probeAt   time.Time               // the next Hello; zero: none is due
+	probeWait time.Duration           // before the one after that
+	restUntil time.Time               // it refused; nothing new before then
+	refused   map[cluster.TaskID]bool // what it refused since it last accepted something
 
 	attempts map[cluster.TaskID]cluster.Resources     // reserved, by placed task
 	foreign  map[cluster.AttemptRef]cluster.Resources // reported, but no attempt of ours
-	recent   map[cluster.AttemptRef]time.Time         // results taken lately
+	recent   map[cluster.AttemptRef]time.Time         // whose results were taken lately
 
 	candidate scheduler.Candidate
 	stale     bool // candidate must be derived anew
 }
+
+// gone reports whether the worker's attempts are over: it is lost, and not one
+// that a start of the master found so and that may still return.
+func (w *worker) gone() bool { return w.worker.Barred || w.worker.Lost && w.deadline.IsZero() }
 
 func (w *worker) target() Target {
 	return Target{WorkerID: w.worker.ID, Session: w.worker.Session, Address: w.worker.Address, Fingerprint: w.worker.Fingerprint}
@@ -127,7 +138,7 @@ func (w *worker) status() (cluster.WorkerStatus, string) {
 	case w.worker.Lost:
 		return cluster.WorkerLost, "no heartbeat within the timeout"
 	case !w.healthy:
-		return cluster.WorkerUnhealthy, w.reason
+		return cluster.WorkerUnhealthy, w.illness
 	case !w.reachable:
 		return cluster.WorkerUnreachable, w.reason
 	case w.worker.Draining:
@@ -189,6 +200,7 @@ func (m *machine) addWorker(w *worker) {
 func newWorker(w cluster.Worker) *worker {
 	return &worker{
 		worker: w, healthy: true, stale: true,
+		refused:  map[cluster.TaskID]bool{},
 		attempts: map[cluster.TaskID]cluster.Resources{},
 		foreign:  map[cluster.AttemptRef]cluster.Resources{},
 		recent:   map[cluster.AttemptRef]time.Time{},

@@ -46,7 +46,7 @@ func (m *machine) view(e *task, explain bool) TaskView {
 	if !explain {
 		return v
 	}
-	if !e.task.NotBefore.IsZero() {
+	if m.queue.Held(string(e.task.ID)) {
 		v.Waiting.Reason = "waits for its next try at " + e.task.NotBefore.UTC().Format("15:04:05Z")
 		return v
 	}

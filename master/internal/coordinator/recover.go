@@ -15,11 +15,17 @@ const justStarted = "the master has just started and has not called it yet"
 func (m *machine) restoreWorker(now time.Time, stored cluster.Worker) {
 	w := newWorker(stored)
 	m.addWorker(w)
-	if stored.Lost || stored.Barred {
+	if stored.Barred {
 		return
 	}
 	w.reason = justStarted
 	w.deadline = now.Add(max(m.HeartbeatTimeout, stored.LeftUntil.Sub(now)))
+	if stored.Lost {
+		// What is on it was placed after it came back, which the store may
+		// have missed: it may return for that.
+		m.arm(w.deadline)
+		return
+	}
 	w.probeAt = now
 	m.arm(w.probeAt)
 	m.arm(w.deadline)
@@ -36,13 +42,14 @@ func (m *machine) restoreTask(now time.Time, t cluster.Task) {
 	if w != nil {
 		w.attempts[t.ID] = t.Spec.Resources
 	}
-	if w == nil || w.worker.Lost {
-		m.stuck[t.ID] = e // resume ends the attempt, unless its worker is back by then
+	e.tries = 1 // for all we know
+	e.accepted = t.State.Rank() > cluster.StateAssigned.Rank()
+	if w == nil || w.gone() {
+		m.stuck[t.ID] = e // resume ends the attempt
 		m.arm(now)
 	}
 	if t.CancelRequested {
-		e.cancelBy = now.Add(t.Spec.GracePeriod + m.HeartbeatTimeout)
-		m.arm(e.cancelBy)
+		m.awaitEnd(e, now.Add(t.Spec.GracePeriod+m.HeartbeatTimeout))
 	}
 }
 

@@ -9,22 +9,36 @@ import (
 	"cloudai/master/internal/cluster"
 )
 
-// mustProbe reports whether another session of this worker may still live, and
-// where to ask.
-func (m *machine) mustProbe(r Registration) (Target, bool) {
+// rival is another session of a worker that wants to register, which may still
+// live.
+type rival struct {
+	Target
+	left bool // it has announced its stop
+}
+
+// mustProbe reports whether there is a rival, and where to ask.
+func (m *machine) mustProbe(r Registration) (rival, bool) {
 	w := m.workers[r.WorkerID]
 	if w == nil || w.worker.Session == r.Session || w.worker.Lost {
-		return Target{}, false
+		return rival{}, false
 	}
-	return w.target(), true
+	return rival{Target: w.target(), left: !w.worker.LeftUntil.IsZero()}, true
+}
+
+// barred reports whether an administrator has removed the worker.
+func (m *machine) barred(id cluster.WorkerID) bool {
+	w := m.workers[id]
+	return w != nil && w.worker.Barred
 }
 
 // claim judges the old session's address answering a probe: nil lets the new
 // session take over.
-func claim(r Registration, old Target, h Hello, err error) error {
+func claim(r Registration, old rival, h Hello, err error) error {
 	switch {
 	case errors.Is(err, cluster.ErrConnRefused):
 		return nil
+	case err != nil && old.left:
+		return nil // silent, as it has said it would be
 	case err != nil:
 		return fmt.Errorf("%w: the last session of worker %s at %s is silent; ask again until it answers or its deadline passes", cluster.ErrUnavailable, r.WorkerID, old.Address)
 	case h.Session == r.Session || h.WorkerID != r.WorkerID || h.Session != old.Session:
@@ -44,13 +58,15 @@ func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, 
 	fresh := w.worker.Session != r.Session
 	w.worker.Session, w.worker.Address, w.worker.Fingerprint = r.Session, r.Address, r.Fingerprint
 	w.worker.Version, w.worker.Labels, w.worker.Total = r.Version, r.Labels, r.Total
-	w.worker.Lost, w.worker.Barred, w.worker.LeftUntil = false, false, time.Time{}
+	w.worker.Lost, w.worker.LeftUntil = false, time.Time{}
 	if fresh {
-		w.number, w.restUntil, w.restWait = 0, time.Time{}, 0
+		w.number, w.restUntil = 0, time.Time{}
+		clear(w.refused)
 		w.reachable, w.reason = false, "has not been called back yet"
 	}
 	w.heard, w.deadline, w.stale = now, now.Add(m.HeartbeatTimeout), true
 	m.arm(w.deadline)
+	w.unsaved = true
 	st.workers = []cluster.Worker{w.worker}
 	st.events = []Event{workerEvent(w)}
 	reply.HeartbeatInterval = m.HeartbeatInterval
@@ -77,7 +93,7 @@ func (m *machine) reconcile(now time.Time, w *worker, r Registration, fresh bool
 		}
 		found[a.Ref] = true
 		reply.Keep = append(reply.Keep, a.Ref)
-		e.accepted = true
+		e.accepted, e.began = true, e.began || a.HasContainer
 		if fresh {
 			e.following = false // at the old address
 		}
@@ -107,22 +123,30 @@ func (c *Coordinator) Register(ctx context.Context, r Registration) (RegisterRep
 	}
 	c.mu.Lock()
 	old, ask := c.m.mustProbe(r)
+	barred := c.m.barred(r.WorkerID)
 	c.mu.Unlock()
+	if barred {
+		return RegisterReply{}, fmt.Errorf("%w: %s was removed by an administrator", cluster.ErrBarred, r.WorkerID)
+	}
 	if ask {
 		probe, cancel := context.WithTimeout(ctx, probeTimeout)
-		h, err := c.client.Hello(probe, old)
+		h, err := c.client.Hello(probe, old.Target)
 		cancel()
 		if err := claim(r, old, h, err); err != nil {
 			return RegisterReply{}, err
 		}
 	}
-	c.mu.Lock()
-	if now, again := c.m.mustProbe(r); again && now != old {
-		c.mu.Unlock()
-		return RegisterReply{}, fmt.Errorf("%w: another session registered meanwhile", cluster.ErrUnavailable)
+	var reply RegisterReply
+	st, err := c.try(func(now time.Time) (st step, err error) {
+		if other, again := c.m.mustProbe(r); again && other != old {
+			return st, fmt.Errorf("%w: another session registered meanwhile", cluster.ErrUnavailable)
+		}
+		reply, st = c.m.register(now, r)
+		return st, nil
+	})
+	if err != nil {
+		return reply, err
 	}
-	reply, st := c.m.register(c.now(), r)
-	c.mu.Unlock()
 	return reply, c.carryOut(ctx, st)
 }
 

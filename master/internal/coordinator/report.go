@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,17 +55,20 @@ func (m *machine) report(now time.Time, r ProgressReport) (st step, err error) {
 		return st, err
 	}
 	e.accepted = true
+	rank := lastRank(r.Observation)
+	if e.seen != nil && rank < lastRank(*e.seen) {
+		return st, nil // overtaken by a newer one
+	}
+	if rank > max(e.task.State.Rank(), e.rankSeen()) && rank > cluster.StateRunning.Rank() {
+		m.moved(now, e) // stopped; its output is on the way
+	}
 	e.seen = &r.Observation
 	e.progress = nil
 	if r.Progress.DoneBytes > 0 || r.Progress.TotalBytes > 0 {
 		e.progress = &r.Progress
 	}
 	e.cpu, e.mem = &r.CPU, &r.Memory
-	if !e.cancelBy.IsZero() && lastRank(r.Observation) > cluster.StateRunning.Rank() {
-		e.cancelBy = now.Add(m.HeartbeatTimeout) // stopped; its output is on the way
-		m.arm(e.cancelBy)
-	}
-	if lastRank(r.Observation) >= cluster.StateRunning.Rank() {
+	if rank >= cluster.StateRunning.Rank() {
 		if w := m.workers[e.task.WorkerID]; w != nil {
 			st.join(m.follow(e, w))
 		}
@@ -73,6 +77,15 @@ func (m *machine) report(now time.Time, r ProgressReport) (st step, err error) {
 	return st, nil
 }
 
+// rankSeen is how far the reports that are not written yet have come.
+func (e *task) rankSeen() int {
+	if e.seen == nil {
+		return -1
+	}
+	return lastRank(*e.seen)
+}
+
+// lastRank is how far an observation has come.
 func lastRank(o cluster.Observation) int {
 	if len(o.States) == 0 {
 		return -1
@@ -191,7 +204,7 @@ func (m *machine) conclude(now time.Time, r *result, files []cluster.File, skipp
 	}
 	next.Version = r.entry.task.Version + 1
 	w := r.entry.pending // the hold becomes the write
-	w.Write = db.Write{Task: next, Expect: r.entry.task.Version, Files: files, Result: resultOf(next, r.ref, now)}
+	w.Write = db.Write{Task: next, Expect: r.entry.task.Version, Files: files, Result: resultOf(next, r.ref, r.observed.Usage, now)}
 	st.writes = []*write{w}
 	return st, nil
 }
@@ -215,7 +228,12 @@ func (m *machine) backoff(now time.Time, r *result) time.Time {
 		return time.Time{}
 	}
 	pause := min(retryFirst<<min(r.entry.task.Retries, 10), retryMost)
-	return now.Add(pause/2 + time.Duration(m.rng.Int64N(int64(pause/2)+1)))
+	return now.Add(m.jitter(pause))
+}
+
+// jitter is between half of the pause and all of it.
+func (m *machine) jitter(pause time.Duration) time.Duration {
+	return pause/2 + time.Duration(m.rng.Int64N(int64(pause/2)+1))
 }
 
 // Progress takes what an attempt has come to. cluster.ErrStaleAttempt and
@@ -296,10 +314,11 @@ func (c *Coordinator) record(ctx context.Context, r *result, manifest Manifest) 
 		}
 	}
 	st, err := c.try(func(now time.Time) (step, error) { return c.m.conclude(now, r, files, manifest.Skipped) })
-	if err == nil {
-		err = c.carryOut(ctx, st)
-	}
-	if err != nil && len(files) > 0 && !errors.Is(err, db.ErrOutcomeUnknown) {
+	failed := c.carryOut(ctx, st) // what a refused conclusion brings about, too
+	err = cmp.Or(err, failed)
+	// After an unknown outcome or another master's write the files may be
+	// what a committed result refers to.
+	if err != nil && len(files) > 0 && !errors.Is(err, db.ErrOutcomeUnknown) && !errors.Is(err, db.ErrVersion) {
 		err = errors.Join(err, c.files.Retract(owner, r.ref))
 	}
 	return err
@@ -339,8 +358,6 @@ func (c *Coordinator) AuthorizeUpload(ctx context.Context, from Caller, ref clus
 	if e == nil {
 		return "", true, nil
 	}
-	if !e.cancelBy.IsZero() {
-		e.cancelBy = later(e.cancelBy, c.now().Add(c.m.HeartbeatTimeout))
-	}
+	c.m.moved(c.now(), e)
 	return e.task.UserID, false, nil
 }

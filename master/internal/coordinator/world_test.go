@@ -148,7 +148,7 @@ func (w *world) do(st step) {
 		w.failf("fatal: %v", st.fatal)
 	}
 	for _, changed := range st.workers {
-		if err := w.store.PutWorker(context.Background(), w.m.workers[changed.ID].worker); err != nil {
+		if err := w.save(changed.ID); err != nil {
 			w.failf("worker: %v", err)
 		}
 	}
@@ -167,6 +167,17 @@ func (w *world) do(st step) {
 	for _, b := range st.readback {
 		w.fly(func() { w.readBack(b) })
 	}
+}
+
+// save stores a worker's present value; sometimes the store has trouble.
+func (w *world) save(id cluster.WorkerID) error {
+	if w.chance(3) {
+		w.do(w.m.workerNotSaved(w.now, id))
+		return nil
+	}
+	wk := w.m.workers[id]
+	wk.unsaved = false
+	return w.store.PutWorker(context.Background(), wk.worker)
 }
 
 func (w *world) commit(writes []*write) {

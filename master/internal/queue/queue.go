@@ -53,12 +53,13 @@ type Queue struct {
 	items  map[string]Item
 	shapes map[string]*shape
 	heads  *treap[*shape] // shapes by their first item
+	order  *treap[bool]   // all ready items, for their ranks
 	held   holdHeap
 }
 
 // New makes an empty queue.
 func New() *Queue {
-	return &Queue{items: map[string]Item{}, shapes: map[string]*shape{}, heads: newTreap[*shape]()}
+	return &Queue{items: map[string]Item{}, shapes: map[string]*shape{}, heads: newTreap[*shape](), order: newTreap[bool]()}
 }
 
 // Len counts the waiting tasks, held ones included.
@@ -82,6 +83,7 @@ func (q *Queue) ready(i Item) {
 		q.shapes[i.Shape] = s
 	}
 	s.items.insert(keyOf(i), i)
+	q.order.insert(keyOf(i), true)
 	q.rehead(s)
 }
 
@@ -110,6 +112,7 @@ func (q *Queue) Remove(id string) bool {
 	delete(q.items, id)
 	if s := q.shapes[i.Shape]; s != nil && i.NotBefore.IsZero() {
 		s.items.remove(keyOf(i))
+		q.order.remove(keyOf(i))
 		q.rehead(s)
 	}
 	// A held item stays in the heap and is passed over when it comes up.
@@ -167,11 +170,8 @@ func (q *Queue) Position(id string) int {
 	if !ok {
 		return 0
 	}
-	position := 1
 	if !i.NotBefore.IsZero() {
-		for _, s := range q.shapes {
-			position += s.items.len()
-		}
+		position := 1 + q.order.len()
 		for _, h := range q.held {
 			if c, ok := q.items[h.ID]; ok && c.NotBefore.Equal(h.NotBefore) && h.NotBefore.Before(i.NotBefore) {
 				position++
@@ -179,11 +179,11 @@ func (q *Queue) Position(id string) int {
 		}
 		return position
 	}
-	for _, s := range q.shapes {
-		position += s.items.rank(keyOf(i))
-	}
-	return position
+	return 1 + q.order.rank(keyOf(i))
 }
+
+// Held reports whether the item is held back until its NotBefore.
+func (q *Queue) Held(id string) bool { i, ok := q.items[id]; return ok && !i.NotBefore.IsZero() }
 
 // Has reports whether the task waits here.
 func (q *Queue) Has(id string) bool { _, ok := q.items[id]; return ok }

@@ -25,6 +25,8 @@ func statusOf(err error) error {
 		return transport.Errorf(codes.FailedPrecondition, transport.ReasonUnknownSession, "%v", err)
 	case errors.Is(err, cluster.ErrClone):
 		return transport.Errorf(codes.AlreadyExists, transport.ReasonClone, "%v", err)
+	case errors.Is(err, cluster.ErrBarred):
+		return status.Error(codes.FailedPrecondition, err.Error())
 	case errors.Is(err, cluster.ErrQuota):
 		return transport.Errorf(codes.ResourceExhausted, transport.ReasonQuota, "%v", err)
 	case errors.Is(err, cluster.ErrDenied):
