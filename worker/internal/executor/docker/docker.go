@@ -1,0 +1,139 @@
+// Package docker runs attempts as containers of a Docker engine. The engine
+// keeps all that must outlive the worker: labels, stored log, exit state. What
+// the package remembers itself are shortcuts (which image was seen, which
+// container is fresh) that a new process does without.
+//
+// Start with docker.go, then create.go and run.go. How logs become chunks is
+// in frames.go (the engine's framing), lines.go (chunks) and stored.go (the
+// stored log of a container that was not attached to).
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/client"
+	"github.com/shirou/gopsutil/v3/disk"
+
+	"cloudai/worker/internal/executor"
+)
+
+// Config of an executor. The zero value talks to the local engine.
+type Config struct {
+	// Host is the engine's address as in DOCKER_HOST; empty: what the
+	// client finds by itself.
+	Host string
+	// ConfigDir holds config.json with the registries' credentials, as in
+	// DOCKER_CONFIG; empty: no credentials.
+	ConfigDir string
+	// AnswerTimeout bounds calls that the engine answers at once; default
+	// 15 s.
+	AnswerTimeout time.Duration
+	// RegistryTimeout bounds the wait for a pull's first word; default 25 s.
+	RegistryTimeout time.Duration
+	// StallTimeout bounds the time without any progress of a pull; default
+	// 60 s.
+	StallTimeout time.Duration
+}
+
+// Executor talks to one engine. It implements executor.Executor.
+type Executor struct {
+	api    *client.Client
+	cfg    Config
+	images *images
+	hints  *hints
+	usage  *usage
+}
+
+var _ executor.Executor = (*Executor)(nil)
+
+// New makes an executor; it does not call the engine yet.
+func New(cfg Config) (*Executor, error) {
+	defaults := []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{&cfg.AnswerTimeout, 15 * time.Second},
+		{&cfg.RegistryTimeout, 25 * time.Second},
+		{&cfg.StallTimeout, time.Minute},
+	}
+	for _, d := range defaults {
+		if *d.value == 0 {
+			*d.value = d.fallback
+		}
+	}
+	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
+	if cfg.Host != "" {
+		opts = append(opts, client.WithHost(cfg.Host))
+	}
+	api, err := client.NewClientWithOpts(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("docker client: %w", err)
+	}
+	return &Executor{
+		api:    api,
+		cfg:    cfg,
+		images: newImages(api, cfg),
+		hints:  newHints(),
+		usage:  newUsage(api),
+	}, nil
+}
+
+// Info asks the engine what it has. Devices are counted by the agent: the
+// engine does not know them.
+func (e *Executor) Info(ctx context.Context) (executor.Info, error) {
+	short, cancel := e.bounded(ctx)
+	defer cancel()
+	info, err := e.api.Info(short)
+	if err != nil {
+		return executor.Info{}, fail(ctx, "asking the engine for its capacity", err)
+	}
+	out := executor.Info{
+		Version:     info.ServerVersion,
+		CPU:         float64(info.NCPU),
+		Memory:      info.MemTotal >> 20,
+		LiveRestore: info.LiveRestoreEnabled,
+	}
+	if strings.HasPrefix(e.api.DaemonHost(), "unix://") {
+		if d, err := disk.UsageWithContext(ctx, info.DockerRootDir); err == nil {
+			out.Storage = int64(d.Free >> 20)
+		}
+	}
+	return out, nil
+}
+
+// Ping asks for a sign of life.
+func (e *Executor) Ping(ctx context.Context) error {
+	short, cancel := e.bounded(ctx)
+	defer cancel()
+	if _, err := e.api.Ping(short); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		// Whatever it says, an engine that works would not say it.
+		return fmt.Errorf("%w: %w", executor.ErrEngine, err)
+	}
+	return nil
+}
+
+// Close ends running pulls and samplings and closes the connections.
+func (e *Executor) Close() error {
+	e.images.close()
+	e.usage.close()
+	if err := e.api.Close(); err != nil {
+		return fmt.Errorf("closing the engine's connections: %w", err)
+	}
+	return nil
+}
+
+// bounded is the context for a call that the engine answers at once.
+func (e *Executor) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, e.cfg.AnswerTimeout)
+}
+
+// errHalfMade is told of a container whose input files were never completed,
+// because its worker died meanwhile.
+var errHalfMade = errors.New("its input files were never completed")
