@@ -20,6 +20,9 @@ type LogEnd struct {
 type Manifest struct {
 	Files   []File // ContentType empty
 	Skipped []SkippedFile
+	// AsUploaded: Files is empty, since it would be too long; the files are
+	// those that were uploaded, with the sums that came with them.
+	AsUploaded bool
 }
 
 // Order is one attempt's assignment on its way to a worker.

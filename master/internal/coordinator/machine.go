@@ -61,6 +61,7 @@ type task struct {
 	done    chan struct{} // closed when the task leaves memory
 
 	sent      bool      // AssignTask is on its way
+	conflicts int       // its files were not as it said, so often
 	tries     int       // AssignTask was sent so often
 	refusals  int       // in a row, of this task
 	accepted  bool      // the worker has said that it has the attempt

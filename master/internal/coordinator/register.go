@@ -159,11 +159,16 @@ func validRegistration(r Registration) error {
 	}
 	check(cluster.ValidName(string(r.WorkerID)), "worker_id", "must be 1 to 128 letters, digits, '.', '_' or '-'")
 	check(r.Session != "" && len(r.Session) <= 128, "session", "must have 1 to 128 bytes")
-	check(r.Address != "", "worker_ip", "must not be empty")
+	check(r.Address != "" && len(r.Address) <= 300, "worker_ip", "must be a host name or address")
 	check(r.Total.CPU >= 0 && r.Total.CPU <= 1e6, "total_cpu", "must be between 0 and 1000000 cores")
-	check(r.Total.Memory >= 0, "total_memory", "must not be negative")
-	check(r.Total.Storage >= 0, "total_storage", "must not be negative")
-	check(r.Total.GPU >= 0, "total_gpu", "must not be negative")
+	check(r.Total.Memory >= 0 && r.Total.Memory <= cluster.MaxMiB, "total_memory", "must be between 0 and 2^40 MiB")
+	check(r.Total.Storage >= 0 && r.Total.Storage <= cluster.MaxMiB, "total_storage", "must be between 0 and 2^40 MiB")
+	check(r.Total.GPU >= 0 && r.Total.GPU <= cluster.MaxGPU, "total_gpu", "must be between 0 and 4096 devices")
+	check(len(r.Version) <= cluster.MaxName, "version", "must have at most 256 bytes")
+	check(len(r.Labels) <= cluster.MaxLabels, "labels", "must be at most 128")
+	for name, value := range r.Labels {
+		check(len(name) <= cluster.MaxName && len(value) <= cluster.MaxName, "labels", "must have at most 256 bytes each")
+	}
 	if len(bad.Fields) > 0 {
 		return &bad
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -23,18 +24,33 @@ func stateOf(s pb.TaskState) cluster.State {
 }
 
 func timeOf(t *timestamppb.Timestamp) time.Time {
-	if t == nil {
-		return time.Time{}
+	if !t.IsValid() {
+		return time.Time{} // none, or beyond the years that JSON knows
 	}
 	return t.AsTime()
 }
 
-// amount makes a reported number harmless: not finite or negative counts as 0.
+// amount makes a reported number harmless: not a number or negative counts as
+// 0, and none is so large that sums of them lose what they are for.
 func amount(x float64) float64 {
-	if math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
+	if math.IsNaN(x) || x < 0 {
 		return 0
 	}
-	return x
+	return min(x, 1e9)
+}
+
+// whole is amount for MiB, devices and bytes.
+func whole[N int32 | int64](x N) int64 { return min(max(0, int64(x)), 1<<50) }
+
+// maxMessage bounds what workers say in words, in bytes.
+const maxMessage = 4096
+
+// words cuts a worker's message to a size that is kept with a task.
+func words(text string) string {
+	if len(text) <= maxMessage {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxMessage], "") + " ..."
 }
 
 func refsToWire(refs []cluster.AttemptRef) []*pb.AttemptRef {
@@ -52,8 +68,8 @@ func runningOf(in []*pb.RunningTask) []cluster.RunningAttempt {
 			Ref:   cluster.AttemptRef{TaskID: cluster.TaskID(r.GetTaskId()), Attempt: int(r.GetAttempt()), Lease: r.GetLease()},
 			State: stateOf(r.GetState()),
 			Allocated: cluster.Resources{
-				CPU: amount(r.GetCpuAllocated()), Memory: max(0, r.GetMemoryAllocated()),
-				Storage: max(0, r.GetStorageAllocated()), GPU: max(0, int(r.GetGpuAllocated())),
+				CPU: amount(r.GetCpuAllocated()), Memory: whole(r.GetMemoryAllocated()),
+				Storage: whole(r.GetStorageAllocated()), GPU: int(whole(r.GetGpuAllocated())),
 			},
 			HasContainer: r.GetHasContainer(), ClusterID: r.GetClusterId(),
 		}
@@ -61,7 +77,10 @@ func runningOf(in []*pb.RunningTask) []cluster.RunningAttempt {
 	return out
 }
 
-func registration(in *pb.WorkerInfo, from coordinator.Caller, host string) coordinator.Registration {
+func registration(in *pb.WorkerInfo, from coordinator.Caller, host string) (coordinator.Registration, error) {
+	if port := in.GetWorkerPort(); port < 1 || port > math.MaxUint16 {
+		return coordinator.Registration{}, cluster.Invalid("worker_port", fmt.Sprintf("must be between 1 and 65535, not %d", port))
+	}
 	return coordinator.Registration{
 		Caller:  from,
 		Address: net.JoinHostPort(host, strconv.Itoa(int(in.GetWorkerPort()))),
@@ -70,7 +89,7 @@ func registration(in *pb.WorkerInfo, from coordinator.Caller, host string) coord
 			CPU: in.GetTotalCpu(), Memory: in.GetTotalMemory(), Storage: in.GetTotalStorage(), GPU: int(in.GetTotalGpu()),
 		},
 		Running: runningOf(in.GetRunningTasks()),
-	}
+	}, nil
 }
 
 func (s *Server) registerAck(in *pb.WorkerInfo, reply coordinator.RegisterReply) *pb.RegisterAck {
@@ -85,9 +104,10 @@ func heartbeat(in *pb.Heartbeat, from coordinator.Caller) coordinator.Heartbeat 
 	h := coordinator.Heartbeat{
 		Caller: from, Number: in.GetNumber(),
 		Use: cluster.Sample{
-			CPU: amount(in.GetCpuUsage()), Memory: in.GetMemoryUsage(), Storage: in.GetStorageUsage(), GPU: int(in.GetGpuUsage()),
+			CPU: amount(in.GetCpuUsage()), Memory: whole(in.GetMemoryUsage()),
+			Storage: whole(in.GetStorageUsage()), GPU: int(whole(in.GetGpuUsage())),
 		},
-		Running: runningOf(in.GetRunningTasks()), Healthy: in.GetHealthy(), Message: in.GetMessage(),
+		Running: runningOf(in.GetRunningTasks()), Healthy: in.GetHealthy(), Message: words(in.GetMessage()),
 		Leaving: in.GetLeaving(), RestartGrace: in.GetRestartGrace().AsDuration(),
 	}
 	for _, r := range in.GetAbsent() {
@@ -107,7 +127,7 @@ func statesOf(in []*pb.StateTime) []cluster.StateTime {
 func usageOf(in *pb.TaskUsage) cluster.Usage {
 	return cluster.Usage{
 		CPUSeconds: amount(in.GetCpuSeconds()), MemoryPeak: amount(in.GetMemoryPeak()),
-		LogBytes: max(0, in.GetLogBytes()), OutputBytes: max(0, in.GetOutputBytes()),
+		LogBytes: whole(in.GetLogBytes()), OutputBytes: whole(in.GetOutputBytes()),
 	}
 }
 
@@ -125,19 +145,25 @@ func exitCode(states []cluster.StateTime, code int32, has bool) *int {
 	return nil
 }
 
-func progress(in *pb.TaskProgress, from coordinator.Caller) coordinator.ProgressReport {
+func progress(in *pb.TaskProgress, from coordinator.Caller) (coordinator.ProgressReport, error) {
+	outcome := cluster.Outcome(in.GetOutcome())
+	switch outcome {
+	case "", cluster.OutcomeSuccess, cluster.OutcomeFailed, cluster.OutcomeCancelled:
+	default:
+		return coordinator.ProgressReport{}, cluster.Invalid("outcome", fmt.Sprintf("%.40q is none of success, failed, cancelled", outcome))
+	}
 	states := statesOf(in.GetStates())
 	return coordinator.ProgressReport{
 		Caller: from,
 		Ref:    cluster.AttemptRef{TaskID: cluster.TaskID(in.GetTaskId()), Attempt: int(in.GetAttempt()), Lease: in.GetLease()},
 		Observation: cluster.Observation{
-			States: states, Outcome: cluster.Outcome(in.GetOutcome()),
-			ExitCode: exitCode(states, in.GetExitCode(), in.GetOutcome() != ""), Usage: usageOf(in.GetUsage()),
+			States: states, Outcome: outcome,
+			ExitCode: exitCode(states, in.GetExitCode(), outcome != ""), Usage: usageOf(in.GetUsage()),
 		},
-		Progress: coordinator.Progress{DoneBytes: max(0, in.GetDoneBytes()), TotalBytes: max(0, in.GetTotalBytes())},
+		Progress: coordinator.Progress{DoneBytes: whole(in.GetDoneBytes()), TotalBytes: whole(in.GetTotalBytes())},
 		CPU:      amount(in.GetUsage().GetCpu()), Memory: amount(in.GetUsage().GetMemory()),
-		Message: in.GetMessage(),
-	}
+		Message: words(in.GetMessage()),
+	}, nil
 }
 
 func outcomeOf(status string) (cluster.Outcome, error) {
@@ -165,10 +191,10 @@ func completion(in *pb.TaskResult, from coordinator.Caller) (coordinator.Complet
 		Outcome: outcome, FinishedAt: timeOf(in.GetFinishedAt()),
 		Observation: cluster.Observation{
 			States: states, Outcome: outcome, ExitCode: exitCode(states, in.GetExitCode(), in.GetHasExitCode()),
-			Failure: cluster.Failure(in.GetFailure()), Message: in.GetMessage(), Usage: usageOf(in.GetUsage()),
+			Failure: cluster.Failure(in.GetFailure()), Message: words(in.GetMessage()), Usage: usageOf(in.GetUsage()),
 		},
 		Log: coordinator.LogEnd{
-			Length: cluster.LogOffsets{Stdout: max(0, in.GetStdoutLength()), Stderr: max(0, in.GetStderrLength())}, Lost: in.GetLogLost(),
+			Length: cluster.LogOffsets{Stdout: whole(in.GetStdoutLength()), Stderr: whole(in.GetStderrLength())}, Lost: in.GetLogLost(),
 		},
 	}
 	for _, l := range in.GetLogs() {
@@ -178,6 +204,7 @@ func completion(in *pb.TaskResult, from coordinator.Caller) (coordinator.Complet
 		}
 		c.Log.Tail = append(c.Log.Tail, piece)
 	}
+	c.Manifest.AsUploaded = in.GetFilesAsUploaded() && len(in.GetOutputFiles()) == 0
 	for _, f := range in.GetOutputFiles() {
 		c.Manifest.Files = append(c.Manifest.Files, cluster.File{Path: f.GetPath(), Size: f.GetSize(), SHA256: f.GetSha256()})
 	}

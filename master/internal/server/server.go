@@ -5,11 +5,13 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
@@ -30,7 +32,7 @@ type Core interface {
 // Files takes the pieces of output files. Implemented by storage.
 type Files interface {
 	WriteChunk(ref cluster.AttemptRef, c storage.Chunk) error
-	Staged(ctx context.Context, ref cluster.AttemptRef) ([]storage.StagedFile, error)
+	Staged(ctx context.Context, ref cluster.AttemptRef, after string, limit int) (files []storage.StagedFile, more bool, err error)
 }
 
 // Logs takes the pieces of logs that workers push.
@@ -48,6 +50,7 @@ type Config struct {
 	ClusterID  string
 	MasterID   string
 	Version    string
+	Log        *slog.Logger // nil: none
 }
 
 // Server implements the Master service.
@@ -57,7 +60,22 @@ type Server struct {
 }
 
 // New makes a Server.
-func New(cfg Config) *Server { return &Server{cfg: cfg} }
+func New(cfg Config) *Server {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{cfg: cfg}
+}
+
+// failed is what a worker hears of an error; one that is not foreseen is
+// logged in full and told without.
+func (s *Server) failed(ctx context.Context, err error) error {
+	told := statusOf(err)
+	if status.Code(told) == codes.Internal {
+		s.cfg.Log.ErrorContext(ctx, "a worker's call failed", "error", err)
+	}
+	return told
+}
 
 // Register puts the services on a gRPC server.
 func (s *Server) Register(on grpc.ServiceRegistrar) { pb.RegisterMasterServer(on, s) }
@@ -82,9 +100,13 @@ func (s *Server) RegisterWorker(ctx context.Context, in *pb.WorkerInfo) (*pb.Reg
 	if host == "" {
 		host = peerHost(ctx)
 	}
-	reply, err := s.cfg.Core.Register(ctx, registration(in, from, host))
+	r, err := registration(in, from, host)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, s.failed(ctx, err)
+	}
+	reply, err := s.cfg.Core.Register(ctx, r)
+	if err != nil {
+		return nil, s.failed(ctx, err)
 	}
 	return s.registerAck(in, reply), nil
 }
@@ -105,7 +127,7 @@ func peerHost(ctx context.Context) string {
 func (s *Server) SendHeartbeat(ctx context.Context, in *pb.Heartbeat) (*pb.HeartbeatAck, error) {
 	reply, err := s.cfg.Core.Heartbeat(ctx, heartbeat(in, caller(ctx, in.GetWorkerId(), in.GetSession())))
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, s.failed(ctx, err)
 	}
 	return &pb.HeartbeatAck{
 		ClusterId: s.cfg.ClusterID,
@@ -115,9 +137,12 @@ func (s *Server) SendHeartbeat(ctx context.Context, in *pb.Heartbeat) (*pb.Heart
 
 // ReportTaskProgress passes progress on.
 func (s *Server) ReportTaskProgress(ctx context.Context, in *pb.TaskProgress) (*pb.Ack, error) {
-	r := progress(in, caller(ctx, in.GetWorkerId(), in.GetSession()))
+	r, err := progress(in, caller(ctx, in.GetWorkerId(), in.GetSession()))
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
 	if err := s.cfg.Core.Progress(ctx, r); err != nil {
-		return nil, statusOf(err)
+		return nil, s.failed(ctx, err)
 	}
 	return &pb.Ack{}, nil
 }
@@ -126,11 +151,11 @@ func (s *Server) ReportTaskProgress(ctx context.Context, in *pb.TaskProgress) (*
 func (s *Server) ReportTaskCompletion(ctx context.Context, in *pb.TaskResult) (*pb.Ack, error) {
 	r, err := completion(in, caller(ctx, in.GetWorkerId(), in.GetSession()))
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, s.failed(ctx, err)
 	}
 	need, err := s.cfg.Core.Complete(ctx, r)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, s.failed(ctx, err)
 	}
 	ack := &pb.Ack{}
 	if need != nil {

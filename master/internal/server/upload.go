@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -13,14 +14,29 @@ import (
 	"cloudai/proto/transport"
 )
 
+// The list of files in an answer goes by pages.
+const (
+	pageFiles = 10_000
+	pageBytes = 1 << 20 // of paths
+)
+
 // UploadTaskFiles takes chunks of one attempt's files and log. Each chunk is
 // checked again, so that an attempt which is over meanwhile stops at once.
 func (s *Server) UploadTaskFiles(stream grpc.ClientStreamingServer[pb.FileChunk, pb.FileUploadAck]) error {
+	ctx := stream.Context()
 	var ref cluster.AttemptRef
+	after := "" // of the files to be listed
 	for first := true; ; first = false {
 		chunk, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return s.uploadAck(stream, ref)
+			if first {
+				return stream.SendAndClose(&pb.FileUploadAck{})
+			}
+			ack, err := s.uploadAck(ctx, ref, after)
+			if err != nil {
+				return s.failed(ctx, err)
+			}
+			return stream.SendAndClose(ack)
 		}
 		if err != nil {
 			return err
@@ -30,9 +46,9 @@ func (s *Server) UploadTaskFiles(stream grpc.ClientStreamingServer[pb.FileChunk,
 			return transport.Errorf(codes.InvalidArgument, "task_id", "one stream carries one attempt")
 		}
 		ref = of
-		owner, recorded, err := s.cfg.Core.AuthorizeUpload(stream.Context(), caller(stream.Context(), chunk.GetWorkerId(), chunk.GetSession()), ref)
+		owner, recorded, err := s.cfg.Core.AuthorizeUpload(ctx, caller(ctx, chunk.GetWorkerId(), chunk.GetSession()), ref)
 		if err != nil {
-			return statusOf(err)
+			return s.failed(ctx, err)
 		}
 		if recorded {
 			return stream.SendAndClose(&pb.FileUploadAck{})
@@ -40,16 +56,18 @@ func (s *Server) UploadTaskFiles(stream grpc.ClientStreamingServer[pb.FileChunk,
 		if chunk.GetUserId() != string(owner) {
 			return transport.Errorf(codes.PermissionDenied, "user_id", "the task belongs to another user")
 		}
+		if chunk.GetKind() == pb.FileChunk_QUERY {
+			after = chunk.GetFilePath()
+			continue
+		}
 		if err := s.take(ref, chunk); err != nil {
-			return statusOf(err)
+			return s.failed(ctx, err)
 		}
 	}
 }
 
 func (s *Server) take(ref cluster.AttemptRef, chunk *pb.FileChunk) error {
 	switch chunk.GetKind() {
-	case pb.FileChunk_QUERY:
-		return nil
 	case pb.FileChunk_LOG:
 		piece, err := logChunk(chunk.GetLog())
 		if err != nil {
@@ -58,24 +76,29 @@ func (s *Server) take(ref cluster.AttemptRef, chunk *pb.FileChunk) error {
 		return s.cfg.Logs.Append(ref, []cluster.LogChunk{piece})
 	case pb.FileChunk_FILE:
 		return s.cfg.Files.WriteChunk(ref, storage.Chunk{
-			Path: chunk.GetFilePath(), Offset: chunk.GetOffset(), Data: chunk.GetData(), Last: chunk.GetLast(), Mode: chunk.GetMode(),
+			Path: chunk.GetFilePath(), Offset: chunk.GetOffset(), Data: chunk.GetData(),
+			Last: chunk.GetLast(), Mode: chunk.GetMode(), SHA256: chunk.GetSha256(),
 		})
+	case pb.FileChunk_QUERY:
 	}
 	return cluster.Invalid("kind", "must be FILE, LOG or QUERY")
 }
 
-func (s *Server) uploadAck(stream grpc.ClientStreamingServer[pb.FileChunk, pb.FileUploadAck], ref cluster.AttemptRef) error {
-	ack := &pb.FileUploadAck{}
-	if ref.TaskID != "" {
-		staged, err := s.cfg.Files.Staged(stream.Context(), ref)
-		if err != nil {
-			return statusOf(err)
-		}
-		for _, f := range staged {
-			ack.Files = append(ack.Files, &pb.UploadedFile{Path: f.Path, Received: f.Received, Complete: f.Complete})
-		}
-		at := s.cfg.Logs.Offsets(ref)
-		ack.StdoutOffset, ack.StderrOffset = at.Stdout, at.Stderr
+// uploadAck says what is here of an attempt.
+func (s *Server) uploadAck(ctx context.Context, ref cluster.AttemptRef, after string) (*pb.FileUploadAck, error) {
+	staged, more, err := s.cfg.Files.Staged(ctx, ref, after, pageFiles)
+	if err != nil {
+		return nil, err
 	}
-	return stream.SendAndClose(ack)
+	at := s.cfg.Logs.Offsets(ref)
+	ack := &pb.FileUploadAck{StdoutOffset: at.Stdout, StderrOffset: at.Stderr, More: more}
+	size := 0
+	for _, f := range staged {
+		if size += len(f.Path); size > pageBytes && len(ack.Files) > 0 {
+			ack.More = true
+			break
+		}
+		ack.Files = append(ack.Files, &pb.UploadedFile{Path: f.Path, Received: f.Received, Complete: f.Complete})
+	}
+	return ack, nil
 }

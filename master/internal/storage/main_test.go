@@ -80,13 +80,18 @@ func mustPublish(t testing.TB, k *Keeper, ref cluster.AttemptRef, f tree) []clus
 			t.Fatal(err)
 		}
 		got, err := io.ReadAll(r)
-		r.Close()
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 		if err != nil || string(got) != data || size != int64(len(data)) {
 			t.Fatalf("%q: %d bytes, %v", p, len(got), err)
 		}
 	}
 	return rows
 }
+
+// under is a path below dir, given with slashes.
+func under(dir, p string) string { return filepath.Join(dir, filepath.FromSlash(p)) }
 
 // onDisk lists all files and folders below dir but the two that are always
 // there, folders with a slash at the end.

@@ -49,18 +49,23 @@ func CheckPath(p string) error {
 	return nil
 }
 
-// checkName refuses an id that cannot be the name of a folder. Ids are made by
-// the master; this is the second lock on the door.
+// checkName refuses an id that cannot be the name of a folder.
 func checkName(kind, s string) error {
+	if !safeName(s) {
+		return fmt.Errorf("%w: %s %.100q cannot name a folder", cluster.ErrInvalid, kind, s)
+	}
+	return nil
+}
+
+// safeName reports whether an id may be the name of a folder. Ids are made by
+// the master; this is the second lock on the door.
+func safeName(s string) bool {
 	ok := s != "" && len(s) <= 200 && s[0] != '.'
 	for i := 0; ok && i < len(s); i++ {
 		c := s[i]
 		ok = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.@+", c) >= 0
 	}
-	if !ok {
-		return fmt.Errorf("%w: %s %.100q cannot name a folder", cluster.ErrInvalid, kind, s)
-	}
-	return nil
+	return ok
 }
 
 // Folders at the top, besides those of users, whose names have no leading dot.

@@ -66,15 +66,20 @@ func (k *Keeper) Publish(ctx context.Context, owner cluster.UserID, ref cluster.
 	if err != nil {
 		return nil, err
 	}
-	p, err := makePlan(m)
-	if err != nil {
-		return nil, err
-	}
 	s, err := k.lock(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	defer k.unlock(ref, s)
+	if m.AsUploaded {
+		if m, err = k.uploaded(ctx, s, home, m); err != nil {
+			return nil, fmt.Errorf("publish what was uploaded of task %s attempt %d: %w", ref.TaskID, ref.Attempt, err)
+		}
+	}
+	p, err := makePlan(m)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := k.publish(ctx, s, home, p)
 	if err != nil {
 		return nil, fmt.Errorf("publish the files of task %s attempt %d: %w", ref.TaskID, ref.Attempt, full(err))
@@ -283,10 +288,14 @@ func (k *Keeper) move(from, to string) error {
 	if err := k.root.Rename(from, to); err != nil {
 		return err
 	}
-	for _, dir := range []string{above, path.Dir(above), path.Dir(from)} {
+	for _, dir := range []string{above, path.Dir(above)} {
 		if err := k.sync(dir); err != nil {
 			return err
 		}
+	}
+	// Another attempt of the task may have left and removed this one.
+	if err := k.sync(path.Dir(from)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

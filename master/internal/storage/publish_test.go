@@ -43,7 +43,7 @@ func TestUploadPublishRead(t *testing.T) {
 			t.Errorf("type of %s: %s, want %s", p, types[p], want)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "ann/t1/not")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(under(dir, "ann/t1/not")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("what the manifest does not name was published: %v", err)
 	}
 	if len(k.stages) != 0 {
@@ -87,7 +87,7 @@ func TestWhatDiffersFromTheManifestIsUploadedAgain(t *testing.T) {
 		}},
 		{"flipped on the disk", func(t *testing.T, k *Keeper, file string) *Keeper {
 			write(t, file, whole[:500]+"X"+whole[501:])
-			return newKeeper(t, filepath.Join(filepath.Dir(file), "../../.."))
+			return newKeeper(t, under(filepath.Dir(file), "../../.."))
 		}},
 		{"cut on the disk", func(t *testing.T, k *Keeper, file string) *Keeper {
 			write(t, file, whole[:500])
@@ -115,7 +115,7 @@ func TestWhatDiffersFromTheManifestIsUploadedAgain(t *testing.T) {
 			k := newKeeper(t, dir)
 			want := tree{"f": whole, "other": "x"}
 			want.upload(t, k, ref, 300)
-			k = tt.spoil(t, k, filepath.Join(dir, ".staging/t1/1-l1/f"))
+			k = tt.spoil(t, k, under(dir, ".staging/t1/1-l1/f"))
 			if _, err := k.Publish(t.Context(), owner, ref, want.manifest()); !errors.Is(err, cluster.ErrConflict) {
 				t.Fatalf("got %v, want ErrConflict", err)
 			}

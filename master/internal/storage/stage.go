@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -10,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"slices"
+	"strings"
 	"syscall"
 
 	"cloudai/master/internal/cluster"
@@ -22,6 +25,7 @@ type Chunk struct {
 	Data   []byte
 	Last   bool   // the file ends after Data
 	Mode   uint32 // permission bits; only those to read and execute are kept
+	SHA256 string // with Last: of the whole file, hex; empty: not said
 }
 
 // StagedFile is how far the upload of one file has come.
@@ -37,6 +41,7 @@ type upload struct {
 	complete bool
 	hash     hash.Hash // running; nil when it was not seen from its first byte
 	hashed   bool      // sum is that of the complete file
+	said     bool      // sum is what the worker says of the complete file
 	sum      [sha256.Size]byte
 	kind     string // what its first bytes look like; empty: not seen
 }
@@ -48,6 +53,10 @@ type upload struct {
 // many.
 func (k *Keeper) WriteChunk(ref cluster.AttemptRef, c Chunk) error {
 	if err := CheckPath(c.Path); err != nil {
+		return err
+	}
+	said, err := sumOf(c)
+	if err != nil {
 		return err
 	}
 	s, err := k.lock(context.Background(), ref)
@@ -84,7 +93,28 @@ func (k *Keeper) WriteChunk(ref cluster.AttemptRef, c Chunk) error {
 	}
 	s.know(c.Path, up)
 	up.take(data, c.Last)
+	if said == nil || !up.complete {
+		return nil
+	}
+	if up.hashed && up.sum != *said {
+		return errors.Join(
+			fmt.Errorf("%w: %q did not come as it was sent", cluster.ErrConflict, c.Path),
+			k.dropFile(s, c.Path))
+	}
+	up.said, up.sum = true, *said
 	return nil
+}
+
+// sumOf reads the sum that comes with the last piece of a file; nil without.
+func sumOf(c Chunk) (*[sha256.Size]byte, error) {
+	if !c.Last || c.SHA256 == "" {
+		return nil, nil
+	}
+	raw, err := hex.DecodeString(c.SHA256)
+	if err != nil || len(raw) != sha256.Size {
+		return nil, fmt.Errorf("%w: sha256 %.80q of %q", cluster.ErrInvalid, c.SHA256, c.Path)
+	}
+	return (*[sha256.Size]byte)(raw), nil
 }
 
 // uploadOf gives what is known of a file: from this process's memory or, after
@@ -196,18 +226,25 @@ func (k *Keeper) dropFile(s *stage, name string) error {
 }
 
 // Staged lists what has come of an attempt's files so far, for an upload that
-// is to be resumed. After a restart of the master a file counts as complete
-// only when its last piece, which may be empty, has come again.
-func (k *Keeper) Staged(ctx context.Context, ref cluster.AttemptRef) ([]StagedFile, error) {
+// is to be resumed: at most limit of those whose paths come after the given one
+// in comparePaths' order; more says that others follow. After a restart of the
+// master a file counts as complete only when its last piece, which may be
+// empty, has come again.
+func (k *Keeper) Staged(ctx context.Context, ref cluster.AttemptRef, after string, limit int) (out []StagedFile, more bool, err error) {
 	s, err := k.lock(ctx, ref)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer k.unlock(ref, s)
-	var out []StagedFile
 	err = walk(ctx, k.root, s.dir, func(name string, d fs.DirEntry) error {
-		if d.IsDir() {
+		switch {
+		case d.IsDir() && comparePaths(name, after) < 0 && !strings.HasPrefix(after, name+"/"):
+			return fs.SkipDir
+		case d.IsDir(), comparePaths(name, after) <= 0:
 			return nil
+		case len(out) == limit:
+			more = true
+			return fs.SkipAll
 		}
 		if up := s.files[name]; up != nil {
 			out = append(out, StagedFile{name, up.received, up.complete})
@@ -219,5 +256,10 @@ func (k *Keeper) Staged(ctx context.Context, ref cluster.AttemptRef) ([]StagedFi
 		}
 		return err
 	})
-	return out, err
+	return out, more, err
+}
+
+// comparePaths orders paths part by part, as a walk meets them.
+func comparePaths(a, b string) int {
+	return slices.Compare(strings.Split(a, "/"), strings.Split(b, "/"))
 }

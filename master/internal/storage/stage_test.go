@@ -45,7 +45,7 @@ func TestPiecesComeInOrder(t *testing.T) {
 		if err := k.WriteChunk(ref, s.chunk); !errors.Is(err, s.want) {
 			t.Fatalf("step %d: got %v, want %v", i, err, s.want)
 		}
-		got, err := k.Staged(t.Context(), ref)
+		got, _, err := k.Staged(t.Context(), ref, "", 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func TestF20BrokenOffAgainAndAgain(t *testing.T) {
 	want := tree{"big": string(data)}
 	for restarts := 0; ; restarts++ {
 		k := newKeeper(t, dir)
-		staged, err := k.Staged(t.Context(), ref)
+		staged, _, err := k.Staged(t.Context(), ref, "", 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestF21HostilePaths(t *testing.T) {
 	}
 
 	// Links that someone has planted: whatever happens, nothing goes through.
-	stage := filepath.Join(dir, ".staging/t1/1-l1")
+	stage := under(dir, ".staging/t1/1-l1")
 	write(t, filepath.Join(outside, "secret"), "secret")
 	for link, to := range map[string]string{"out": outside, "abs": filepath.Join(outside, "secret"), "loop": "loop", "up": "../../../.."} {
 		if err := os.Symlink(to, filepath.Join(stage, link)); err != nil {
@@ -173,7 +173,7 @@ func TestF21HostilePaths(t *testing.T) {
 	}
 
 	// A link in the published folder is not followed either.
-	if err := os.Symlink(filepath.Join(outside, "secret"), filepath.Join(dir, "ann/t1/link")); err != nil {
+	if err := os.Symlink(filepath.Join(outside, "secret"), under(dir, "ann/t1/link")); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := k.OpenFile(owner, ref.TaskID, "link"); !errors.Is(err, cluster.ErrNotFound) {
@@ -202,7 +202,7 @@ func FuzzPath(f *testing.F) {
 			if p != filepath.Clean(p) || !filepath.IsLocal(p) {
 				t.Fatalf("accepted %q", p)
 			}
-			got, err := os.ReadFile(filepath.Join(dir, ".staging/t1/1-l1", p))
+			got, err := os.ReadFile(under(dir, ".staging/t1/1-l1/" + p))
 			if err != nil || string(got) != p {
 				t.Fatalf("%q: %q, %v", p, got, err)
 			}

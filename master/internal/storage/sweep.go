@@ -27,7 +27,7 @@ func (k *Keeper) Sweep(ctx context.Context, live func(cluster.TaskID) (cluster.A
 		return fmt.Errorf("sweep staging: %w", err)
 	}
 	err = k.each(ctx, ".", func(user string) error {
-		if checkName("user", user) != nil {
+		if !safeName(user) {
 			return nil
 		}
 		err := k.each(ctx, user, func(task string) error { return k.sweepTask(ctx, user, task, live, committed) })
@@ -67,7 +67,7 @@ func (k *Keeper) sweepStaging(ctx context.Context, task string, live func(cluste
 func (k *Keeper) sweepTask(ctx context.Context, user, task string, live func(cluster.TaskID) (cluster.AttemptRef, bool),
 	committed func(context.Context, cluster.TaskID) (bool, error),
 ) error {
-	if checkName("task", task) != nil {
+	if !safeName(task) {
 		return nil
 	}
 	ok, err := committed(ctx, cluster.TaskID(task))

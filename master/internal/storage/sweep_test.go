@@ -29,7 +29,7 @@ func TestCrashPoints(t *testing.T) {
 		{"pruned in part", func(t *testing.T, k *Keeper, dir string) {
 			two.upload(t, k, ref, 3)
 			tree{"left/over": "x"}.upload(t, k, ref, 3)
-			if err := os.Remove(filepath.Join(dir, ".staging/t1/1-l1/left/over")); err != nil {
+			if err := os.Remove(under(dir, ".staging/t1/1-l1/left/over")); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -42,7 +42,7 @@ func TestCrashPoints(t *testing.T) {
 		{"renamed, the task's staging folder still there", func(t *testing.T, k *Keeper, dir string) {
 			two.upload(t, k, ref, 3)
 			mustPublish(t, k, ref, two)
-			if err := os.Mkdir(filepath.Join(dir, ".staging/t1"), 0o700); err != nil {
+			if err := os.Mkdir(under(dir, ".staging/t1"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -53,7 +53,7 @@ func TestCrashPoints(t *testing.T) {
 		{"published, moved to the trash in part", func(t *testing.T, k *Keeper, dir string) {
 			two.upload(t, k, ref, 3)
 			mustPublish(t, k, ref, two)
-			if err := os.Rename(filepath.Join(dir, "ann/t1"), filepath.Join(dir, ".trash/x")); err != nil {
+			if err := os.Rename(under(dir, "ann/t1"), under(dir, ".trash/x")); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -124,7 +124,7 @@ func TestCrashPoints(t *testing.T) {
 // resume asks what is there and sends the rest, as a worker does.
 func resume(t *testing.T, k *Keeper, ref cluster.AttemptRef, f tree) {
 	t.Helper()
-	staged, err := k.Staged(t.Context(), ref)
+	staged, _, err := k.Staged(t.Context(), ref, "", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestSweepKeepsWhatIsCommitted(t *testing.T) {
 	stale := cluster.AttemptRef{TaskID: "t1", Attempt: 2, Lease: "l2"}
 	two.upload(t, k, stale, 3)
 	write(t, filepath.Join(dir, "README"), "someone's own")
-	if err := os.MkdirAll(filepath.Join(dir, ".hidden/x"), 0o700); err != nil {
+	if err := os.MkdirAll(under(dir, ".hidden/x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	k = newKeeper(t, dir)
