@@ -197,7 +197,7 @@ func BenchmarkPublishWithoutSubscribers(b *testing.B) {
 func BenchmarkPublishWithHundredSlowSubscribers(b *testing.B) {
 	h := events.NewHub[int](1024)
 	for range 100 {
-		defer h.Subscribe(0).Close()
+		b.Cleanup(h.Subscribe(0).Close)
 	}
 	b.ReportAllocs()
 	for i := range b.N {

@@ -78,6 +78,8 @@ func BenchmarkRead(b *testing.B) {
 		if !errors.Is(err, io.EOF) {
 			b.Fatal(err)
 		}
-		r.Close()
+		if err := r.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

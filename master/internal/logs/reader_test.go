@@ -238,7 +238,9 @@ func TestF19ReadersComeAndGo(t *testing.T) {
 						break
 					}
 				}
-				r.Close()
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
 			}
 			if string(got) != data {
 				t.Errorf("reader %d has %d bytes, want %d", i, len(got), len(data))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // DamageError says where a log is not what was written. Data before Offset
@@ -23,6 +24,9 @@ func (e *DamageError) Error() string {
 
 // load finds out what is there after a start, and cuts a torn end off.
 func (d *disk) load() error {
+	if _, err := os.Lstat(filepath.Dir(d.base)); errors.Is(err, fs.ErrNotExist) {
+		return nil // the usual case for a new task, in one call
+	}
 	idx, err := os.OpenFile(d.base+".idx", os.O_RDWR, 0)
 	if err == nil {
 		return errors.Join(d.loadPair(idx), idx.Close())

@@ -202,7 +202,7 @@ func FuzzPath(f *testing.F) {
 			if p != filepath.Clean(p) || !filepath.IsLocal(p) {
 				t.Fatalf("accepted %q", p)
 			}
-			got, err := os.ReadFile(under(dir, ".staging/t1/1-l1/" + p))
+			got, err := os.ReadFile(under(dir, ".staging/t1/1-l1/"+p))
 			if err != nil || string(got) != p {
 				t.Fatalf("%q: %q, %v", p, got, err)
 			}
