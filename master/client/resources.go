@@ -36,7 +36,7 @@ type Worker struct {
 // Telemetry is a worker's latest measured use.
 type Telemetry struct {
 	WorkerID     string     `json:"worker_id"`
-	IsActive     bool       `json:"is_active"`
+	IsActive     bool       `json:"is_active" doc:"Its heartbeats arrive."`
 	CPUUsage     *float64   `json:"cpu_usage" doc:"Cores; null before the first heartbeat." nullable:"true"`
 	MemoryUsage  *int64     `json:"memory_usage" doc:"MiB." nullable:"true"`
 	StorageUsage *int64     `json:"storage_usage" doc:"MiB." nullable:"true"`

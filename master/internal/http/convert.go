@@ -131,8 +131,8 @@ func workerOf(w coordinator.WorkerView) client.Worker {
 
 func telemetryOf(w coordinator.WorkerView) client.Telemetry {
 	out := client.Telemetry{
-		WorkerID: string(w.ID), IsActive: w.Status == cluster.WorkerActive, RunningTasks: each(w.Running, runningOf),
-		LastUpdate: timeOf(w.LastHeartbeat),
+		WorkerID: string(w.ID), IsActive: w.Status != cluster.WorkerLost && !w.LastHeartbeat.IsZero(),
+		RunningTasks: each(w.Running, runningOf), LastUpdate: timeOf(w.LastHeartbeat),
 	}
 	if u := w.Used; u != nil {
 		out.CPUUsage, out.MemoryUsage, out.StorageUsage, out.GPUUsage = &u.CPU, &u.Memory, &u.Storage, &u.GPU

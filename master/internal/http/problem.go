@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	nethttp "net/http"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -87,7 +86,7 @@ func problemOf(err error, log *slog.Logger) *Problem {
 		}
 		p := newProblem(s.status, s.detail)
 		if s.detail == "" {
-			p.Detail = err.Error()
+			p.Detail = strings.TrimPrefix(err.Error(), s.err.Error()+": ") // the status says that much
 		}
 		if s.status == nethttp.StatusServiceUnavailable {
 			p.with("Retry-After", "1")
@@ -158,10 +157,7 @@ func humaProblem(status int, msg string, errs []error) *Problem {
 		if !errors.As(err, &detail) {
 			continue
 		}
-		f := cluster.FieldError{Location: plainLocation(detail.Location), Message: detail.Message}
-		if !slices.Contains(fields, f) { // huma runs a promoted resolver twice
-			fields = append(fields, f)
-		}
+		fields = append(fields, cluster.FieldError{Location: plainLocation(detail.Location), Message: detail.Message})
 	}
 	if len(fields) > 0 {
 		p := invalidProblem(fields)

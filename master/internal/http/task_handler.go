@@ -148,9 +148,10 @@ type listTasksInput struct {
 	Strict   StrictQuery
 }
 
-// Resolve checks what the schema cannot say.
-func (in *listTasksInput) Resolve(huma.Context) []error {
-	var faults []error
+// Resolve checks what the schema cannot say. It hides the embedded page's own,
+// hence the call.
+func (in *listTasksInput) Resolve(ctx huma.Context) []error {
+	faults := in.PageParams.Resolve(ctx)
 	for _, label := range in.Label {
 		if name, _, ok := strings.Cut(label, "="); !ok || name == "" {
 			faults = append(faults, fault("label", "must be name=value"))

@@ -1,0 +1,83 @@
+package http
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"cloudai/master/client"
+)
+
+// What the strict decoder takes without a fault, the standard one takes too,
+// and reads the same.
+func FuzzTaskBody(f *testing.F) {
+	f.Add([]byte(`{"docker_image":"alpine","args":["a"],"env":{"A":"b"},"cpu_required":1.5,"inputs":[{"path":"a","content":"x"}]}`))
+	f.Add([]byte(`{"a":1,"a":[{"b":null}],"memory_required":1e3}`))
+	f.Add([]byte(`{"docker_image":"\ud800"}`))
+	f.Add([]byte(strings.Repeat(`{"env":`, 40)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var strict, lenient client.TaskRequest
+		faults, err := decodeJSON(data, &strict)
+		if _, refused := taskRequest(data); (err != nil || len(faults) > 0) != (refused != nil) {
+			t.Fatalf("decoder says %v %v, request says %v", err, faults, refused)
+		}
+		if err != nil || len(faults) > 0 {
+			for _, fault := range faults {
+				if fault.Message == "" || unreadable(fault.Location) {
+					t.Fatalf("bad entry %+v", fault)
+				}
+			}
+			return
+		}
+		if err := json.Unmarshal(data, &lenient); err != nil {
+			// The one thing more that we take: whole numbers written otherwise.
+			if !strings.ContainsAny(string(data), "eE.") {
+				t.Fatalf("%v in %q", err, data)
+			}
+			return
+		}
+		if len(lenient.Args) == 0 && len(strict.Args) == 0 {
+			lenient.Args = strict.Args
+		}
+		if !reflect.DeepEqual(strict, lenient) {
+			t.Fatalf("strict %+v, lenient %+v", strict, lenient)
+		}
+	})
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add("listTasks", encodeCursor("listTasks", place{at: 1, id: "x"}))
+	f.Add("listFiles", "AAAA")
+	f.Fuzz(func(t *testing.T, kind, text string) {
+		p, ok := decodeCursor(kind, text)
+		if ok && encodeCursor(kind, p) != text {
+			t.Fatalf("%q is not the only spelling of %+v", text, p)
+		}
+		if ok && kind != "listTasks" {
+			if _, foreign := decodeCursor("listTasks", text); foreign {
+				t.Fatalf("%q of %s passes for listTasks", text, kind)
+			}
+		}
+	})
+}
+
+// Whatever the query, the answer is a list or names what is wrong.
+func FuzzTaskQuery(f *testing.F) {
+	e := newEdge(f)
+	f.Add("limit=5&status=queued,running&label=a%3Db&since=2026-01-02T03:04:05Z")
+	f.Add("limit=1e308&limit=&%00=%ff&cursor=AAAA&sort=-created_at")
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest("GET", "/api/tasks", nil)
+		r.URL.RawQuery = query
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r.WithContext(contextOf(r, doorSocket)))
+		if w.Code != 200 && w.Code != 422 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		if w.Code == 422 && len(decode[client.Problem](t, w, 422).Errors) == 0 {
+			t.Fatalf("names nothing: %s", w.Body)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	nethttp "net/http"
+	"strings"
+	"testing"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/logs"
+)
+
+func TestSentinels(t *testing.T) {
+	tests := []struct {
+		err    error
+		status int
+	}{
+		{cluster.ErrNotFound, 404},
+		{cluster.ErrUnknownTask, 404},
+		{cluster.ErrConflict, 409},
+		{cluster.ErrIllegalTransition, 409},
+		{cluster.ErrStaleAttempt, 409},
+		{cluster.ErrClone, 409},
+		{cluster.ErrUnknownSession, 409},
+		{cluster.ErrInvalid, 422},
+		{cluster.Invalid("name", "is odd"), 422},
+		{cluster.ErrDenied, 403},
+		{cluster.ErrUnavailable, 503},
+		{cluster.ErrQuota, 507},
+		{logs.ErrRange, 416},
+		{context.DeadlineExceeded, 503},
+		{context.Canceled, 503},
+		{newProblem(418, "teapot"), 418},
+		{errors.New("secret of the house"), 500},
+	}
+	for _, tt := range tests {
+		var log bytes.Buffer
+		p := problemOf(fmt.Errorf("%w: more", tt.err), slog.New(slog.NewTextHandler(&log, nil)))
+		if p.Status != tt.status || p.Detail == "" {
+			t.Errorf("%v gives %d %q, want %d", tt.err, p.Status, p.Detail, tt.status)
+		}
+		if strings.Contains(p.Detail, "secret") {
+			t.Error("an internal error is shown")
+		}
+		if logged := strings.Contains(log.String(), "secret"); logged != (tt.status == 500) {
+			t.Errorf("%v: logged %v", tt.err, logged)
+		}
+		if (p.headers.Get("Retry-After") != "") != (tt.status == 503) {
+			t.Errorf("%v: headers %v", tt.err, p.headers)
+		}
+	}
+	if got := problemOf(fmt.Errorf("%w: task x is over already", cluster.ErrConflict), nil).Detail; got != "task x is over already" {
+		t.Errorf("detail %q", got)
+	}
+}
+
+// Errors of the core reach the caller by way of every route.
+func TestCoreErrors(t *testing.T) {
+	e := newEdge(t)
+	e.submit(t, "local", cluster.TaskRequest{})
+	e.core.FailWith(fmt.Errorf("%w: the disk is away", cluster.ErrUnavailable))
+	for call := range operations(t) {
+		if openPaths[call[1]] {
+			continue
+		}
+		w := e.ask(t, doorSocket, call[0], call[1], `{"docker_image":"alpine"}`)
+		p := wantProblem(t, w, nethttp.StatusServiceUnavailable)
+		if p.Detail != "the disk is away" || w.Header().Get("Retry-After") != "1" {
+			t.Errorf("%v: %+v %v", call, p, w.Header())
+		}
+	}
+}
+
+func TestPanicIsAnAnswer(t *testing.T) {
+	e := newEdge(t)
+	e.mux.HandleFunc("GET /boom", func(nethttp.ResponseWriter, *nethttp.Request) { panic("secret") })
+	if p := wantProblem(t, e.get(t, "/boom"), 500); strings.Contains(p.Detail, "secret") {
+		t.Error("the panic is shown")
+	}
+	e.mux.HandleFunc("GET /late", func(w nethttp.ResponseWriter, _ *nethttp.Request) {
+		w.WriteHeader(200)
+		panic("secret")
+	})
+	defer func() {
+		if recover() != nethttp.ErrAbortHandler {
+			t.Error("a reply that has begun is not broken off")
+		}
+	}()
+	e.get(t, "/late")
+}

@@ -1,0 +1,244 @@
+package http
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/coordinator"
+)
+
+func TestSubmit(t *testing.T) {
+	e := newEdge(t)
+	body := `{"docker_image":"alpine:3.20","args":["echo","hi"],"name":"n","cpu_required":0.5,"memory_required":64,
+		"storage_required":1e2,"gpu_required":1,"env":{"A":"b"},"workdir":"/srv","timeout":"90s","grace_period":"1s","priority":7,
+		"max_retries":1,"max_reschedules":2,"labels":{"team":"blue"},"constraints":{"zone":"a"},"target_worker_id":"w1",
+		"network":"none","shm_size":16,"inputs":[{"path":"a","content":"x"},{"path":"b","content":"AAE=","encoding":"base64"}]}`
+	w := e.ask(t, doorSocket, "POST", "/api/tasks", body)
+	if w.Header().Get("Location") != "/api/tasks/task0001" {
+		t.Errorf("Location %q", w.Header().Get("Location"))
+	}
+	decode[client.Task](t, w, 201)
+	var pretty bytes.Buffer
+	must(t, json.Indent(&pretty, w.Body.Bytes(), "", "  "))
+	golden(t, "testdata/submitted.json", pretty.Bytes())
+	got := e.core.Submits()[0]
+	if string(got.Inputs[1].Content) != "\x00\x01" || *got.Storage != 100 || got.TargetWorker != "w1" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The reply of a finished task, to the letter.
+func TestTaskShape(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{Command: "exit 7", Timeout: "2s"})
+	must(t, e.core.Run(id, "w1"))
+	must(t, e.core.Edit(id, func(v *coordinator.TaskView, _ time.Time) error {
+		v.Usage = cluster.Usage{CPUSeconds: 1.5, MemoryPeak: 20, LogBytes: 3, OutputBytes: 4}
+		return nil
+	}))
+	running := e.get(t, "/api/tasks/task0001")
+	must(t, e.core.Finish(id, ptr(7), cluster.FailureExit, "exited with code 7"))
+	var pretty bytes.Buffer
+	must(t, json.Indent(&pretty, running.Body.Bytes(), "", "  "))
+	must(t, json.Indent(&pretty, e.get(t, "/api/tasks/task0001").Body.Bytes(), "", "  "))
+	must(t, json.Indent(&pretty, e.get(t, "/api/tasks/task0001/events").Body.Bytes(), "", "  "))
+	golden(t, "testdata/task.json", pretty.Bytes())
+}
+
+func TestBadBodies(t *testing.T) {
+	e := newEdge(t)
+	tests := []struct {
+		body      string
+		status    int
+		locations []string
+	}{
+		{``, 400, nil},
+		{`nonsense`, 400, nil},
+		{`{"docker_image":"alpine"`, 400, nil},
+		{`{"docker_image":"alpine"} {}`, 400, nil},
+		{`{"docker_image":"al` + "\xff" + `pine"}`, 400, nil},
+		{`[]`, 400, nil},
+		{`null`, 400, nil},
+		{`"x"`, 400, nil},
+		{`{"cpu_required": NaN}`, 400, nil},
+		{`{"docker_image":` + strings.Repeat("[", 5000), 400, nil},
+		{strings.Repeat("a", maxBody+1), 413, nil},
+		{`{}`, 422, []string{"docker_image"}},
+		{`{"docker_image":null}`, 422, []string{"docker_image"}},
+		{`{"docker_image":5}`, 422, []string{"docker_image"}},
+		{`{"Docker_Image":"alpine"}`, 422, []string{"Docker_Image", "docker_image"}},
+		{`{"docker_image":"alpine","docker_image":"busybox"}`, 422, []string{"docker_image"}},
+		{`{"docker_image":"alpine","surprise":1}`, 422, []string{"surprise"}},
+		{`{"docker_image":"alpine","a\u001b[2J":1}`, 422, []string{`"a\x1b[2J"`}},
+		{`{"docker_image":"alpine","cpu_required":"1"}`, 422, []string{"cpu_required"}},
+		{`{"docker_image":"alpine","cpu_required":1e999}`, 422, []string{"cpu_required"}},
+		{`{"docker_image":"alpine","cpu_required":1e308,"memory_required":1e308,"gpu_required":1.5}`, 422, []string{"cpu_required", "memory_required", "gpu_required"}},
+		{`{"docker_image":"alpine","priority":-1,"max_retries":-1}`, 422, []string{"priority", "max_retries"}},
+		{`{"docker_image":"alpine","args":"echo"}`, 422, []string{"args"}},
+		{`{"docker_image":"alpine","args":["a",1,null]}`, 422, []string{"args[1]", "args[2]"}},
+		{`{"docker_image":"alpine","args":["a\u0000"]}`, 422, []string{"args[0]"}},
+		{`{"docker_image":"alpine","env":{"A":1,"B":null,"C":"ok","C":"again"}}`, 422, []string{"env.A", "env.B", "env.C"}},
+		{`{"docker_image":"alpine","env":[]}`, 422, []string{"env"}},
+		{`{"docker_image":"alpine","labels":{"a":"\u001b"}}`, 422, []string{"labels.a"}},
+		{`{"docker_image":"alpine","inputs":[{"path":"a","content":"%","encoding":"base64"},{"path":"b","content":"","encoding":"rot13"},{"content":"c"},{"path":"d","mode":7}]}`,
+			422, []string{"inputs[0].content", "inputs[1].encoding", "inputs[2].path", "inputs[3].mode"}},
+		{`{"docker_image":{"$gt":""},"name":"a\nb","timeout":"x","network":"host"}`, 422, []string{"docker_image", "name", "timeout", "network"}},
+		{`{"docker_image":"alpine","command":"a","args":["b"]}`, 422, []string{"command"}},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%.60s", tt.body), func(t *testing.T) {
+			wantProblem(t, e.ask(t, doorSocket, "POST", "/api/tasks", tt.body), tt.status, tt.locations...)
+		})
+	}
+	if n := len(e.core.Submits()); n != 0 {
+		t.Errorf("%d tasks came of it", n)
+	}
+}
+
+func TestBadQueries(t *testing.T) {
+	e := newEdge(t)
+	e.submit(t, "local", cluster.TaskRequest{})
+	tests := []struct {
+		target    string
+		locations []string
+	}{
+		{"/api/tasks?limit=0", []string{"limit"}},
+		{"/api/tasks?limit=1001", []string{"limit"}},
+		{"/api/tasks?limit=-5&since=yesterday&status=done", []string{"limit", "since", "status[0]"}},
+		{"/api/tasks?limit=NaN", []string{"limit"}},
+		{"/api/tasks?limit=1e308", []string{"limit"}},
+		{"/api/tasks?limit=", []string{"limit"}},
+		{"/api/tasks?limit=5&limit=6", []string{"limit"}},
+		{"/api/tasks?stauts=queued", []string{"stauts"}},
+		{"/api/tasks?status=queued,nonsense", []string{"status[1]"}},
+		{"/api/tasks?failure=bad", []string{"failure"}},
+		{"/api/tasks?label=x", []string{"label"}},
+		{"/api/tasks?sort=name", []string{"sort"}},
+		{"/api/tasks?q=%00", []string{"q"}},
+		{"/api/tasks?name=%ff", []string{"name"}},
+		{"/api/tasks?cursor=nonsense", []string{"cursor"}},
+		{"/api/tasks?cursor=" + encodeCursor("listFiles", place{at: 1, id: "x"}), []string{"cursor"}},
+		{"/api/tasks?%1b=1", []string{`"\x1b"`}},
+		{"/api/task-ids?limit=0", []string{"limit"}},
+		{"/api/tasks/task0001?wait=soon", []string{"wait"}},
+		{"/api/tasks/task0001?wait=-1s", []string{"wait"}},
+		{"/api/tasks/task0001?wait=11m", []string{"wait"}},
+		{"/api/tasks/task0001/events?limit=0", []string{"limit"}},
+		{"/api/tasks/task0001/logs?offset=-1&tail=-2&stream=both&attempt=-1", []string{"offset", "tail", "stream", "attempt"}},
+		{"/api/tasks/task0001/logs?offset=1&tail=1", []string{"tail"}},
+		{"/api/tasks/task0001/logs?attempt=2", []string{"attempt"}},
+		{"/api/tasks/task0001/logs?follow=perhaps", []string{"follow"}},
+		{"/api/files?cursor=AAAA", []string{"cursor"}},
+		{"/api/files/task0001/download?format=rar", []string{"format"}},
+		{"/api/workers?limit=x", []string{"limit"}},
+		{"/api/cluster?x=1", []string{"x"}},
+		{"/telemetry?x=1", []string{"x"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.target, func(t *testing.T) { wantProblem(t, e.get(t, tt.target), 422, tt.locations...) })
+	}
+}
+
+func TestListPages(t *testing.T) {
+	e := newEdge(t)
+	for n := range 5 {
+		e.submit(t, "ann", cluster.TaskRequest{Name: fmt.Sprintf("n%d", n), Labels: map[string]string{"odd": fmt.Sprint(n%2 == 1)}})
+	}
+	e.submit(t, "bob", cluster.TaskRequest{Name: "other"})
+	var got []string
+	cursor := ""
+	for pages := 0; pages < 10; pages++ {
+		list := decode[client.List[client.Task]](t, e.get(t, "/api/tasks?limit=2&name=n"+cursor), 200)
+		for _, task := range list.Items {
+			got = append(got, task.Name)
+		}
+		if list.NextCursor == "" {
+			break
+		}
+		cursor = "&cursor=" + url.QueryEscape(list.NextCursor)
+		e.submit(t, "ann", cluster.TaskRequest{Name: "n new"}) // must not shift what follows
+	}
+	if fmt.Sprint(got) != "[n4 n3 n2 n1 n0]" {
+		t.Errorf("got %v", got)
+	}
+	list := decode[client.List[client.Task]](t, e.get(t, "/api/tasks?label=odd%3Dtrue&user_id=ann&status=queued,running"), 200)
+	if len(list.Items) != 2 {
+		t.Errorf("%d with the label", len(list.Items))
+	}
+	mine := decode[client.List[client.Task]](t, e.get(t, "/api/tasks", client.UserHeader+": bob"), 200)
+	if len(mine.Items) != 1 || mine.Items[0].Name != "other" {
+		t.Errorf("bob sees %+v", mine.Items)
+	}
+	ids := decode[client.List[string]](t, e.get(t, "/api/task-ids?prefix=task000&limit=2"), 200)
+	if fmt.Sprint(ids.Items) != "[task0001 task0002]" {
+		t.Errorf("ids %v", ids.Items)
+	}
+	if w := e.get(t, "/api/tasks?q=nosuch"); strings.TrimSpace(w.Body.String()) != `{"items":[]}` {
+		t.Errorf("empty list %s", w.Body)
+	}
+}
+
+func TestEventsPages(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{})
+	must(t, e.core.Run(id, "w1"))
+	must(t, e.core.Finish(id, ptr(0), "", ""))
+	var states []string
+	cursor := ""
+	for {
+		list := decode[client.List[client.Event]](t, e.get(t, "/api/tasks/task0001/events?limit=3"+cursor), 200)
+		for _, event := range list.Items {
+			states = append(states, event.State)
+			if event.State == "collect_output" && (event.Outcome != "success" || event.ExitCode == nil || *event.ExitCode != 0) {
+				t.Errorf("collect_output says %+v", event)
+			}
+		}
+		if list.NextCursor == "" {
+			break
+		}
+		cursor = "&cursor=" + list.NextCursor
+	}
+	want := "created queued assigned image_pulled container_created running collect_output upload_files report_result stored"
+	if strings.Join(states, " ") != want {
+		t.Errorf("got %v", states)
+	}
+}
+
+func TestWait(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{})
+	if got := decode[client.Task](t, e.get(t, "/api/tasks/task0001?wait=1ms"), 200); got.Status != "queued" {
+		t.Errorf("%+v", got)
+	}
+	reply := make(chan client.Task)
+	go func() { reply <- decode[client.Task](t, e.get(t, "/api/tasks/task0001?wait=5m"), 200) }()
+	must(t, e.core.Run(id, "w1"))
+	must(t, e.core.Finish(id, ptr(0), "", ""))
+	if got := <-reply; got.Status != "succeeded" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{})
+	must(t, e.core.Run(id, "w1"))
+	for range 2 {
+		w := e.ask(t, doorSocket, "DELETE", "/api/tasks/task0001", "")
+		if got := decode[client.Task](t, w, 202); !got.CancelRequested || got.Status != "running" {
+			t.Errorf("%+v", got)
+		}
+	}
+	must(t, e.core.Finish(id, ptr(143), cluster.FailureExit, ""))
+	p := wantProblem(t, e.ask(t, doorSocket, "DELETE", "/api/tasks/task0001", ""), 409)
+	if p.Detail != "task task0001 is cancelled already" {
+		t.Errorf("%q", p.Detail)
+	}
+}
