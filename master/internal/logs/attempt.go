@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -22,6 +23,7 @@ type key struct {
 // write.
 type attemptLog struct {
 	key   key
+	base  string // path of the files without their extension
 	limit int64
 	turn  chan struct{} // of capacity 1; a value in it is held by the writer
 	w     writer        // belongs to the holder of turn
@@ -71,9 +73,43 @@ func (l *attemptLog) lock(ctx context.Context) error {
 		l.unlock()
 		return fmt.Errorf("load log: %w", err)
 	}
+	l.ready()
+	return nil
+}
+
+// ready says that the disk's state is known; the turn must be held.
+func (l *attemptLog) ready() {
 	l.w.loaded = true
 	l.w.reach = l.w.disk.pos.ends
 	l.publish()
+}
+
+// lockToWrite is lock for those who add to a log. A copy that is damaged would
+// hold its task up for ever: it is set aside and made again from what the
+// worker has.
+func (l *attemptLog) lockToWrite(ctx context.Context, now time.Time) error {
+	err := l.lock(ctx)
+	var damage *DamageError
+	if !errors.As(err, &damage) {
+		return err
+	}
+	l.turn <- struct{}{}
+	if l.w.loaded || l.w.removed { // by another, meanwhile
+		l.unlock()
+		return l.lock(ctx)
+	}
+	err = l.w.disk.setAside()
+	if err == nil {
+		b := l.w.disk.begin()
+		b.mark(now.UnixNano(), fmt.Sprintf("[cloudai] the copy of this log was damaged at byte %d; it begins anew\n",
+			damage.Offset), cluster.LogOffsets{})
+		err = l.w.disk.write(b)
+	}
+	if err != nil {
+		l.unlock()
+		return fmt.Errorf("begin damaged log anew: %w", err)
+	}
+	l.ready()
 	return nil
 }
 

@@ -17,7 +17,7 @@ import (
 
 var (
 	seed = flag.Uint64("seed", 0, "seed of the random tests; 0: a new one")
-	runs = flag.Int("runs", 60, "how many random histories are tried")
+	runs = flag.Int("runs", 30, "how many random histories are tried")
 )
 
 // model is what the worker has written: the truth for each stream.

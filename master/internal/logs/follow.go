@@ -168,7 +168,7 @@ func (k *Keeper) copy(ctx context.Context, f *follower) (copied, done bool, err 
 		case <-ctx.Done():
 		}
 	})
-	if err := f.log.lock(ctx); err != nil {
+	if err := f.log.lockToWrite(ctx, k.cfg.Now()); err != nil {
 		return false, errors.Is(err, cluster.ErrNotFound), err
 	}
 	from, sealed := f.log.w.reach, f.log.w.disk.pos.sealed

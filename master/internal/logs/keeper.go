@@ -93,7 +93,7 @@ func (k *Keeper) Append(ref cluster.AttemptRef, chunks []cluster.LogChunk) error
 // appendTo appends, and keeps the log known until it is complete: a part of it
 // may be in memory only.
 func (k *Keeper) appendTo(ctx context.Context, l *attemptLog, chunks []cluster.LogChunk) error {
-	if err := l.lock(ctx); err != nil {
+	if err := l.lockToWrite(ctx, k.cfg.Now()); err != nil {
 		return err
 	}
 	defer l.unlock()
@@ -167,7 +167,7 @@ func (k *Keeper) Finish(ctx context.Context, ref cluster.AttemptRef, end cluster
 // tryFinish makes one attempt to complete the log and gives the state after
 // it; a change that comes later closes the wake channel in it.
 func (k *Keeper) tryFinish(ctx context.Context, l *attemptLog, end cluster.LogEnd, lost bool) (published, error) {
-	if err := l.lock(ctx); err != nil {
+	if err := l.lockToWrite(ctx, k.cfg.Now()); err != nil {
 		return published{}, err
 	}
 	defer l.unlock()
@@ -189,7 +189,7 @@ func (k *Keeper) Abandon(ctx context.Context, ref cluster.AttemptRef, reason str
 		return err
 	}
 	defer k.release(l)
-	if err := l.lock(ctx); err != nil {
+	if err := l.lockToWrite(ctx, k.cfg.Now()); err != nil {
 		return err
 	}
 	defer l.unlock()
@@ -220,8 +220,9 @@ func (k *Keeper) acquire(at key) (*attemptLog, error) {
 	defer k.mu.Unlock()
 	l := k.logs[at]
 	if l == nil {
-		l = &attemptLog{key: at, limit: k.cfg.Limit, turn: make(chan struct{}, 1)}
-		l.w.disk = disk{base: filepath.Join(k.cfg.Dir, string(at.task), strconv.Itoa(at.attempt)), root: k.root}
+		base := filepath.Join(k.cfg.Dir, string(at.task), strconv.Itoa(at.attempt))
+		l = &attemptLog{key: at, base: base, limit: k.cfg.Limit, turn: make(chan struct{}, 1)}
+		l.w.disk = disk{base: base, root: k.root}
 		if k.empty.has(at) {
 			l.w.loaded, l.w.disk.pos.sealed = true, true
 			l.pub = published{loaded: true, pos: l.w.disk.pos}

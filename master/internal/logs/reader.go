@@ -216,7 +216,7 @@ func (r *Reader) wants(s cluster.Stream) bool {
 // open makes sure that the files are open, if there are any.
 func (r *Reader) open(p published) (err error) {
 	if r.files.data == nil && p.layout != layoutNone {
-		r.files, err = p.layout.open(r.log.w.disk.base, p.pos.size)
+		r.files, err = p.layout.open(r.log.base, p.pos.size)
 	}
 	return err
 }

@@ -253,6 +253,42 @@ func TestF19ReadersComeAndGo(t *testing.T) {
 	}
 }
 
+// TestF25DamagedCopyIsMadeAnew damages what had been flushed of a log that is
+// not complete; the worker still has it.
+func TestF25DamagedCopyIsMadeAnew(t *testing.T) {
+	for name, spoil := range map[string]func(base string) error{
+		"log lost":    func(base string) error { return os.Remove(base + ".log") },
+		"seal broken": func(base string) error { return os.WriteFile(base+".pack", []byte("noise"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			k := newKeeper(t, dir)
+			tail := []cluster.LogChunk{stdout(0, "one\ntwo\n")}
+			end := cluster.LogEnd{Length: cluster.LogOffsets{Stdout: 8}, Tail: tail}
+			if name == "log lost" {
+				mustAppend(t, k, anyRef, tail...)
+			}
+			mustFinish(t, k, anyRef, end)
+			if err := spoil(filepath.Join(dir, "t1", "1")); err != nil {
+				t.Fatal(err)
+			}
+			k = newKeeper(t, dir)
+			var damage *DamageError
+			if _, err := records(t.Context(), k, anyRef, ReadOptions{}); !errors.As(err, &damage) {
+				t.Fatalf("reader: %v", err)
+			}
+			if got := k.Offsets(anyRef); got != (cluster.LogOffsets{}) {
+				t.Fatalf("offsets %+v", got)
+			}
+			mustFinish(t, k, anyRef, end)
+			want := "[cloudai] the copy of this log was damaged at byte 0; it begins anew\none\ntwo\n"
+			if got := text(t, k, anyRef, ReadOptions{}); got != want {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func TestF25FlippedByteIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	k := newKeeper(t, dir)

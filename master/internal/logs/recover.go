@@ -24,6 +24,7 @@ func (e *DamageError) Error() string {
 
 // load finds out what is there after a start, and cuts a torn end off.
 func (d *disk) load() error {
+	d.forget()
 	if _, err := os.Lstat(filepath.Dir(d.base)); errors.Is(err, fs.ErrNotExist) {
 		return nil // the usual case for a new task, in one call
 	}
@@ -42,6 +43,23 @@ func (d *disk) load() error {
 		return err
 	}
 	return nil
+}
+
+// setAside renames the files of a damaged log, for people to look at. They go
+// when the task's logs are removed.
+func (d *disk) setAside() error {
+	for _, ext := range []string{".idx", ".log", ".pack"} {
+		if err := os.Rename(d.base+ext, d.base+ext+".damaged"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	d.forget()
+	return nil
+}
+
+// forget goes back to knowing nothing of the files.
+func (d *disk) forget() {
+	d.layout, d.pos, d.synced, d.linked, d.torn = layoutNone, position{}, position{}, false, false
 }
 
 // loadPack reads the seal at the end of a whole log. Its file came to be by a
