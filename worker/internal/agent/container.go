@@ -174,6 +174,7 @@ func (m *Machine) stepConfirm(now time.Time, a *attempt) {
 
 // endEarly ends an attempt whose container has not run.
 func (m *Machine) endEarly(now time.Time, a *attempt) {
+	a.done()
 	if a.orders.leave {
 		a.end.failure, a.end.message = FailureRuntime, leaveMessage
 	}

@@ -1,0 +1,528 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"cloudai/worker/internal/executor"
+)
+
+// bench holds a machine that is registered and healthy, at time zero.
+type bench struct {
+	t   *testing.T
+	m   *Machine
+	now time.Time
+	out []Action // not looked at yet
+}
+
+var ref1 = Ref{TaskID: "t1", Attempt: 1, Lease: "l"}
+
+func newBench(t *testing.T, found ...executor.Container) *bench {
+	b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
+	b.in(b.m.Found(b.now, found))
+	b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+	b.in(b.m.Listed(b.now, nil, nil))
+	b.out = nil
+	return b
+}
+
+func (b *bench) in(actions []Action) { b.out = append(b.out, actions...) }
+
+// want checks the actions since the last call by the names of their types.
+func (b *bench) want(names ...string) {
+	b.t.Helper()
+	var got []string
+	for _, a := range b.out {
+		name := strings.TrimPrefix(fmt.Sprintf("%T", a), "agent.")
+		if name == "Probe" {
+			// Answered here: the engine is well unless a test says otherwise.
+			b.out = nil
+			continue
+		}
+		got = append(got, name)
+	}
+	if strings.Join(got, " ") != strings.Join(names, " ") {
+		b.t.Fatalf("got %v, want %v", got, names)
+	}
+	b.out = nil
+}
+
+// pass lets time go by, to every deadline on the way.
+func (b *bench) pass(d time.Duration) {
+	end := b.now.Add(d)
+	for range 10000 {
+		next := b.m.Deadline()
+		if next.IsZero() || next.After(end) {
+			b.now = end
+			return
+		}
+		if next.After(b.now) {
+			b.now = next
+		}
+		b.tick()
+	}
+	b.t.Fatal("it ticks for ever")
+}
+
+// tick answers probes at once.
+func (b *bench) tick() {
+	for _, a := range b.m.Tick(b.now) {
+		if _, ok := a.(Probe); ok {
+			b.in(b.m.Probed(b.now, Alive{}))
+			continue
+		}
+		b.out = append(b.out, a)
+	}
+}
+
+func spec1(edit ...func(*executor.Spec)) executor.Spec {
+	s := executor.Spec{
+		Key: executor.Key{ClusterID: "c1", TaskID: "t1", Attempt: 1, Lease: "l"}, Image: "busybox",
+		Memory: 64, Storage: 10, Grace: 10 * time.Second,
+	}
+	for _, e := range edit {
+		e(&s)
+	}
+	return s
+}
+
+func (b *bench) assign(edit ...func(*executor.Spec)) {
+	b.t.Helper()
+	actions, err := b.m.Assign(b.now, spec1(edit...))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.in(actions)
+}
+
+// run brings the attempt to its running container.
+func (b *bench) run(edit ...func(*executor.Spec)) {
+	b.t.Helper()
+	b.assign(edit...)
+	b.in(b.m.Pulled(b.now, ref1, nil))
+	b.in(b.m.Created(b.now, ref1, executor.Container{ID: "id1"}, nil))
+	b.in(b.m.Started(b.now, ref1, b.now))
+	b.want("Pull", "Create", "RunContainer")
+}
+
+// exit ends the container and confirms it.
+func (b *bench) exit(edit func(*executor.Container)) {
+	b.t.Helper()
+	c := executor.Container{ID: "id1", Phase: executor.PhaseExited, StartedAt: time.Unix(1000, 0), FinishedAt: b.now}
+	if edit != nil {
+		edit(&c)
+	}
+	b.in(b.m.Exited(b.now, ref1, c, executor.Offsets{Stdout: 5}, nil))
+	b.in(b.m.Probed(b.now, Alive{}))
+}
+
+func (b *bench) result() Result {
+	b.t.Helper()
+	for _, a := range b.out {
+		if r, ok := a.(ReportCompletion); ok {
+			return r.Result
+		}
+	}
+	b.t.Fatalf("no report in %v", b.out)
+	return Result{}
+}
+
+func TestTinyTaskCostsOneReport(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.exit(nil)
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	b.want("Collect", "EndLog", "ReportCompletion")
+	b.pass(40 * time.Millisecond)
+	b.in(b.m.Reported(b.now, ref1, ReportReply{}))
+	b.in(b.m.Removed(b.now, ref1, nil))
+	b.want("Remove", "Forget")
+	b.pass(time.Minute)
+	b.want()
+}
+
+func TestStatesAreCollectedForAMoment(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.pass(49 * time.Millisecond)
+	b.want()
+	b.pass(time.Millisecond)
+	b.want("ReportProgress")
+	b.pass(time.Second)
+	b.want() // one at a time
+	b.in(b.m.ProgressAnswered(b.now, ref1, 3, Reply{Code: ReplyRetry}))
+	b.pass(200 * time.Millisecond)
+	b.want("ReportProgress")
+	b.in(b.m.ProgressAnswered(b.now, ref1, 3, Reply{}))
+	b.pass(3 * time.Second)
+	b.want()
+	b.pass(time.Second)
+	b.want("Sample")
+	b.in(b.m.Sampled(b.now, ref1, executor.Usage{CPUSeconds: 2, Memory: 3}, 0, nil))
+	b.want("ReportProgress")
+}
+
+func TestVerdicts(t *testing.T) {
+	seconds := func(n int) time.Duration { return time.Duration(n) * time.Second }
+	for _, c := range []struct {
+		name    string
+		spec    func(*executor.Spec)
+		exit    func(*executor.Container)
+		size    int64
+		cancel  bool
+		collect error
+		status  Status
+		failure Failure
+	}{
+		{name: "success", status: StatusSucceeded},
+		{name: "exit", exit: func(c *executor.Container) { c.ExitCode = 7 }, status: StatusFailed, failure: FailureExit},
+		{
+			name:   "oom before exit",
+			exit:   func(c *executor.Container) { c.ExitCode, c.OOMKilled = 137, true },
+			status: StatusFailed, failure: FailureOOM,
+		},
+		{
+			name:   "oom of a child that was survived",
+			exit:   func(c *executor.Container) { c.OOMKilled = true },
+			status: StatusSucceeded,
+		},
+		{
+			name: "oom before storage", size: 11 << 20,
+			exit:   func(c *executor.Container) { c.ExitCode, c.OOMKilled = 137, true },
+			status: StatusFailed, failure: FailureOOM,
+		},
+		{
+			name: "storage before timeout", size: 11 << 20, spec: func(s *executor.Spec) { s.Timeout = seconds(1) },
+			exit:   func(c *executor.Container) { c.FinishedAt = c.StartedAt.Add(seconds(1)) },
+			status: StatusFailed, failure: FailureStorage,
+		},
+		{
+			name: "timeout before exit", spec: func(s *executor.Spec) { s.Timeout = seconds(1) },
+			exit:   func(c *executor.Container) { c.ExitCode, c.FinishedAt = 143, c.StartedAt.Add(seconds(1)) },
+			status: StatusFailed, failure: FailureTimeout,
+		},
+		{
+			name: "just in time", spec: func(s *executor.Spec) { s.Timeout = seconds(1) },
+			exit:   func(c *executor.Container) { c.FinishedAt = c.StartedAt.Add(seconds(1) - 1) },
+			status: StatusSucceeded,
+		},
+		{
+			name: "cancel before all", size: 11 << 20, cancel: true,
+			exit:   func(c *executor.Container) { c.ExitCode, c.OOMKilled = 137, true },
+			status: StatusCancelled,
+		},
+		{name: "output that cannot be read", collect: errors.New("I/O"), status: StatusFailed, failure: FailureUpload},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			if c.spec == nil {
+				c.spec = func(*executor.Spec) {}
+			}
+			b.run(c.spec)
+			if c.cancel {
+				actions, err := b.m.Cancel(b.now, ref1, "c1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.in(actions)
+			}
+			b.exit(c.exit)
+			b.in(b.m.Collected(b.now, ref1, Collection{Size: c.size}, c.collect))
+			r := b.result()
+			if r.Status != c.status || r.Failure != c.failure || !r.HasExit || len(r.States) != 6 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestF16CancelAtEveryStep(t *testing.T) {
+	cancel := func(b *bench) {
+		for range 2 {
+			actions, err := b.m.Cancel(b.now, ref1, "c1")
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			b.in(actions)
+		}
+	}
+	t.Run("pulling", func(t *testing.T) {
+		b := newBench(t)
+		b.assign()
+		b.want("Pull")
+		cancel(b)
+		b.want("Interrupt")
+		b.in(b.m.Pulled(b.now, ref1, errors.New("interrupted")))
+		if r := b.result(); r.Status != StatusCancelled || r.HasExit || len(r.States) != 0 {
+			t.Errorf("%+v", r)
+		}
+	})
+	t.Run("creating", func(t *testing.T) {
+		b := newBench(t)
+		b.assign()
+		b.in(b.m.Pulled(b.now, ref1, nil))
+		b.want("Pull", "Create")
+		cancel(b)
+		b.want()
+		b.in(b.m.Created(b.now, ref1, executor.Container{ID: "id1"}, nil))
+		if r := b.result(); r.Status != StatusCancelled || r.HasExit {
+			t.Errorf("%+v", r)
+		}
+		b.in(b.m.Reported(b.now, ref1, ReportReply{}))
+		if last := b.out[len(b.out)-1].(Remove); last.ID != "id1" {
+			t.Errorf("%+v", last)
+		}
+	})
+	t.Run("starting", func(t *testing.T) {
+		b := newBench(t)
+		b.assign()
+		b.in(b.m.Pulled(b.now, ref1, nil))
+		b.in(b.m.Created(b.now, ref1, executor.Container{ID: "id1"}, nil))
+		b.want("Pull", "Create", "RunContainer")
+		cancel(b)
+		b.want() // a stop now might come before the start
+		b.in(b.m.Started(b.now, ref1, b.now))
+		b.want("StopContainer")
+	})
+	t.Run("without an engine", func(t *testing.T) {
+		b := newBench(t)
+		b.assign()
+		b.in(b.m.Pulled(b.now, ref1, fmt.Errorf("%w: off", executor.ErrEngine)))
+		b.out = nil
+		cancel(b)
+		if r := b.result(); r.Status != StatusCancelled {
+			t.Errorf("%+v", r)
+		}
+	})
+	t.Run("uploading", func(t *testing.T) {
+		b := newBench(t)
+		b.run()
+		b.exit(nil)
+		b.in(b.m.Collected(b.now, ref1, Collection{Files: []File{{Path: "a"}}}, nil))
+		b.want("Collect", "Upload")
+		cancel(b)
+		b.want()
+		b.in(b.m.Uploaded(b.now, ref1, UploadReply{Files: []File{{Path: "a"}}}))
+		if r := b.result(); r.Status != StatusCancelled || len(r.Files) != 1 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestF17TimeoutStopsOnce(t *testing.T) {
+	b := newBench(t)
+	b.run(func(s *executor.Spec) { s.Timeout = time.Second })
+	b.pass(60 * time.Millisecond)
+	b.in(b.m.ProgressAnswered(b.now, ref1, 3, Reply{}))
+	b.want("ReportProgress")
+	b.pass(time.Second)
+	b.want("StopContainer")
+	b.pass(time.Second)
+	b.want()
+}
+
+func TestF14FullOutputStops(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.in(b.m.Sampled(b.now, ref1, executor.Usage{}, 11<<20, nil))
+	b.want("StopContainer")
+	b.exit(nil)
+	b.in(b.m.Collected(b.now, ref1, Collection{Size: 1}, nil)) // it was tidied up meanwhile
+	if r := b.result(); r.Failure != FailureStorage {
+		t.Errorf("%+v", r)
+	}
+}
+
+// F08: containers that end with their engine did not end by themselves.
+func TestF08EndsInAGapAreRuntime(t *testing.T) {
+	off := fmt.Errorf("%w: off", executor.ErrEngine)
+	for _, c := range []struct {
+		name    string
+		err     error
+		alive   Alive
+		after   time.Duration // end after the last sign of life
+		failure Failure
+	}{
+		{"killed with the engine", off, Alive{}, 500 * time.Millisecond, FailureRuntime},
+		{"live restore", off, Alive{Outlived: true}, 500 * time.Millisecond, ""},
+		{"ended before", off, Alive{}, -time.Second, ""},
+		{"only slow", errors.New("timed out"), Alive{}, 500 * time.Millisecond, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.run()
+			b.pass(3 * time.Second)
+			ended := b.m.engine.lastOK.Add(c.after)
+			b.now = b.m.engine.lastOK.Add(time.Second)
+			b.in(b.m.Tick(b.now))
+			b.in(b.m.Probed(b.now, Alive{Err: c.err}))
+			// The end is seen before the engine is back, and confirmed after it.
+			b.in(b.m.Exited(b.now, ref1, executor.Container{StartedAt: time.Unix(1000, 0), FinishedAt: ended}, executor.Offsets{}, nil))
+			b.now = b.now.Add(time.Second)
+			b.in(b.m.Tick(b.now))
+			b.in(b.m.Probed(b.now, c.alive))
+			b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+			if r := b.result(); r.Failure != c.failure {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestF10RegistryGetsThreeTries(t *testing.T) {
+	b := newBench(t)
+	b.assign()
+	start := b.now
+	for range 2 {
+		b.in(b.m.Pulled(b.now, ref1, fmt.Errorf("%w: registry.test refused", executor.ErrRegistry)))
+		b.pass(5 * time.Second)
+	}
+	b.want("Pull", "Pull", "Pull")
+	b.in(b.m.Pulled(b.now, ref1, fmt.Errorf("%w: registry.test refused", executor.ErrRegistry)))
+	r := b.result()
+	if r.Failure != FailureRegistry || !strings.Contains(r.Message, "registry.test") || b.now.Sub(start) > pullTotal {
+		t.Errorf("%+v after %s", r, b.now.Sub(start))
+	}
+}
+
+func TestF10SilentRegistryFailsInTime(t *testing.T) {
+	b := newBench(t)
+	b.assign()
+	start := b.now
+	pulls := 0
+	for range 100 {
+		for _, a := range b.out {
+			switch a.(type) {
+			case Pull:
+				pulls++
+			case ReportCompletion:
+				if took := b.now.Sub(start); took > pullTotal || pulls != pullTries {
+					t.Errorf("%d pulls in %s", pulls, took)
+				}
+				if r := b.result(); r.Failure != FailureRegistry {
+					t.Errorf("%+v", r)
+				}
+				return
+			}
+		}
+		interrupted := len(b.out) > 0 && fmt.Sprintf("%T", b.out[len(b.out)-1]) == "agent.Interrupt"
+		b.out = nil
+		if interrupted {
+			b.in(b.m.Pulled(b.now, ref1, errors.New("interrupted")))
+			continue
+		}
+		b.pass(time.Second)
+	}
+	t.Fatal("still pulling")
+}
+
+func TestF11MovingPullHasNoDeadline(t *testing.T) {
+	b := newBench(t)
+	b.assign()
+	b.want("Pull")
+	for i := range 100 {
+		b.in(b.m.Pulling(b.now, ref1, executor.PullProgress{DoneBytes: int64(i), TotalBytes: 1000}))
+		for _, a := range b.out {
+			if p, ok := a.(ReportProgress); ok {
+				if p.Progress.TotalBytes != 1000 {
+					t.Errorf("%+v", p)
+				}
+				b.in(b.m.ProgressAnswered(b.now, ref1, 0, Reply{}))
+			}
+			if _, ok := a.(Interrupt); ok {
+				t.Fatal("given up while bytes move")
+			}
+		}
+		b.out = nil
+		b.pass(20 * time.Second)
+	}
+}
+
+func TestBeforeTheAckOnlyTimeoutsAreEnforced(t *testing.T) {
+	c := executor.Container{
+		ID: "id1", Spec: spec1(func(s *executor.Spec) { s.Timeout = time.Minute }),
+		Phase: executor.PhaseRunning, StartedAt: time.Unix(990, 0),
+	}
+	b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
+	b.in(b.m.Found(b.now, []executor.Container{c}))
+	b.want("Register")
+	b.pass(49 * time.Second)
+	b.want()
+	b.pass(2 * time.Second)
+	b.want("StopContainer")
+	b.in(b.m.Stopped(b.now, ref1, nil))
+	b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
+	b.want("RunContainer", "ReportProgress", "Sample", "SendHeartbeat", "ListContainers")
+	c.Phase, c.ExitCode, c.FinishedAt = executor.PhaseExited, 143, b.now
+	b.in(b.m.Exited(b.now, ref1, c, executor.Offsets{}, nil))
+	b.in(b.m.Probed(b.now, Alive{}))
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	if r := b.result(); r.Failure != FailureTimeout || len(r.States) != 6 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestLeavingWithTasksReportsThem(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.in(b.m.Leave(b.now, true))
+	b.want("StopContainer", "SendHeartbeat")
+	if b.m.Left(true) {
+		t.Error("left with a task")
+	}
+	if _, err := b.m.Assign(b.now, spec1(func(s *executor.Spec) { s.Key.TaskID = "t2" })); !errors.Is(err, ErrRefused) {
+		t.Errorf("assigned while leaving: %v", err)
+	}
+	b.exit(nil)
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	if r := b.result(); r.Failure != FailureRuntime {
+		t.Errorf("%+v", r)
+	}
+	b.in(b.m.Reported(b.now, ref1, ReportReply{}))
+	b.in(b.m.Removed(b.now, ref1, nil))
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+	if !b.m.Left(true) {
+		t.Error("not left")
+	}
+}
+
+func TestHeartbeatsAreNumberedAndAnswered(t *testing.T) {
+	b := newBench(t)
+	lost := Ref{TaskID: "lost", Attempt: 1, Lease: "l"}
+	b.in(b.m.MasterCalled(b.now))
+	b.in(b.m.MasterCalled(b.now)) // while one is on its way
+	first := b.out[0].(SendHeartbeat).Heartbeat
+	b.want("SendHeartbeat")
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1", Expect: []Ref{lost, lost}}))
+	second := b.out[0].(SendHeartbeat).Heartbeat
+	b.want("SendHeartbeat")
+	if second.Number != first.Number+1 || len(second.Absent) != 1 || second.Absent[0] != lost {
+		t.Errorf("%+v", second)
+	}
+	b.in(b.m.HeartbeatAnswered(b.now, 1, Beat{Reply: Reply{Code: ReplyRetry}}))
+	b.pass(beatAgain)
+	if third := b.out[0].(SendHeartbeat).Heartbeat; len(third.Absent) != 1 {
+		t.Errorf("an answer that was lost is not repeated: %+v", third)
+	}
+	b.in(b.m.HeartbeatAnswered(b.now, 1, Beat{ClusterID: "c1"}))
+	if len(b.m.link.absent) != 0 {
+		t.Errorf("said twice: %v", b.m.link.absent)
+	}
+}
+
+func TestPastIsBounded(t *testing.T) {
+	p := newPast()
+	for i := range pastSize + 10 {
+		p.add(Ref{TaskID: fmt.Sprint(i)})
+	}
+	if len(p.known) != pastSize || len(p.ring) != pastSize {
+		t.Errorf("%d known, ring of %d", len(p.known), len(p.ring))
+	}
+	if p.has(Ref{TaskID: "9"}) || !p.has(Ref{TaskID: "10"}) {
+		t.Error("not the oldest are forgotten")
+	}
+}
