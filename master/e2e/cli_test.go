@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"cloudai/master/client"
+	"cloudai/master/e2e/rig"
 )
 
 // spoken is what a command printed and how it ended.
@@ -77,11 +78,16 @@ func testExitCodes(t *testing.T, w *world) {
 		{[]string{"--wait", "--", "true"}, 0},
 		{[]string{"--wait", "--", "sh", "-c", "exit 9"}, 9},
 		{[]string{"--wait", "--timeout", "1s", "--", "sleep", "60"}, 124},
-		{[]string{"--wait", "--", "/no/such/program"}, 125},
+		{[]string{"--wait", "--", "/no/such/program"}, 127},
 	} {
 		if got := w.cli(t, append([]string{"task", w.image, "--network", "none", "--mem", "32m"}, test.args...)...); got.code != test.code {
 			t.Errorf("%v: %+v", test.args, got)
 		}
+	}
+	nobody, err := rig.FreeAddress()
+	must(t, err)
+	if got := w.cli(t, "task", nobody+"/no/image", "--wait"); got.code != 125 {
+		t.Errorf("without a container: %+v", got)
 	}
 	// Someone else's cancel ends a wait with 130.
 	id := w.submit(t, w.small("sleep 600"))

@@ -3,15 +3,21 @@
 package e2e
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/image"
 
 	"cloudai/master/client"
 )
@@ -35,6 +41,7 @@ func TestTask(t *testing.T) {
 		"Limits":             testLimits,
 		"OwnEntrypoint":      testArgs,
 		"NoSuchProgram":      testNoSuchProgram,
+		"NoShell":            testNoShell,
 		"LogLive":            testLogLive,
 		"LogOfAShortLife":    testShortLog,
 		"UserMayWriteOutput": testOtherUser,
@@ -203,12 +210,39 @@ func testArgs(t *testing.T, w *world) {
 	}
 }
 
+// As in a shell, a program that is not there is exit code 127, and the log
+// says which.
 func testNoSuchProgram(t *testing.T, w *world) {
 	r := w.small("")
 	r.Args = []string{"/no/such/program"}
-	task := w.failed(t, w.submit(t, r), "runtime")
-	if !strings.Contains(task.Message, "/no/such/program") {
-		t.Errorf("the message is %q", task.Message)
+	id := w.submit(t, r)
+	task := w.failed(t, id, "exit")
+	if log := w.log(t, id, "stderr"); task.ExitCode == nil || *task.ExitCode != 127 || !strings.Contains(log, "/no/such/program") {
+		t.Errorf("%s; the log is %q", describe(task), log)
+	}
+}
+
+// A command needs a shell; without one there is advice.
+func testNoShell(t *testing.T, w *world) {
+	name := fmt.Sprintf("cloudai-test/no-shell:%s", w.ClusterID())
+	var empty bytes.Buffer
+	files := tar.NewWriter(&empty)
+	must(t, files.WriteHeader(&tar.Header{Name: "nothing", Mode: 0o644}))
+	must(t, files.Close())
+	done, err := w.engine.ImageImport(t.Context(), image.ImportSource{Source: &empty, SourceName: "-"}, name, image.ImportOptions{})
+	must(t, err)
+	_, err = io.Copy(io.Discard, done)
+	must(t, errors.Join(err, done.Close()))
+	t.Cleanup(func() {
+		_, err := w.engine.ImageRemove(context.WithoutCancel(t.Context()), name, image.RemoveOptions{})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	r := w.small("echo hi")
+	r.DockerImage = name
+	if task := w.failed(t, w.submit(t, r), "runtime"); !strings.Contains(task.Message, "args") {
+		t.Errorf("there is no advice: %q", task.Message)
 	}
 }
 
