@@ -1,0 +1,184 @@
+// Package faultstore wraps any store and lets chosen calls fail as stores do:
+// nothing happened, or nobody knows what happened. It must not keep anything of
+// its own but the count of calls.
+package faultstore
+
+import (
+	"context"
+	"sync"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+)
+
+// Call is one call of a method, as a Script sees it before it is made.
+type Call struct {
+	N      int    // from 1, over all methods
+	Method string // of db.Store: "Commit", "Task", ...
+	Write  bool   // it changes something
+}
+
+// Fault is how a call fails; the zero Fault lets it through.
+type Fault struct {
+	// Err is the answer: db.ErrUnavailable, db.ErrFull, db.ErrOutcomeUnknown.
+	Err error
+	// Done tells how many of the call's writes are carried out all the same,
+	// from the first on; All of them when it is negative. Other calls than
+	// Commit are one write.
+	Done int
+}
+
+// The usual faults.
+var (
+	// Refused: nothing happened, and the caller knows it.
+	Refused = Fault{Err: db.ErrUnavailable}
+	// Full: the same for want of space.
+	Full = Fault{Err: db.ErrFull}
+	// UnknownLost: the caller does not know that nothing happened.
+	UnknownLost = Fault{Err: db.ErrOutcomeUnknown}
+	// UnknownDone: the caller does not know that everything happened.
+	UnknownDone = Fault{Err: db.ErrOutcomeUnknown, Done: -1}
+)
+
+// Script decides about each call. It is called under a lock, in order.
+type Script func(Call) Fault
+
+// Store is a db.Store with faults.
+type Store struct {
+	inner  db.Store
+	mu     sync.Mutex
+	calls  int
+	script Script
+}
+
+var _ db.Store = (*Store)(nil)
+
+// New wraps a store; nothing fails until a script says so.
+func New(inner db.Store) *Store { return &Store{inner: inner} }
+
+// Use replaces the script; nil: nothing fails.
+func (s *Store) Use(script Script) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script = script
+}
+
+// FailAt lets the n-th call from now fail, 1 being the next; one that reads
+// fails without touching anything.
+func (s *Store) FailAt(n int, f Fault) { s.failAt(n, f, func(Call) bool { return true }) }
+
+// FailWriteAt lets the n-th call from now that changes something fail.
+func (s *Store) FailWriteAt(n int, f Fault) {
+	s.failAt(n, f, func(c Call) bool { return c.Write })
+}
+
+func (s *Store) failAt(n int, f Fault, counts func(Call) bool) {
+	s.Use(func(c Call) Fault {
+		if counts(c) {
+			n--
+			if n == 0 {
+				return f
+			}
+		}
+		return Fault{}
+	})
+}
+
+// Calls is the number of calls so far.
+func (s *Store) Calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
+}
+
+// next counts a call and asks the script.
+func (s *Store) next(method string, write bool) Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if s.script == nil {
+		return Fault{}
+	}
+	return s.script(Call{N: s.calls, Method: method, Write: write})
+}
+
+// Commit implements db.Tasks.
+func (s *Store) Commit(ctx context.Context, writes []db.Write) []error {
+	f := s.next("Commit", true)
+	if f.Err == nil {
+		return s.inner.Commit(ctx, writes)
+	}
+	done := f.Done
+	if done < 0 || done > len(writes) {
+		done = len(writes)
+	}
+	if done > 0 {
+		s.inner.Commit(ctx, writes[:done])
+	}
+	errs := make([]error, len(writes))
+	for i := range errs {
+		errs[i] = f.Err
+	}
+	return errs
+}
+
+// write makes a call that changes something, or lets it fail.
+func (s *Store) write(method string, call func() error) error {
+	f := s.next(method, true)
+	if f.Err == nil {
+		return call()
+	}
+	if f.Done != 0 {
+		_ = call() // its caller shall not know
+	}
+	return f.Err
+}
+
+// read makes a call that only reads, or lets it fail.
+func read[T any](s *Store, method string, call func() (T, error)) (T, error) {
+	if f := s.next(method, false); f.Err != nil {
+		var none T
+		return none, f.Err
+	}
+	return call()
+}
+
+// page is read for a call that gives a cursor too.
+func page[T any](s *Store, method string, call func() ([]T, cluster.Cursor, error)) (list []T, next cluster.Cursor, err error) {
+	list, err = read(s, method, func() ([]T, error) {
+		var err error
+		list, next, err = call()
+		return list, err
+	})
+	return list, next, err
+}
+
+// PutWorker implements db.Workers.
+func (s *Store) PutWorker(ctx context.Context, w cluster.Worker) error {
+	return s.write("PutWorker", func() error { return s.inner.PutWorker(ctx, w) })
+}
+
+// DeleteWorker implements db.Workers.
+func (s *Store) DeleteWorker(ctx context.Context, id cluster.WorkerID) error {
+	return s.write("DeleteWorker", func() error { return s.inner.DeleteWorker(ctx, id) })
+}
+
+// PutUser implements db.Users.
+func (s *Store) PutUser(ctx context.Context, u db.User) error {
+	return s.write("PutUser", func() error { return s.inner.PutUser(ctx, u) })
+}
+
+// MetaOnce implements db.Meta.
+func (s *Store) MetaOnce(ctx context.Context, name, value string) (now string, err error) {
+	err = s.write("MetaOnce", func() error {
+		now, err = s.inner.MetaOnce(ctx, name, value)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return now, nil
+}
+
+// Close implements db.Store; it never fails by script.
+func (s *Store) Close() error { return s.inner.Close() }
