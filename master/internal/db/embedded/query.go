@@ -173,14 +173,8 @@ func (s *Store) CountTasks(ctx context.Context, filter cluster.TaskFilter) (map[
 	if len(statuses) == 0 {
 		return counts, nil
 	}
-	names := make([]string, len(statuses))
-	for i, status := range statuses {
-		names[i] = "'" + string(status) + "'"
-	}
-	c := filterCondition(filter)
-	query := fmt.Sprintf("SELECT status, count(*) FROM tasks INDEXED BY %s WHERE %s GROUP BY status",
-		c.index, c.where("status IN ("+strings.Join(names, ", ")+")"))
-	err := s.query(ctx, query, c.args, func(rows *sql.Rows) error {
+	query, args := countQuery(filter, statuses)
+	err := s.query(ctx, query, args, func(rows *sql.Rows) error {
 		var status string
 		var n int
 		err := rows.Scan(&status, &n)
@@ -191,6 +185,22 @@ func (s *Store) CountTasks(ctx context.Context, filter cluster.TaskFilter) (map[
 		return nil, err
 	}
 	return counts, nil
+}
+
+// countQuery counts by status. A filter by user and status only is answered by
+// the counts kept beside the tasks; others walk the index.
+func countQuery(filter cluster.TaskFilter, statuses []cluster.Status) (query string, args []any) {
+	names := make([]string, len(statuses))
+	for i, status := range statuses {
+		names[i] = "'" + string(status) + "'"
+	}
+	c := filterCondition(filter)
+	count, from := "count(*)", "tasks INDEXED BY "+c.index
+	if kept := (cluster.TaskFilter{UserID: filter.UserID}); len(c.terms) == len(filterCondition(kept).terms) {
+		count, from = "sum(n)", "task_counts"
+	}
+	where := c.where("status IN (" + strings.Join(names, ", ") + ")")
+	return "SELECT status, " + count + " FROM " + from + " WHERE " + where + " GROUP BY status", c.args
 }
 
 // TasksWithPrefix implements db.Tasks.

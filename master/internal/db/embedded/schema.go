@@ -38,6 +38,25 @@ CREATE INDEX tasks_by_status ON tasks (status, created_at DESC, id, worker_id, f
 CREATE INDEX tasks_by_user ON tasks (user_id, status, created_at DESC, id, worker_id, failure, name, labels);
 CREATE INDEX tasks_with_files ON tasks (created_at DESC, id, user_id) WHERE files_shown = 1;
 
+-- How many tasks a user has in each status, kept by the triggers.
+CREATE TABLE task_counts (
+	user_id TEXT    NOT NULL,
+	status  TEXT    NOT NULL,
+	n       INTEGER NOT NULL,
+	PRIMARY KEY (user_id, status)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER tasks_counted AFTER INSERT ON tasks BEGIN
+	INSERT INTO task_counts VALUES (NEW.user_id, NEW.status, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER tasks_recounted AFTER UPDATE ON tasks
+WHEN OLD.status <> NEW.status OR OLD.user_id <> NEW.user_id BEGIN
+	UPDATE task_counts SET n = n - 1 WHERE user_id = OLD.user_id AND status = OLD.status;
+	INSERT INTO task_counts VALUES (NEW.user_id, NEW.status, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER tasks_uncounted AFTER DELETE ON tasks BEGIN
+	UPDATE task_counts SET n = n - 1 WHERE user_id = OLD.user_id AND status = OLD.status;
+END;
+
 CREATE TABLE assignments (
 	task_id     TEXT    NOT NULL,
 	attempt     INTEGER NOT NULL,
