@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -71,6 +72,7 @@ type Agent struct {
 	cfg    Config
 	log    *slog.Logger
 	limits limits
+	spares *spares
 	wake   chan struct{}
 	wg     sync.WaitGroup
 	saying saying
@@ -97,6 +99,7 @@ func New(cfg Config) *Agent {
 		cfg:     cfg,
 		log:     cfg.Log,
 		limits:  newLimits(),
+		spares:  newSpares(filepath.Join(cfg.Dir, "spare")),
 		wake:    make(chan struct{}, 1),
 		machine: NewMachine(Params{Seed: cfg.Seed, Interval: defaultInterval}),
 		logs:    make(map[Ref]*logstream.Log),
@@ -119,7 +122,6 @@ func (a *Agent) Version() string { return a.cfg.Version }
 // started has ended, containers aside, within 10 s.
 func (a *Agent) Run(ctx context.Context) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer a.wg.Wait()
 	defer cancel()
 
 	containers, err := a.find(ctx)
@@ -142,7 +144,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.mu.Lock()
 	a.open = false
 	a.mu.Unlock()
-	return nil
+	cancel()
+	a.wg.Wait()
+	return a.spares.clear()
 }
 
 // loop ticks the machine at its deadlines.

@@ -32,7 +32,7 @@ func (a *Agent) throttle(input func(done, total int64) feedback) func(done, tota
 }
 
 func (a *Agent) create(ctx context.Context, x Create) feedback {
-	c, err := executor.Container{}, makeOutputDir(x.Spec.OutputDir)
+	c, err := executor.Container{}, a.makeOutputDir(x.Ref)
 	if err == nil {
 		c, err = a.cfg.Executor.Create(ctx, x.Spec)
 	}

@@ -14,7 +14,7 @@ const (
 	pullTotal = 30 * time.Second
 	// pullSilence ends a try in which the registry has not said a word; three
 	// of them and the pauses between fit into pullTotal.
-	pullSilence = 9 * time.Second
+	pullSilence = 8 * time.Second
 	// pullStall ends a try in which nothing has moved any more. Unpacking a
 	// large layer is silent, too.
 	pullStall = 5 * time.Minute

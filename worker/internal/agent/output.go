@@ -34,37 +34,21 @@ func attemptName(ref Ref) string { return fmt.Sprintf("%s-%d-%s", ref.TaskID, re
 
 func (a *Agent) attemptDir(ref Ref) string { return filepath.Join(a.attemptsDir(), attemptName(ref)) }
 
-func (a *Agent) outputDir(ref Ref) string { return filepath.Join(a.attemptDir(ref), "output") }
+// outputName is the folder in an attempt's that the container sees.
+const outputName = "output"
 
-// makeOutputDir makes a folder that whatever user the image runs as may write
-// to. Nobody else gets near it: the folders above are the worker's own.
-func makeOutputDir(dir string) error {
-	for _, d := range []string{filepath.Dir(dir), dir} {
-		if err := os.Mkdir(d, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make the output folder: %w", err)
-		}
-	}
-	// Mkdir would leave out what the umask forbids.
-	if err := os.Chmod(dir, 0o777|fs.ModeSticky); err != nil {
-		return fmt.Errorf("open the output folder to the task: %w", err)
-	}
-	return nil
-}
-
-// removeOutput removes an attempt's folder. Most are empty, which is the
-// quicker way.
-func (a *Agent) removeOutput(ref Ref) error {
-	if os.Remove(a.outputDir(ref)) == nil && os.Remove(a.attemptDir(ref)) == nil {
-		return nil
-	}
-	return os.RemoveAll(a.attemptDir(ref))
-}
+func (a *Agent) outputDir(ref Ref) string { return filepath.Join(a.attemptDir(ref), outputName) }
 
 // sweep removes the folders of attempts that have no container: they were
 // being made or removed when an earlier process ended.
 func (a *Agent) sweep(containers []executor.Container) error {
-	if err := os.MkdirAll(a.attemptsDir(), 0o700); err != nil {
+	if err := a.spares.clear(); err != nil {
 		return err
+	}
+	for _, dir := range []string{a.attemptsDir(), a.spares.dir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
 	}
 	keep := make(map[string]struct{})
 	for _, c := range containers {

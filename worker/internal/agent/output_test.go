@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -144,7 +145,7 @@ func TestOutputFolderIsMadeAndSwept(t *testing.T) {
 	kept, gone := Ref{TaskID: "kept", Attempt: 1, Lease: "l"}, Ref{TaskID: "gone", Attempt: 2, Lease: "l"}
 	for _, ref := range []Ref{kept, gone} {
 		for range 2 {
-			must(t, makeOutputDir(a.outputDir(ref)))
+			must(t, a.makeOutputDir(ref))
 		}
 		write(t, filepath.Join(a.outputDir(ref), "x/y"), 1)
 	}
@@ -166,6 +167,69 @@ func TestOutputFolderIsMadeAndSwept(t *testing.T) {
 	if _, err := os.Stat(a.attemptDir(kept)); !os.IsNotExist(err) {
 		t.Errorf("not removed: %v", err)
 	}
+}
+
+// TestOnlyUntouchedFoldersAreUsedAgain: nothing of one task, not even a mode,
+// is there for the next one.
+func TestOnlyUntouchedFoldersAreUsedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		touch func(output string) error
+		again bool
+	}{
+		"nothing": {func(string) error { return nil }, true},
+		"file":    {func(o string) error { return os.WriteFile(filepath.Join(o, "x"), nil, 0o600) }, false},
+		"file that was removed": {func(o string) error {
+			return errors.Join(os.WriteFile(filepath.Join(o, "x"), nil, 0o600), os.Remove(filepath.Join(o, "x")))
+		}, false},
+		"mode": {func(o string) error { return os.Chmod(o, 0o700) }, false},
+		"mode and back": {func(o string) error {
+			return errors.Join(os.Chmod(o, 0o700), os.Chmod(o, 0o777|os.ModeSticky))
+		}, false},
+		"other folder": {func(o string) error {
+			return errors.Join(os.Remove(o), os.Mkdir(o, 0o700), os.Chmod(o, 0o777|os.ModeSticky))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := New(Config{Dir: t.TempDir()})
+			must(t, a.sweep(nil))
+			must(t, a.makeOutputDir(ref1))
+			awaitTick(t, a.outputDir(ref1))
+			must(t, c.touch(a.outputDir(ref1)))
+			must(t, a.removeOutput(ref1))
+			if got := len(a.spares.names) == 1; got != c.again {
+				t.Errorf("kept: %v", got)
+			}
+			ref2 := Ref{TaskID: "t2", Attempt: 1, Lease: "l"}
+			must(t, a.makeOutputDir(ref2))
+			info, err := os.Stat(a.outputDir(ref2))
+			must(t, err)
+			entries, err := os.ReadDir(a.outputDir(ref2))
+			must(t, err)
+			if info.Mode() != os.ModeDir|os.ModeSticky|0o777 || len(entries) != 0 {
+				t.Errorf("mode %v, %v", info.Mode(), entries)
+			}
+			must(t, a.spares.clear())
+		})
+	}
+}
+
+// awaitTick waits until a change would show in the folder's change time.
+func awaitTick(t *testing.T, dir string) {
+	t.Helper()
+	made, ok := untouched(dir)
+	if !ok {
+		t.Fatal("not as it was made")
+	}
+	probe := filepath.Join(t.TempDir(), "probe")
+	for range 1_000_000 {
+		must(t, os.WriteFile(probe, nil, 0o600))
+		info, err := os.Stat(probe)
+		must(t, err)
+		if info.Sys().(*syscall.Stat_t).Ctim != made {
+			return
+		}
+	}
+	t.Fatal("the clock stands still")
 }
 
 func FuzzSkippedNames(f *testing.F) {
