@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 	"go.uber.org/goleak"
@@ -51,6 +52,7 @@ func runTests(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer api.Close()
+	defer func() { err = errors.Join(err, removeImages(api)) }()
 	for _, made := range []struct {
 		name    string
 		shell   bool
@@ -63,7 +65,6 @@ func runTests(m *testing.M) (code int, err error) {
 		if err := importImage(ctx, api, made.name, made.shell, 0, made.changes...); err != nil {
 			return 1, fmt.Errorf("making a test image (is a Docker engine running, and busybox-static installed?): %w", err)
 		}
-		defer func() { err = errors.Join(err, removeImage(api, made.name)) }()
 	}
 	if hub, err = startRegistry(ctx); err != nil {
 		return 1, fmt.Errorf("starting a registry (is docker-registry installed?): %w", err)
@@ -126,6 +127,17 @@ func importImage(ctx context.Context, api *client.Client, name string, shell boo
 	defer body.Close()
 	_, err = io.Copy(io.Discard, body)
 	return err
+}
+
+// removeImages removes what runTests made of them.
+func removeImages(api *client.Client) error {
+	var errs []error
+	for _, name := range []string{testImage, refusedImage, noShellImage} {
+		if err := removeImage(api, name); err != nil && !cerrdefs.IsNotFound(err) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func removeImage(api *client.Client, name string) error {

@@ -13,6 +13,7 @@ type hints struct {
 	fresh  map[string]struct{}           // by id: created here, never run
 	making map[string]struct{}           // by name: inputs under way
 	filled map[string]struct{}           // by id: inputs complete
+	killed map[string]struct{}           // by id: stopped by this process
 	states map[string]executor.Container // by id: as last listed
 }
 
@@ -21,6 +22,7 @@ func newHints() *hints {
 		fresh:  map[string]struct{}{},
 		making: map[string]struct{}{},
 		filled: map[string]struct{}{},
+		killed: map[string]struct{}{},
 		states: map[string]executor.Container{},
 	}
 }
@@ -45,6 +47,21 @@ func (h *hints) takeFresh(id string) bool {
 	defer h.mu.Unlock()
 	_, ok := h.fresh[id]
 	delete(h.fresh, id)
+	return ok
+}
+
+// kill notes that this process ends the container.
+func (h *hints) kill(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.killed[id] = struct{}{}
+}
+
+// wasKilled says whether this process ended the container.
+func (h *hints) wasKilled(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.killed[id]
 	return ok
 }
 
@@ -76,6 +93,7 @@ func (h *hints) forget(id string) {
 	defer h.mu.Unlock()
 	delete(h.fresh, id)
 	delete(h.filled, id)
+	delete(h.killed, id)
 	delete(h.states, id)
 }
 

@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 // clock and no goroutine; pump gives it both.
 type assembler struct {
 	sink    executor.LogSink
+	bulk    bool // nobody waits for single lines: chunks may fill up
 	streams [executor.Stderr + 1]lineBuffer
 	last    executor.Stream // of the piece added last
 }
@@ -34,6 +36,7 @@ type lineBuffer struct {
 	data  []byte    // not yet handed over; ends at pos
 	lines int       // bytes of data up to its last newline
 	time  time.Time // of data's first byte
+	late  time.Time // of data's last byte
 }
 
 func newAssembler(from executor.Offsets, sink executor.LogSink) *assembler {
@@ -83,11 +86,12 @@ func (a *assembler) add(p piece) error {
 	}
 	b.data = append(b.data, data...)
 	b.pos += int64(len(data))
-	return a.shrink(p.stream, p.time)
+	b.late = p.time
+	return a.shrink(p.stream)
 }
 
 // shrink hands over full chunks until less than one is left.
-func (a *assembler) shrink(s executor.Stream, now time.Time) error {
+func (a *assembler) shrink(s executor.Stream) error {
 	b := &a.streams[s]
 	for len(b.data) >= maxChunk {
 		n := bytes.LastIndexByte(b.data[:maxChunk], '\n') + 1
@@ -97,7 +101,6 @@ func (a *assembler) shrink(s executor.Stream, now time.Time) error {
 		if err := a.emit(s, n); err != nil {
 			return err
 		}
-		b.time = now
 	}
 	return nil
 }
@@ -142,6 +145,7 @@ func (a *assembler) emit(s executor.Stream, n int) error {
 	}
 	// The chunk keeps the memory; the rest moves out of it.
 	b.data = append([]byte(nil), b.data[n:]...)
+	b.time = b.late
 	b.lines = max(0, b.lines-n)
 	if err := a.sink(chunk); err != nil {
 		return sinkError{err}
@@ -169,7 +173,7 @@ func (a *assembler) pump(ctx context.Context, read func(yield func(piece) error)
 	err := a.take(ctx, pieces)
 	if err == nil {
 		// The channel is closed, so the goroutine has ended.
-		if err = <-end; err == io.EOF {
+		if err = <-end; errors.Is(err, io.EOF) {
 			err = nil
 		}
 		cancel()
@@ -178,7 +182,8 @@ func (a *assembler) pump(ctx context.Context, read func(yield func(piece) error)
 	}
 	cancel()
 	stop()
-	<-end
+	for range pieces { // dropped: the reading has ended
+	}
 	return err
 }
 
@@ -209,13 +214,15 @@ func (a *assembler) await(ctx context.Context, pieces <-chan piece, timer *time.
 		return p, ok, nil
 	default:
 	}
-	if err := a.flushAll(false); err != nil {
-		return piece{}, false, err
-	}
 	var late <-chan time.Time
-	if a.unfinished() {
-		timer.Reset(flushAfter)
-		late = timer.C
+	if !a.bulk {
+		if err := a.flushAll(false); err != nil {
+			return piece{}, false, err
+		}
+		if a.unfinished() {
+			timer.Reset(flushAfter)
+			late = timer.C
+		}
 	}
 	for {
 		select {

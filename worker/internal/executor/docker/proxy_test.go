@@ -44,7 +44,7 @@ func startProxy(t *testing.T) *proxy {
 		}
 	})
 	t.Cleanup(func() {
-		l.Close()
+		_ = l.Close()
 		p.setCut(true)
 		p.wg.Wait()
 	})
@@ -67,7 +67,7 @@ func (p *proxy) serve(conn net.Conn) {
 	p.mu.Unlock()
 	p.wg.Go(func() {
 		_, _ = io.Copy(engine, conn)
-		engine.Close()
+		_ = engine.Close()
 	})
 	_, _ = io.Copy(conn, engine)
 }
@@ -79,7 +79,7 @@ func (p *proxy) setCut(cut bool) {
 	p.cut = cut
 	if cut {
 		for _, c := range p.conns {
-			c.Close()
+			_ = c.Close()
 		}
 		p.conns = nil
 	}

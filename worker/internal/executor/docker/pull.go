@@ -163,7 +163,7 @@ func pullError(ctx context.Context, named reference.Named, err error) error {
 	words := strings.ToLower(err.Error())
 	var inside registryWords
 	switch cause := context.Cause(ctx); {
-	case cause != nil && (cause == errSilent || cause == errStalled):
+	case errors.Is(cause, errSilent), errors.Is(cause, errStalled):
 		return fmt.Errorf("%w: %s, for image %s: %w", executor.ErrRegistry, registry, name, cause)
 	case cause != nil:
 		return fmt.Errorf("%w: %w", executor.ErrEngine, cause)

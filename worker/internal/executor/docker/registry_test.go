@@ -48,7 +48,7 @@ func startRegistry(ctx context.Context) (*testRegistry, error) {
 	for {
 		answer, err := http.Get("http://" + addr + "/v2/") //nolint:noctx // Bounded by the loop.
 		if err == nil {
-			answer.Body.Close()
+			_ = answer.Body.Close()
 			http.DefaultClient.CloseIdleConnections()
 			return r, nil
 		}

@@ -97,9 +97,6 @@ func refused(ctx context.Context, err error) error {
 	return fmt.Errorf("starting the container: %w", err)
 }
 
-// oomPause is how long the word of an OOM kill may come after the exit.
-const oomPause = 100 * time.Millisecond
-
 // ended returns the container's last state.
 func (e *Executor) ended(ctx context.Context, id string) (executor.Container, error) {
 	found, err := e.inspect(ctx, id)
@@ -114,6 +111,11 @@ func (e *Executor) ended(ctx context.Context, id string) (executor.Container, er
 		_, err := e.api.ContainerStatPath(ctx, id, "/bin/sh")
 		if cerrdefs.IsNotFound(err) {
 			return executor.Container{}, errNoShell
+		}
+	}
+	if state := &found.state; state.ExitCode != 0 && !state.OOMKilled {
+		if state.OOMKilled, err = e.killedForMemory(ctx, *state); err != nil {
+			return executor.Container{}, err
 		}
 	}
 	return found.state, nil

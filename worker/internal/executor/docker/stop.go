@@ -12,6 +12,7 @@ import (
 // when this process dies meanwhile. The engine counts whole seconds: a
 // fraction is rounded up. An image's own stop signal takes TERM's place.
 func (e *Executor) Stop(ctx context.Context, id string, grace time.Duration) error {
+	e.hints.kill(id)
 	if grace <= 0 {
 		return e.kill(ctx, id)
 	}

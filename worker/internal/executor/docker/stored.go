@@ -32,6 +32,7 @@ func (e *Executor) readStored(ctx context.Context, id string, follow bool, from 
 		return from, fail(ctx, "reading the container's log", err)
 	}
 	a := newAssembler(from, sink)
+	a.bulk = !follow
 	read := func(yield func(piece) error) error { return stored(body, yield) }
 	err = a.pump(ctx, read, func() { _ = body.Close() })
 	return a.reached(), fail(ctx, "reading the container's log", err)
@@ -78,7 +79,7 @@ func (e *Executor) followOnce(ctx context.Context, id string, exit exitWait, fro
 		timer := time.AfterFunc(followTail, func() { cancel(errTail) })
 		log := <-ended
 		timer.Stop()
-		if errors.Is(log.err, context.Canceled) && context.Cause(following) == errTail {
+		if errors.Is(log.err, context.Canceled) && errors.Is(context.Cause(following), errTail) {
 			log.err = nil
 		}
 		return log.reached, true, errors.Join(log.err, fail(ctx, "waiting for the container's end", err))

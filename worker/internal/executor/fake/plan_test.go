@@ -76,8 +76,14 @@ func FuzzParsePlan(f *testing.F) {
 // shape.
 func TestLogFromEveryOffset(t *testing.T) {
 	for _, p := range []plan{
-		{Lines: 1, Width: 1}, {Lines: 1, Width: 3, Tail: 0}, {Lines: 25, Width: 16}, {Lines: 7, Width: 1},
-		{Lines: 10, Width: 5, Tail: 9}, {Lines: 11, Width: 4, Tail: 10}, {Lines: 19, Width: 2, Tail: 18}, {Lines: 30, Width: 6, Tail: 29},
+		{Lines: 1, Width: 1},
+		{Lines: 1, Width: 3, Tail: 0},
+		{Lines: 25, Width: 16},
+		{Lines: 7, Width: 1},
+		{Lines: 10, Width: 5, Tail: 9},
+		{Lines: 11, Width: 4, Tail: 10},
+		{Lines: 19, Width: 2, Tail: 18},
+		{Lines: 30, Width: 6, Tail: 29},
 	} {
 		whole := readAll(t, p, executor.Offsets{})
 		if got, want := int64(len(whole[0])+len(whole[1])), p.Lines*p.Width+p.Tail; got != want {
