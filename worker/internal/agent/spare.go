@@ -98,16 +98,6 @@ func (s *spares) clear() error {
 }
 
 // untouched returns the folder's change time, if it is an open one as
-func isEmpty(dir string) bool {
-	f, err := os.Open(dir)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	_, err = f.Readdirnames(1)
-	return errors.Is(err, io.EOF)
-}
-
 // makeOutputDir makes it.
 func untouched(dir string) (syscall.Timespec, bool) {
 	info, err := os.Lstat(dir)
