@@ -94,7 +94,7 @@ func TestBadSetting(t *testing.T) {
 		"SCHEDULER":         "SCHEDULER=by-horoscope",
 	} {
 		t.Run(setting, func(t *testing.T) {
-			r, err := rig.New(binaries(), bad)
+			r, err := rig.New(binaries(), "", bad)
 			must(t, err)
 			t.Cleanup(func() { must(t, r.Close(context.Background())) })
 			p, err := r.LaunchMaster()

@@ -51,7 +51,7 @@ func binaries() string {
 // its tasks may be left anywhere.
 func newWorld(t *testing.T, masterSettings ...string) *world {
 	t.Helper()
-	r, err := rig.New(binaries(), masterSettings...)
+	r, err := rig.New(binaries(), "", masterSettings...)
 	if err != nil {
 		t.Fatal(err)
 	}

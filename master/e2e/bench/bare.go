@@ -31,12 +31,15 @@ type bare struct {
 	dir   string // of the folders that are bound to /output
 }
 
-func newBare(image string) (*bare, error) {
+func newBare(image, parent string) (*bare, error) {
 	api, err := docker.NewClientWithOpts(docker.FromEnv, docker.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, fmt.Errorf("docker client: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "cloudai-bench-")
+	dir, err := os.MkdirTemp(parent, "cloudai-bench-")
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, api.Close())
 	}

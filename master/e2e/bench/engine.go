@@ -23,7 +23,7 @@ func newSides(ctx context.Context, o options) (*sides, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := rig.New(o.bin)
+	r, err := rig.New(o.bin, o.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func newSides(ctx context.Context, o options) (*sides, error) {
 	}
 	s := &sides{cloud: r}
 	if err == nil {
-		s.bare, err = newBare(image)
+		s.bare, err = newBare(image, o.dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, broken(r))
@@ -96,7 +96,15 @@ func latency(ctx context.Context, o options, report *table) (err error) {
 			return err
 		}
 		plain, through = nil, nil
+		before, err := costOf(s.cloud)
+		if err != nil {
+			return err
+		}
 		if err := inTurn(o.runs, ways...); err != nil {
+			return err
+		}
+		after, err := costOf(s.cloud)
+		if err != nil {
 			return err
 		}
 		for _, q := range []float64{0.5, 0.9} {
@@ -108,6 +116,7 @@ func latency(ctx context.Context, o options, report *table) (err error) {
 			report.add(fmt.Sprintf("one container, network %s, %s of %d", network, name, o.runs),
 				millis(b), millis(c), fmt.Sprintf("%+.1f ms", float64(c-b)/1e6), aim)
 		}
+		report.add("  processor time per task (the clients' for both ways)", "", "", after.since(before, o.runs), "")
 	}
 	return nil
 }

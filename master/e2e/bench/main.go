@@ -25,6 +25,7 @@ import (
 // options are what the flags say.
 type options struct {
 	bin, setup string // folders
+	dir        string // in it the cluster's folder is made
 	image      string // empty: the test image, made when it is not there
 	only       string
 	runs       int // of one container
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.bin, "bin", "../bin", "folder of the binaries")
 	flags.StringVar(&o.setup, "setup", "../.tools/setup", "folder of the set-up scripts")
+	flags.StringVar(&o.dir, "dir", "../.cache/bench", "folder for the data, on the disk to be measured")
 	flags.StringVar(&o.image, "image", "", "image with a program true (default: the test image)")
 	flags.StringVar(&o.only, "only", "", "only this part: latency, rate or fake")
 	flags.IntVar(&o.runs, "runs", 20, "latency: runs of one container, each way")
@@ -62,6 +64,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
 		}
+		return err
+	}
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
 	}
 	parts := []struct {

@@ -44,9 +44,10 @@ type Worker struct {
 	env map[string]string
 }
 
-// New makes the folder of a cluster; nothing runs yet. The settings are added
-// to the master's environment, at every start.
-func New(bin string, masterSettings ...string) (*Rig, error) {
+// New makes the folder of a cluster, in parent or, when that is empty, where
+// temporary files go; nothing runs yet. The settings are added to the master's
+// environment, at every start.
+func New(bin, parent string, masterSettings ...string) (*Rig, error) {
 	bin, err := filepath.Abs(bin) // processes run in a folder of the rig's
 	if err != nil {
 		return nil, err
@@ -56,9 +57,11 @@ func New(bin string, masterSettings ...string) (*Rig, error) {
 			return nil, fmt.Errorf("%w; run: make build", err)
 		}
 	}
-	// Short, since a socket's path is.
-	dir, err := os.MkdirTemp("", "cloudai-")
+	dir, err := os.MkdirTemp(parent, "cloudai-")
 	if err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
 	r := &Rig{bin: bin, dir: dir, masterEnv: map[string]string{}, workers: map[string]*Worker{}}
@@ -88,7 +91,7 @@ func (r *Rig) FilesDir() string {
 }
 
 // Socket is the path of the master's Unix socket.
-func (r *Rig) Socket() string { return filepath.Join(r.MasterDir(), "master.sock") }
+func (r *Rig) Socket() string { return client.SocketIn(r.MasterDir()) }
 
 // HTTP is the address of the master's REST edge on TCP.
 func (r *Rig) HTTP() string { return r.http }
@@ -116,17 +119,17 @@ func (r *Rig) StartMaster(ctx context.Context) error {
 		return err
 	}
 	r.Master = p
-	if r.api == nil {
-		if r.api, err = client.New(client.Options{Socket: r.Socket()}); err != nil {
-			return err
-		}
-	}
 	return p.await(ctx, upLimit, func(ctx context.Context) error {
-		if err := r.api.Ready(ctx); err != nil {
+		// Made anew: where the socket is shows only when it is there.
+		api, err := client.New(client.Options{Socket: r.Socket()})
+		if err != nil {
 			return err
 		}
-		about, err := r.api.Cluster(ctx)
-		r.cluster = about.ClusterID
+		if err := api.Ready(ctx); err != nil {
+			return err
+		}
+		about, err := api.Cluster(ctx)
+		r.api, r.cluster = api, about.ClusterID
 		return err
 	})
 }
@@ -154,6 +157,7 @@ func (r *Rig) StartWorker(ctx context.Context, id string, settings ...string) (*
 		"JOIN_TOKEN_FILE": filepath.Join(r.MasterDir(), "join-token"),
 	}
 	set(w.env, settings)
+	w.Dir = w.env["WORKER_DATA_DIR"]
 	r.workers[id] = w
 	return w, r.RestartWorker(ctx, w)
 }
