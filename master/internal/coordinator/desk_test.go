@@ -20,7 +20,6 @@ type desk struct {
 }
 
 func newDesk(t *testing.T) *desk {
-	t.Helper()
 	serial := 0
 	r := rules{HeartbeatInterval: 5 * time.Second, HeartbeatTimeout: 15 * time.Second, ProgressDelay: progressDelay}
 	return &desk{

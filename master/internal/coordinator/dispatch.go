@@ -7,6 +7,7 @@ import (
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/queue"
+	"cloudai/master/internal/scheduler"
 )
 
 const (
@@ -25,6 +26,7 @@ func (m *machine) dispatch(now time.Time) (st step) {
 	}
 	m.arm(m.queue.Release(now))
 	candidates := m.candidates()
+	var missed scheduler.Misses
 	m.queue.Scan(func(i queue.Item) queue.Answer {
 		if len(st.writes) == dispatchBatch {
 			st.wake = true
@@ -34,8 +36,12 @@ func (m *machine) dispatch(now time.Time) (st step) {
 		if e == nil || e.pending != nil {
 			return queue.Take // a cancel of it is on its way
 		}
+		if missed.Cover(e.need) {
+			return queue.Skip
+		}
 		at, ok := m.policy.Place(e.need, candidates, m.last)
 		if !ok {
+			missed.Add(e.need)
 			return queue.Skip
 		}
 		w := m.order[at]
@@ -162,9 +168,10 @@ func (m *machine) resend(w *worker) (st step) {
 }
 
 // mayResend reports whether an assignment may be repeated. After the repeats
-// the worker is asked instead, and so when nobody wants the task to begin.
+// the worker is asked instead, and so when nobody wants the task to begin. One
+// whose end is decided, but not written yet, must not begin.
 func (m *machine) mayResend(e *task) bool {
-	return !e.accepted && e.tries <= repeats && !e.task.CancelRequested
+	return !e.accepted && e.loss == nil && e.tries <= repeats && !e.task.CancelRequested
 }
 
 // repeats of an assignment that is not answered.

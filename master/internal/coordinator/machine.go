@@ -33,6 +33,7 @@ type machine struct {
 	tasks   map[cluster.TaskID]*task     // those that are not terminal
 	workers map[cluster.WorkerID]*worker // all that are registered
 	order   []*worker                    // the same by id
+	offers  []scheduler.Candidate        // of order, as of the last look at them
 	queue   *queue.Queue                 // the committed waiting ones
 	last    cluster.WorkerID             // round robin's memory
 	dirty   map[cluster.TaskID]*task     // with progress that is not written yet
@@ -103,8 +104,7 @@ type worker struct {
 	foreign  map[cluster.AttemptRef]cluster.Resources // reported, but no attempt of ours
 	recent   map[cluster.AttemptRef]time.Time         // whose results were taken lately
 
-	candidate scheduler.Candidate
-	stale     bool // candidate must be derived anew
+	stale bool // its offer must be derived anew
 }
 
 // gone reports whether the worker's attempts are over: it is lost, and not one
@@ -164,25 +164,19 @@ func (w *worker) closed() string {
 	return ""
 }
 
-func (w *worker) refresh() {
-	if !w.stale {
-		return
-	}
-	w.candidate = scheduler.Candidate{
-		ID: w.worker.ID, Closed: w.closed(), Total: w.worker.Total,
-		Free: w.worker.Total.Minus(w.allocated()), Labels: w.worker.Labels,
-	}
-	w.stale = false
-}
-
-// candidates are all workers as the scheduler sees them, by id.
+// candidates are all workers as the scheduler sees them, by id. What is
+// returned holds until the next call.
 func (m *machine) candidates() []scheduler.Candidate {
-	all := make([]scheduler.Candidate, len(m.order))
 	for n, w := range m.order {
-		w.refresh()
-		all[n] = w.candidate
+		if w.stale {
+			m.offers[n] = scheduler.Candidate{
+				ID: w.worker.ID, Closed: w.closed(), Total: w.worker.Total,
+				Free: w.worker.Total.Minus(w.allocated()), Labels: w.worker.Labels,
+			}
+			w.stale = false
+		}
 	}
-	return all
+	return m.offers
 }
 
 func (m *machine) addWorker(w *worker) {
@@ -196,6 +190,7 @@ func (m *machine) addWorker(w *worker) {
 		return
 	}
 	m.order = slices.Insert(m.order, at, w)
+	m.offers = slices.Insert(m.offers, at, scheduler.Candidate{})
 }
 
 func newWorker(w cluster.Worker) *worker {

@@ -64,6 +64,28 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
+// jump lets the master sleep: its timers fire late. Nobody is lost by that.
+func (w *world) jump(d time.Duration) {
+	w.now = w.now.Add(d)
+	w.note("the master has slept for %v", d)
+	slept := !w.m.next.IsZero() && w.now.Sub(w.m.next) > lateness
+	lost := w.lost()
+	w.do(w.m.tick(w.now))
+	if now := w.lost(); slept && now > lost {
+		w.failf("%d workers were lost while the master slept", now-lost)
+	}
+	w.do(w.m.dispatch(w.now))
+}
+
+func (w *world) lost() (n int) {
+	for _, wk := range w.m.order {
+		if wk.worker.Lost {
+			n++
+		}
+	}
+	return n
+}
+
 // operate does one random thing.
 func (w *world) operate() {
 	s := w.workers[w.rng.IntN(len(w.workers))]
@@ -80,11 +102,19 @@ func (w *world) operate() {
 		w.heartbeat(s)
 	case n < 985:
 		w.pass(time.Duration(1+w.rng.IntN(1500)) * time.Millisecond)
-	case n < 989:
+	case n < 988:
 		w.startWorker(s)
-	case n < 996:
+	case n < 992:
 		s.cut = !s.cut
 		w.note("worker %s cut: %v", s.id, s.cut)
+	case n < 993:
+		s.sick = !s.sick
+	case n < 995:
+		w.vanish(s)
+	case n < 996:
+		w.leave(s)
+	case n < 997:
+		w.jump(time.Duration(3+w.rng.IntN(60)) * time.Second)
 	default:
 		w.startMaster()
 	}
@@ -95,7 +125,10 @@ func (w *world) operate() {
 func (w *world) settle() {
 	w.calm = true
 	for _, s := range w.workers {
-		s.cut = false
+		s.cut, s.sick = false, false
+		if s.away {
+			w.startWorker(s)
+		}
 	}
 	for range 3000 {
 		for _, s := range w.workers {
@@ -125,7 +158,7 @@ func (w *world) settle() {
 	}
 	for id, n := range w.starts {
 		t := w.seen[id]
-		if allowed := 1 + t.Spec.MaxRetries + t.Spec.MaxReschedules; n > allowed {
+		if allowed := 1 + t.Spec.MaxRetries + t.Spec.MaxReschedules + w.gone[id]; n > allowed {
 			w.failf("task %s was started %d times, its budgets allow %d", id, n, allowed)
 		}
 	}
@@ -148,7 +181,7 @@ func (w *world) settle() {
 // TestModel runs random operations and checks P1, P2, P4 and P7 after each.
 // MODEL_SEED repeats a failure.
 func TestModel(t *testing.T) {
-	first, rounds := uint64(time.Now().UnixNano()), 10
+	first, rounds := uint64(time.Now().UnixNano()), 60
 	if s := os.Getenv("MODEL_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {

@@ -245,6 +245,20 @@ func TestSeam3PendingWrites(t *testing.T) {
 			t.Fatal("it goes on")
 		}
 	})
+	t.Run("a refused attempt is not sent again while its end waits for the disk", func(t *testing.T) {
+		d := newDesk(t)
+		d.join("w", "s")
+		e, a := d.place("t", spec())
+		d.settle(d.m.assignAnswered(d.now, a, cluster.ErrRefused), db.ErrUnavailable)
+		d.want(e, cluster.StateAssigned, 1)
+		if reply, st := d.beat("w", nil); len(st.assigns) > 0 {
+			t.Fatalf("sent again: %+v, %+v", st.assigns, reply)
+		}
+		d.pass(storeRest)
+		if e.task.Attempt != 2 {
+			t.Fatal("its end was forgotten")
+		}
+	})
 	t.Run("a loss that could not be written is written later", func(t *testing.T) {
 		d := newDesk(t)
 		d.join("w", "s")

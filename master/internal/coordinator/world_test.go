@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ type world struct {
 	seen   map[cluster.TaskID]cluster.Task // as last committed
 	acked  []cluster.TaskID                // submits that were answered
 	starts map[cluster.TaskID]int          // containers begun
+	gone   map[cluster.TaskID]int          // containers that vanished from a live worker
 	trace  []string
 }
 
@@ -41,9 +43,21 @@ type simWorker struct {
 	session  string
 	known    bool // it believes that it is registered
 	cut      bool // the network to it is down
+	away     bool // its process has stopped, having said so
+	sick     bool // its engine does not answer
 	number   uint64
 	attempts map[cluster.AttemptRef]*simAttempt
-	refused  map[cluster.AttemptRef]bool
+	refused  map[cluster.AttemptRef]bool // it has said that they are absent
+	past     map[cluster.AttemptRef]bool // which this session has had
+}
+
+func (s *simWorker) deaf() bool { return s.cut || s.away }
+
+// drop forgets an attempt; a late assignment of it is acknowledged and not
+// begun again.
+func (s *simWorker) drop(ref cluster.AttemptRef) {
+	delete(s.attempts, ref)
+	s.past[ref] = true
 }
 
 type simAttempt struct {
@@ -62,7 +76,7 @@ func (a *simAttempt) state() cluster.State {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 7)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		store: storetest.NewMemory(), seen: map[cluster.TaskID]cluster.Task{}, starts: map[cluster.TaskID]int{},
+		store: storetest.NewMemory(), seen: map[cluster.TaskID]cluster.Task{}, starts: map[cluster.TaskID]int{}, gone: map[cluster.TaskID]int{},
 	}
 	w.startMaster()
 	for n := range 3 {
@@ -79,7 +93,7 @@ func (w *world) note(format string, args ...any) {
 
 func (w *world) failf(format string, args ...any) {
 	w.t.Helper()
-	for _, line := range w.trace[max(0, len(w.trace)-60):] {
+	for _, line := range w.trace[max(0, len(w.trace)-traceLines()):] {
 		w.t.Log(line)
 	}
 	w.t.Fatalf(format, args...)
@@ -270,4 +284,12 @@ func (w *world) check() {
 			w.failf("task %s: memory has version %d, disk %d", id, e.task.Version, w.seen[id].Version)
 		}
 	}
+}
+
+// traceLines is how much of the story a failure tells.
+func traceLines() int {
+	if os.Getenv("MODEL_SEED") != "" {
+		return 1 << 30
+	}
+	return 60
 }

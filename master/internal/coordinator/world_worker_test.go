@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	"cloudai/master/internal/cluster"
 )
@@ -39,7 +40,7 @@ func (s *simWorker) running() (out []cluster.RunningAttempt) {
 // startWorker begins a new process: attempts without a container are gone.
 func (w *world) startWorker(s *simWorker) {
 	s.session, s.known, s.number = w.next("session"), false, 0
-	s.refused = map[cluster.AttemptRef]bool{}
+	s.refused, s.past, s.away = map[cluster.AttemptRef]bool{}, map[cluster.AttemptRef]bool{}, false
 	for ref, a := range s.attempts {
 		if a.state().Rank() < cluster.StateContainerCreated.Rank() {
 			delete(s.attempts, ref)
@@ -50,7 +51,7 @@ func (w *world) startWorker(s *simWorker) {
 }
 
 func (w *world) register(s *simWorker) {
-	if s.cut || w.chance(10) {
+	if s.deaf() || w.chance(10) {
 		return // lost; heartbeat tries again
 	}
 	r := Registration{
@@ -70,22 +71,25 @@ func (w *world) register(s *simWorker) {
 	}
 	s.known = true
 	for _, ref := range reply.Stop {
-		delete(s.attempts, ref)
+		s.drop(ref)
 	}
 }
 
 func (w *world) heartbeat(s *simWorker) {
+	if s.away {
+		return
+	}
 	if !s.known {
 		w.register(s)
 		return
 	}
 	s.number++
-	h := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Healthy: true}
+	h := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Healthy: !s.sick}
 	w.fly(func() { w.deliverHeartbeat(s, h) })
 }
 
 func (w *world) deliverHeartbeat(s *simWorker, h Heartbeat) {
-	if s.cut || w.chance(5) {
+	if s.deaf() || w.chance(5) {
 		return
 	}
 	reply, st, err := w.m.heartbeat(w.now, h)
@@ -101,7 +105,7 @@ func (w *world) deliverHeartbeat(s *simWorker, h Heartbeat) {
 	}
 	for _, ref := range reply.Stop {
 		w.note("%s stops %v", s.id, ref)
-		delete(s.attempts, ref)
+		s.drop(ref)
 	}
 	for _, ref := range reply.Cancel {
 		if a := s.attempts[ref]; a != nil {
@@ -117,7 +121,7 @@ func (w *world) deliverHeartbeat(s *simWorker, h Heartbeat) {
 	}
 	if len(absent) > 0 {
 		s.number++
-		again := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Absent: absent, Healthy: true}
+		again := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Absent: absent, Healthy: !s.sick}
 		w.fly(func() { w.deliverHeartbeat(s, again) })
 	}
 }
@@ -128,19 +132,19 @@ func (w *world) assign(a assign) {
 	s := w.sim(a.to.WorkerID)
 	var err error
 	switch {
-	case s.cut || w.chance(5):
+	case s.deaf() || w.chance(5):
 		err = errLost
 	case s.session != a.to.Session || s.refused[a.order.Ref]:
 		err = cluster.ErrRefused
-	case w.chance(3):
+	case s.attempts[a.order.Ref] != nil || s.past[a.order.Ref]:
+		// Had before.
+	case s.sick || w.chance(3):
 		err = cluster.ErrRefused
 	default:
-		if s.attempts[a.order.Ref] == nil {
-			s.attempts[a.order.Ref] = &simAttempt{exit: w.rng.IntN(3) / 2}
-		}
-		if w.chance(5) {
-			err = errLost
-		}
+		s.attempts[a.order.Ref] = &simAttempt{exit: w.rng.IntN(3) / 2}
+	}
+	if err == nil && w.chance(5) {
+		err = errLost
 	}
 	w.note("assign %v to %s: %v", a.order.Ref, s.id, err)
 	w.do(w.m.assignAnswered(w.now, a, err))
@@ -150,7 +154,7 @@ func (w *world) orderCancel(o order) {
 	s := w.sim(o.to.WorkerID)
 	var err error
 	switch {
-	case s.cut || s.session != o.to.Session || w.chance(10):
+	case s.deaf() || s.session != o.to.Session || w.chance(10):
 		err = errLost
 	case s.attempts[o.ref] == nil:
 		err = cluster.ErrNoAttempt
@@ -162,7 +166,7 @@ func (w *world) orderCancel(o order) {
 
 func (w *world) hello(to Target) {
 	s := w.sim(to.WorkerID)
-	if s.cut || w.chance(10) {
+	if s.deaf() || w.chance(10) {
 		w.do(w.m.helloAnswered(w.now, to, Hello{}, errLost))
 		return
 	}
@@ -172,7 +176,7 @@ func (w *world) hello(to Target) {
 // work moves one attempt of a worker on by a state and reports.
 func (w *world) work(s *simWorker) {
 	refs := s.refs()
-	if len(refs) == 0 {
+	if len(refs) == 0 || s.away {
 		return
 	}
 	ref := refs[w.rng.IntN(len(refs))]
@@ -191,7 +195,7 @@ func (w *world) work(s *simWorker) {
 	a.states = append(a.states, cluster.StateTime{State: to, Time: w.now})
 	report := ProgressReport{Caller: s.caller(), Ref: ref, Observation: w.observation(a)}
 	w.fly(func() {
-		if s.cut || w.chance(20) {
+		if s.deaf() || w.chance(20) {
 			return
 		}
 		st, err := w.m.report(w.now, report)
@@ -220,14 +224,14 @@ func (w *world) observation(a *simAttempt) cluster.Observation {
 // complete reports a result as the driver does: judge, hold, conclude, commit.
 func (w *world) complete(s *simWorker, session string, ref cluster.AttemptRef) {
 	a := s.attempts[ref]
-	if s.cut || a == nil || session != s.session || w.chance(10) {
+	if s.deaf() || a == nil || session != s.session || w.chance(10) {
 		return
 	}
 	o := w.observation(a)
 	c := Completion{Caller: s.caller(), Ref: ref, Observation: o, Outcome: o.Outcome}
 	forget := func() {
 		if !w.chance(10) { // else the answer is lost, and it reports again
-			delete(s.attempts, ref)
+			s.drop(ref)
 		}
 	}
 	held, wait, err := w.m.judge(w.now, c)
@@ -258,4 +262,31 @@ func (w *world) complete(s *simWorker, session string, ref cluster.AttemptRef) {
 			w.do(st)
 		})
 	}
+}
+
+// vanish removes a container behind a worker's back.
+func (w *world) vanish(s *simWorker) {
+	for _, ref := range s.refs() {
+		if s.attempts[ref].state().Rank() >= cluster.StateContainerCreated.Rank() {
+			w.note("container of %v vanishes from %s", ref, s.id)
+			w.gone[ref.TaskID]++
+			s.drop(ref)
+			return
+		}
+	}
+}
+
+// leave stops a worker's process after announcing it; its containers stay.
+func (w *world) leave(s *simWorker) {
+	if s.away || !s.known {
+		return
+	}
+	w.note("worker %s leaves", s.id)
+	s.number++
+	h := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Healthy: true, Leaving: true, RestartGrace: 40 * time.Second}
+	if reply, st, err := w.m.heartbeat(w.now, h); err == nil && !s.cut {
+		w.do(st)
+		_ = reply // it stops anyway
+	}
+	s.away = true
 }

@@ -31,17 +31,18 @@ func Explain(need Need, candidates []Candidate, limit int) Explanation {
 	}
 	e := Explanation{Unschedulable: true}
 	free := false
-	for _, c := range candidates {
-		text, never := Refusal(need, c)
-		if !never {
-			e.Unschedulable = false
-		}
-		if text == "" {
-			free = true
-			text = "has room; the task's turn has not come"
-		}
+	for n := range candidates {
+		c := &candidates[n]
+		e.Unschedulable = e.Unschedulable && !could(need, c)
+		free = free || fits(need, c)
 		if len(e.Reasons) < limit {
+			text, _ := Refusal(need, *c)
+			if text == "" {
+				text = "has room; the task's turn has not come"
+			}
 			e.Reasons = append(e.Reasons, Reason{WorkerID: c.ID, Text: text})
+		} else if free && !e.Unschedulable {
+			break // nothing to learn from the others
 		}
 	}
 	switch {

@@ -49,7 +49,7 @@ type Candidate struct {
 
 // Policy chooses among candidates, which come sorted by id and are not to be
 // kept. last is the worker chosen before, "" at first. ok is false when none
-// can take the task now.
+// can take the task now; then none can take one that asks for more.
 type Policy interface {
 	Place(need Need, candidates []Candidate, last cluster.WorkerID) (chosen int, ok bool)
 }
@@ -101,9 +101,16 @@ func mismatch(constraints, labels map[string]string) string {
 
 // fits is Refusal without words, for the hot path.
 func fits(need Need, c *Candidate) bool {
-	if c.Closed != "" || !need.Resources.Fits(c.Free) {
-		return false
-	}
+	return c.Closed == "" && need.Resources.Fits(c.Free) && allowed(need, c)
+}
+
+// could reports whether the candidate would take it when idle and open.
+func could(need Need, c *Candidate) bool {
+	return need.Resources.Fits(c.Total) && allowed(need, c)
+}
+
+// allowed reports whether target and constraints let the task go there.
+func allowed(need Need, c *Candidate) bool {
 	if need.Target != "" && need.Target != c.ID {
 		return false
 	}

@@ -118,3 +118,43 @@ func TestPlaceAgreesWithRefusal(t *testing.T) {
 		}
 	}
 }
+
+// What Misses covers, Place refuses.
+func TestMissesAgreeWithPlace(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 3))
+	covered := 0
+	for range 200 {
+		var candidates []Candidate
+		for n := range 3 {
+			c := worker(fmt.Sprintf("w%d", n), 8, float64(rng.IntN(6)))
+			c.Free.Memory = int64(rng.IntN(6)) * 32
+			c.Labels = map[string]string{"zone": fmt.Sprint(rng.IntN(3))}
+			candidates = append(candidates, c)
+		}
+		var missed Misses
+		for range 200 {
+			n := need(float64(rng.IntN(8)))
+			n.Resources.Memory = int64(rng.IntN(8)) * 32
+			if rng.IntN(2) == 0 {
+				n.Constraints = map[string]string{"zone": fmt.Sprint(rng.IntN(3))}
+			}
+			if rng.IntN(4) == 0 {
+				n.Target = cluster.WorkerID(fmt.Sprintf("w%d", rng.IntN(3)))
+			}
+			_, ok := RoundRobin{}.Place(n, candidates, "")
+			switch cover := missed.Cover(n); {
+			case cover && ok:
+				t.Fatalf("%+v could be placed", n)
+			case cover:
+				covered++
+			case !ok:
+				missed.Add(n)
+			}
+		}
+	}
+	if covered < 1000 {
+		t.Fatalf("covered only %d", covered)
+	}
+}
