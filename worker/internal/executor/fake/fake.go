@@ -1,9 +1,9 @@
-// Package fake is an executor that runs nothing: its containers are small
-// files that say when they started, how long they pretend to run and when
-// somebody stopped them. State, log and output follow from the file and the
-// clock alone, so a new process finds every container as it should be by then.
-// It is steered by the task's environment, see parsePlan. It must stay cheap:
-// no sync to disk, no polling, and no work for a container that only exits.
+// Package fake is an executor that runs nothing: its containers are lines in a
+// file that say when they started, how long they pretend to run and when
+// somebody stopped them. State, log and output follow from these and the clock
+// alone, so a new process finds every container as it should be by then. It is
+// steered by the task's environment, see parsePlan. It must stay cheap: no
+// sync to disk, no polling, and no work for a container that only exits.
 package fake
 
 import (
@@ -15,7 +15,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/distribution/reference"
@@ -35,11 +34,10 @@ type Config struct {
 	GPU     int     // devices
 }
 
-// Executor keeps containers as files. It implements executor.Executor.
+// Executor keeps containers in a journal. It implements executor.Executor.
 type Executor struct {
-	cfg   Config
-	dir   string
-	temps atomic.Int64
+	cfg     Config
+	journal *journal
 
 	mu      sync.Mutex
 	waiters map[string]map[chan struct{}]struct{} // by id: who waits for a change of the container
@@ -47,22 +45,13 @@ type Executor struct {
 
 var _ executor.Executor = (*Executor)(nil)
 
-// New opens the folder and clears half-written files of an earlier process.
+// New opens the folder's containers.
 func New(cfg Config) (*Executor, error) {
-	dir := filepath.Join(cfg.Dir, "containers")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("fake executor: %w", err)
-	}
-	stale, err := filepath.Glob(filepath.Join(dir, "*"+tempSuffix))
+	j, err := openJournal(filepath.Join(cfg.Dir, "fake-containers.jsonl"))
 	if err != nil {
 		return nil, fmt.Errorf("fake executor: %w", err)
 	}
-	for _, path := range stale {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("fake executor: %w", err)
-		}
-	}
-	return &Executor{cfg: cfg, dir: dir, waiters: map[string]map[chan struct{}]struct{}{}}, nil
+	return &Executor{cfg: cfg, journal: j, waiters: map[string]map[chan struct{}]struct{}{}}, nil
 }
 
 // Info reports what the configuration says, or else the host.
@@ -85,19 +74,19 @@ func (e *Executor) Info(ctx context.Context) (executor.Info, error) {
 		info.Memory = int64(m.Total >> 20)
 	}
 	if info.Storage == 0 {
-		if d, err := disk.UsageWithContext(ctx, e.dir); err == nil {
+		if d, err := disk.UsageWithContext(ctx, e.cfg.Dir); err == nil {
 			info.Storage = int64(d.Free >> 20)
 		}
 	}
 	return info, nil
 }
 
-// Ping says whether the folder is there.
+// Ping says whether the journal is there.
 func (e *Executor) Ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, err := os.Stat(e.dir); err != nil {
+	if _, err := os.Stat(e.journal.path); err != nil {
 		return fmt.Errorf("%w: %w", executor.ErrEngine, err)
 	}
 	return nil
@@ -123,7 +112,7 @@ func (e *Executor) EnsureImage(ctx context.Context, image string, _ func(executo
 	return nil
 }
 
-// Create writes the container's file.
+// Create writes the container down, or finds the one that is there.
 func (e *Executor) Create(ctx context.Context, spec executor.Spec) (executor.Container, error) {
 	if err := ctx.Err(); err != nil {
 		return executor.Container{}, err
@@ -152,32 +141,14 @@ func (e *Executor) Create(ctx context.Context, spec executor.Spec) (executor.Con
 	if err != nil {
 		return executor.Container{}, err
 	}
-	err = e.writeNew(name, head{Labels: labels, Plan: plan})
-	if errors.Is(err, os.ErrExist) {
-		return e.adopt(name, spec.Key)
-	}
+	found, made, err := e.journal.create(name, labels, plan)
 	if err != nil {
 		return executor.Container{}, err
 	}
-	return executor.Container{ID: name, Spec: stripped(spec), Phase: executor.PhaseCreated}, nil
-}
-
-// adopt returns the container that has the name already, if it is the key's.
-func (e *Executor) adopt(name string, key executor.Key) (executor.Container, error) {
-	rec, err := e.read(name)
-	if err != nil {
-		return executor.Container{}, err
-	}
-	if rec.spec.Key != key {
+	if !made && found.spec.Key != spec.Key {
 		return executor.Container{}, fmt.Errorf("%w: %s belongs to another lease", executor.ErrConflict, name)
 	}
-	return rec.container(time.Now()), nil
-}
-
-// stripped is the spec as a later process would read it from the labels.
-func stripped(s executor.Spec) executor.Spec {
-	s.Command, s.Args, s.Env, s.Workdir, s.ShmSize, s.Inputs = "", nil, nil, "", 0, nil
-	return s
+	return found.container(time.Now()), nil
 }
 
 // Inspect tells the container's present state.
@@ -185,37 +156,27 @@ func (e *Executor) Inspect(ctx context.Context, id string) (executor.Container, 
 	if err := ctx.Err(); err != nil {
 		return executor.Container{}, err
 	}
-	rec, err := e.read(id)
+	rec, err := e.journal.read(id)
 	if err != nil {
 		return executor.Container{}, err
 	}
 	return rec.container(time.Now()), nil
 }
 
-// List reads every file and returns those of the worker.
+// List returns the worker's containers.
 func (e *Executor) List(ctx context.Context, workerID string) ([]executor.Container, error) {
-	entries, err := os.ReadDir(e.dir)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	records, err := e.journal.all()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", executor.ErrEngine, err)
+		return nil, err
 	}
 	var found []executor.Container
-	for _, entry := range entries {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		id, ok := strings.CutSuffix(entry.Name(), fileSuffix)
-		if !ok {
-			continue
-		}
-		rec, err := e.read(id)
-		if errors.Is(err, executor.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if rec.spec.WorkerID == workerID {
-			found = append(found, rec.container(time.Now()))
+	now := time.Now()
+	for _, r := range records {
+		if r.spec.WorkerID == workerID {
+			found = append(found, r.container(now))
 		}
 	}
 	return found, nil
@@ -236,20 +197,18 @@ func (e *Executor) Usage(ctx context.Context, id string) (executor.Usage, error)
 	}, nil
 }
 
-// Remove removes the container's file; a running one ends by that.
+// Remove strikes the container out; a running one ends by that.
 func (e *Executor) Remove(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !validID(id) {
+	err := e.journal.add(entry{ID: id, Kind: kindRemove})
+	if errors.Is(err, executor.ErrNotFound) {
 		return nil
 	}
-	if err := os.Remove(e.path(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("removing the container: %w", err)
-	}
 	e.notify(id)
-	return nil
+	return err
 }
 
-// Close does nothing: there is nothing to release.
-func (e *Executor) Close() error { return nil }
+// Close closes the journal.
+func (e *Executor) Close() error { return e.journal.close() }

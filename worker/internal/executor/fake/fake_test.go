@@ -33,14 +33,14 @@ func TestConformance(t *testing.T) {
 			Image:       "busybox",
 			Absent:      "registry.example/nothing:absent",
 			Unreachable: "registry.invalid:5000/busybox",
-			Apply:       apply,
+			Apply:       steer,
 			Reopen:      func(t *testing.T) executor.Executor { return open(t, dir) },
 		}
 	})
 }
 
-// apply steers a container by its environment.
-func apply(spec *executor.Spec, b executortest.Behavior) {
+// steer makes a container by its environment.
+func steer(spec *executor.Spec, b executortest.Behavior) {
 	spec.Env = map[string]string{
 		"FAKE_SLEEP":        b.Sleep.String(),
 		"FAKE_EXIT":         strconv.Itoa(b.Exit),

@@ -160,7 +160,7 @@ func (e *Executor) Logs(ctx context.Context, id string, from executor.Offsets, s
 	if err := ctx.Err(); err != nil {
 		return from, err
 	}
-	rec, err := e.read(id)
+	rec, err := e.journal.read(id)
 	if err != nil || rec.started.IsZero() {
 		return from, err
 	}

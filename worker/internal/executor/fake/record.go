@@ -1,56 +1,74 @@
 package fake
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
+	"maps"
 	"time"
 
 	"cloudai/worker/internal/executor"
 )
 
-const (
-	fileSuffix = ".json"
-	tempSuffix = ".new"
-)
-
-// A container's file is a journal of JSON lines: a head, which appears
-// together with the file, then events, each appended by one write. A torn
-// last line of a killed process is skipped.
-
-// head is the first line.
-type head struct {
-	Labels map[string]string `json:"labels"`
-	Plan   plan              `json:"plan"`
-}
-
-// event is any later line.
-type event struct {
-	Kind  string        `json:"kind"` // start, refuse or stop
-	Time  time.Time     `json:"time"`
-	Grace time.Duration `json:"grace,omitempty"` // of a stop
-}
-
-const (
-	kindStart  = "start"
-	kindRefuse = "refuse"
-	kindStop   = "stop"
-)
-
-// record is a container's file as read.
+// record is a living container as the journal tells it.
 type record struct {
 	id      string
-	spec    executor.Spec
+	nonce   string
+	labels  map[string]string
+	spec    executor.Spec // what the labels say
 	plan    plan
 	started time.Time
-	refused bool
-	stops   []event
+	refused time.Time
+	stops   []stop
+}
+
+// stop is somebody's wish that the container ends.
+type stop struct {
+	at    time.Time
+	grace time.Duration // 0: KILL at once
+}
+
+// apply does to the living containers what an entry says. What does not fit
+// (a name that is taken, a container that is gone) is without effect.
+func apply(alive map[string]record, e entry) {
+	r, ok := alive[e.ID]
+	if e.Kind == kindCreate {
+		spec, err := executor.SpecFromLabels(e.Labels)
+		if !ok && err == nil && e.Plan != nil {
+			alive[e.ID] = record{id: e.ID, nonce: e.Nonce, labels: e.Labels, spec: spec, plan: *e.Plan}
+		}
+		return
+	}
+	if !ok {
+		return
+	}
+	switch e.Kind {
+	case kindStart:
+		if r.started.IsZero() {
+			r.started = e.Time
+		}
+	case kindRefuse:
+		r.refused = e.Time
+	case kindStop:
+		// A slice of its own: readers have copies of the record.
+		r.stops = append(r.stops[:len(r.stops):len(r.stops)], stop{at: e.Time, grace: e.Grace})
+	case kindRemove:
+		delete(alive, e.ID)
+		return
+	}
+	alive[e.ID] = r
+}
+
+// entries are what apply makes the record of.
+func (r record) entries() []entry {
+	list := []entry{{ID: r.id, Kind: kindCreate, Nonce: r.nonce, Labels: maps.Clone(r.labels), Plan: &r.plan}}
+	if !r.refused.IsZero() {
+		list = append(list, entry{ID: r.id, Kind: kindRefuse, Time: r.refused})
+	}
+	if !r.started.IsZero() {
+		list = append(list, entry{ID: r.id, Kind: kindStart, Time: r.started})
+	}
+	for _, s := range r.stops {
+		list = append(list, entry{ID: r.id, Kind: kindStop, Time: s.at, Grace: s.grace})
+	}
+	return list
 }
 
 // ending is how and when a started container ends if nothing else happens.
@@ -62,17 +80,16 @@ type ending struct {
 
 // end derives the earliest end from the plan and all stops so far.
 func (r record) end() ending {
-	natural := ending{at: r.started.Add(r.plan.Sleep), code: r.plan.Exit}
+	first := ending{at: r.started.Add(r.plan.Sleep), code: r.plan.Exit}
 	if r.plan.Fail == failOOM {
-		natural.code, natural.oom = 137, true
+		first.code, first.oom = 137, true
 	}
-	first := natural
-	for _, stop := range r.stops {
-		e := ending{at: stop.Time, code: 143}
-		if stop.Grace <= 0 {
+	for _, s := range r.stops {
+		e := ending{at: s.at, code: 143}
+		if s.grace <= 0 {
 			e.code = 137
 		} else if r.plan.IgnoreTerm {
-			e = ending{at: stop.Time.Add(stop.Grace), code: 137}
+			e = ending{at: s.at.Add(s.grace), code: 137}
 		}
 		if e.at.Before(first.at) {
 			first = e
@@ -84,7 +101,7 @@ func (r record) end() ending {
 // container is the state at the time now.
 func (r record) container(now time.Time) executor.Container {
 	c := executor.Container{ID: r.id, Spec: r.spec, Phase: executor.PhaseCreated}
-	if r.refused {
+	if !r.refused.IsZero() {
 		c.Error = refusal
 	}
 	if r.started.IsZero() {
@@ -95,99 +112,4 @@ func (r record) container(now time.Time) executor.Container {
 		c.Phase, c.FinishedAt, c.ExitCode, c.OOMKilled = executor.PhaseExited, end.at, end.code, end.oom
 	}
 	return c
-}
-
-func (e *Executor) path(id string) string { return filepath.Join(e.dir, id+fileSuffix) }
-
-// validID keeps what is no name of a container from being used as a path.
-func validID(id string) bool { return id != "" && filepath.Base(id) == id && id[0] != '.' }
-
-// writeNew makes the file with its head, both or neither; os.ErrExist when the
-// name is taken.
-func (e *Executor) writeNew(id string, h head) error {
-	line, err := json.Marshal(h)
-	if err != nil {
-		return fmt.Errorf("encoding the container: %w", err)
-	}
-	temp := e.path(id) + "." + strconv.FormatInt(e.temps.Add(1), 36) + "-" + strconv.Itoa(os.Getpid()) + tempSuffix
-	if err := os.WriteFile(temp, append(line, '\n'), 0o600); err != nil {
-		return fmt.Errorf("writing the container: %w", errors.Join(err, os.Remove(temp)))
-	}
-	err = os.Link(temp, e.path(id))
-	if removed := os.Remove(temp); err == nil {
-		err = removed
-	}
-	if err != nil {
-		return fmt.Errorf("writing the container: %w", err)
-	}
-	return nil
-}
-
-// appendEvent adds a line by one write.
-func (e *Executor) appendEvent(id string, ev event) error {
-	line, err := json.Marshal(ev)
-	if err != nil {
-		return fmt.Errorf("encoding an event: %w", err)
-	}
-	f, err := os.OpenFile(e.path(id), os.O_WRONLY|os.O_APPEND, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%w: %s", executor.ErrNotFound, id)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", executor.ErrEngine, err)
-	}
-	// The newline in front keeps a torn line apart from this one.
-	_, err = f.Write(slices.Concat([]byte{'\n'}, line, []byte{'\n'}))
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", executor.ErrEngine, err)
-	}
-	return nil
-}
-
-// read returns the container's file; ErrNotFound when there is none.
-func (e *Executor) read(id string) (record, error) {
-	if !validID(id) {
-		return record{}, fmt.Errorf("%w: %q", executor.ErrNotFound, id)
-	}
-	data, err := os.ReadFile(e.path(id))
-	if errors.Is(err, os.ErrNotExist) {
-		return record{}, fmt.Errorf("%w: %s", executor.ErrNotFound, id)
-	}
-	if err != nil {
-		return record{}, fmt.Errorf("%w: %w", executor.ErrEngine, err)
-	}
-	return parseRecord(id, data)
-}
-
-func parseRecord(id string, data []byte) (record, error) {
-	first, rest, _ := bytes.Cut(data, []byte{'\n'})
-	var h head
-	if err := json.Unmarshal(first, &h); err != nil {
-		return record{}, fmt.Errorf("container file %s: %w", id, err)
-	}
-	spec, err := executor.SpecFromLabels(h.Labels)
-	if err != nil {
-		return record{}, fmt.Errorf("container file %s: %w", id, err)
-	}
-	r := record{id: strings.TrimSuffix(id, fileSuffix), spec: spec, plan: h.Plan}
-	for line := range bytes.Lines(rest) {
-		var ev event
-		if json.Unmarshal(line, &ev) != nil {
-			continue // torn, or the newline in front of an event
-		}
-		switch ev.Kind {
-		case kindStart:
-			if r.started.IsZero() {
-				r.started = ev.Time
-			}
-		case kindRefuse:
-			r.refused = true
-		case kindStop:
-			r.stops = append(r.stops, ev)
-		}
-	}
-	return r, nil
 }

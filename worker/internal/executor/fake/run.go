@@ -19,7 +19,7 @@ func (e *Executor) Run(ctx context.Context, id string, from executor.Offsets, st
 	}
 	wake, done := e.watch(id)
 	defer done()
-	rec, err := e.read(id)
+	rec, err := e.journal.read(id)
 	if err != nil {
 		return executor.Container{}, err
 	}
@@ -41,12 +41,12 @@ func (e *Executor) Run(ctx context.Context, id string, from executor.Offsets, st
 func (e *Executor) start(rec record) (record, error) {
 	now := time.Now().UTC()
 	if rec.plan.Fail == failStart {
-		if err := e.appendEvent(rec.id, event{Kind: kindRefuse, Time: now}); err != nil {
+		if err := e.journal.add(entry{ID: rec.id, Kind: kindRefuse, Time: now}); err != nil {
 			return record{}, err
 		}
 		return record{}, errors.New(refusal)
 	}
-	if err := e.appendEvent(rec.id, event{Kind: kindStart, Time: now}); err != nil {
+	if err := e.journal.add(entry{ID: rec.id, Kind: kindStart, Time: now}); err != nil {
 		return record{}, err
 	}
 	rec.started = now
@@ -86,7 +86,7 @@ func (e *Executor) see(ctx context.Context, rec record, from executor.Offsets, s
 		case <-timer.C:
 		case <-wake:
 			var err error
-			if rec, err = e.read(rec.id); err != nil {
+			if rec, err = e.journal.read(rec.id); err != nil {
 				return executor.Container{}, err
 			}
 		}
@@ -100,20 +100,19 @@ func (e *Executor) Stop(ctx context.Context, id string, grace time.Duration) err
 	}
 	wake, done := e.watch(id)
 	defer done()
-	rec, err := e.read(id)
+	rec, err := e.journal.read(id)
 	if err != nil {
 		return err
 	}
 	if rec.container(time.Now()).Phase != executor.PhaseRunning {
 		return nil
 	}
-	stop := event{Kind: kindStop, Time: time.Now().UTC(), Grace: max(0, grace)}
-	if err := e.appendEvent(id, stop); err != nil {
+	if err := e.journal.add(entry{ID: id, Kind: kindStop, Time: time.Now().UTC(), Grace: max(0, grace)}); err != nil {
 		return err
 	}
 	e.notify(id)
 	for {
-		rec, err = e.read(id)
+		rec, err = e.journal.read(id)
 		if errors.Is(err, executor.ErrNotFound) {
 			return nil
 		}
@@ -136,7 +135,7 @@ func (e *Executor) Stop(ctx context.Context, id string, grace time.Duration) err
 	}
 }
 
-// watch returns a channel that gets a value when the container's file was
+// watch returns a channel that gets a value when the container was
 // changed by this process, and what ends the watching.
 func (e *Executor) watch(id string) (<-chan struct{}, func()) {
 	ch := make(chan struct{}, 1)

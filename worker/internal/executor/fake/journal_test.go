@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"cloudai/worker/internal/executor"
 )
@@ -30,18 +31,7 @@ func TestTornWrites(t *testing.T) {
 	if _, err := e.start(record{id: c.ID}); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.OpenFile(e.path(c.ID), os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString(`{"kind":"st`); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	half := filepath.Join(e.dir, "x.json.1-1.new")
-	if err := os.WriteFile(half, []byte("{"), 0o600); err != nil {
+	if _, err := e.journal.file.WriteString(`{"kind":"st`); err != nil {
 		t.Fatal(err)
 	}
 	second := open(t, dir)
@@ -54,8 +44,65 @@ func TestTornWrites(t *testing.T) {
 	if got, err := second.Inspect(t.Context(), c.ID); err != nil || got.ExitCode != 143 {
 		t.Errorf("Inspect: %+v, %v", got, err)
 	}
-	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the half-written file: %v", err)
+}
+
+// A journal that grew is rewritten, and says the same then, also to another
+// executor that has it open.
+func TestCompaction(t *testing.T) {
+	dir := t.TempDir()
+	e, other := open(t, dir), open(t, dir)
+	kept := []string{}
+	for i := range 100 {
+		spec := testSpec(fmt.Sprint("kept-", i), map[string]string{"FAKE_SLEEP": "1h", "FAKE_EXIT": "3", "FAKE_LOG_LINES": "7"})
+		c, err := e.Create(t.Context(), spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, c.ID)
+		if i%2 == 0 {
+			if _, err := e.start(record{id: c.ID}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i%4 == 0 {
+			if err := e.Stop(t.Context(), c.ID, time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := map[string]executor.Container{}
+	for _, id := range kept {
+		c, err := other.Inspect(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before[id] = c
+	}
+	e.journal.compactAt = 200_000
+	for i := range 500 {
+		c, err := e.Create(t.Context(), testSpec(fmt.Sprint("gone-", i), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Remove(t.Context(), c.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e.journal.compactAt == 200_000 {
+		t.Fatal("the journal was not rewritten")
+	}
+	for name, x := range map[string]*Executor{"the same": e, "another": other, "a new one": open(t, dir)} {
+		if found, err := x.List(t.Context(), "w"); err != nil || len(found) != len(kept) {
+			t.Errorf("%s: %d containers, %v", name, len(found), err)
+		}
+		for _, id := range kept {
+			if c, err := x.Inspect(t.Context(), id); err != nil || !cmp.Equal(c, before[id]) {
+				t.Errorf("%s: %+v, %v; want %+v", name, c, err, before[id])
+			}
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("%v, %v; want one file", files, err)
 	}
 }
 
@@ -75,10 +122,6 @@ func TestCreateIsExclusive(t *testing.T) {
 	wg.Wait()
 	if found, err := e.List(t.Context(), "w"); err != nil || len(found) != 1 {
 		t.Errorf("%d containers, %v", len(found), err)
-	}
-	files, err := os.ReadDir(e.dir)
-	if err != nil || len(files) != 1 {
-		t.Errorf("%d files, %v", len(files), err)
 	}
 }
 
