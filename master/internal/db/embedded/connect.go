@@ -72,7 +72,7 @@ func (s *session) stmt(query string) (*sql.Stmt, error) {
 // exec carries a statement out and gives the number of rows it changed. It
 // cannot be interrupted: a batch is not one caller's.
 func (s *session) exec(query string, args ...any) (int64, error) {
-	stmt, err := s.stmt(query)
+	stmt, err := s.stmt(query) //nolint:sqlclosecheck // kept until the session is closed
 	if err != nil {
 		return 0, err
 	}
@@ -147,7 +147,7 @@ func (s *Store) query(ctx context.Context, query string, args []any, scan func(*
 	if err != nil {
 		return err
 	}
-	stmt, done, err := pool.stmt(ctx, query)
+	stmt, done, err := pool.stmt(ctx, query) //nolint:sqlclosecheck // done closes what is not kept
 	if err != nil {
 		return s.readError(ctx, pool, err)
 	}
@@ -156,15 +156,21 @@ func (s *Store) query(ctx context.Context, query string, args []any, scan func(*
 	if err != nil {
 		return s.readError(ctx, pool, err)
 	}
-	for rows.Next() {
-		if err = scan(rows); err != nil {
-			break
-		}
-	}
-	if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
+	if err := scanAll(rows, scan); err != nil {
 		return s.readError(ctx, pool, err)
 	}
 	return nil
+}
+
+// scanAll calls scan for each row until its first error.
+func scanAll(rows *sql.Rows, scan func(*sql.Rows) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // readPool is the present pool; when the file could not be reopened before, the

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func TestMigration(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	migrations = append(released[:len(released):len(released)], `CREATE TABLE extra (x TEXT); INSERT INTO nowhere VALUES (1)`)
+	migrations = append(slices.Clone(released), `CREATE TABLE extra (x TEXT); INSERT INTO nowhere VALUES (1)`)
 	if _, err := Open(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("a step that fails: %v", err)
 	}
@@ -153,30 +154,36 @@ func TestFlippedByte(t *testing.T) {
 		read   func(*Store) error
 	}{
 		"task": {
-			`UPDATE tasks SET doc = CAST(replace(CAST(doc AS TEXT), 'train', 'brain') AS BLOB)`, []string{"tasks", string(id)},
+			`UPDATE tasks SET doc = CAST(replace(CAST(doc AS TEXT), 'train', 'brain') AS BLOB)`,
+			[]string{"tasks", string(id)},
 			func(s *Store) error { _, err := s.Task(context.Background(), id); return err },
 		},
 		"listed task": {
-			`UPDATE tasks SET doc = CAST(replace(CAST(doc AS TEXT), 'train', 'brain') AS BLOB)`, []string{"tasks", string(id)},
+			`UPDATE tasks SET doc = CAST(replace(CAST(doc AS TEXT), 'train', 'brain') AS BLOB)`,
+			[]string{"tasks", string(id)},
 			func(s *Store) error {
 				_, _, err := s.ListTasks(context.Background(), cluster.TaskFilter{}, page)
 				return err
 			},
 		},
 		"task's version": {
-			`UPDATE tasks SET version = 9`, []string{"tasks", string(id)},
+			`UPDATE tasks SET version = 9`,
+			[]string{"tasks", string(id)},
 			func(s *Store) error { _, err := s.Task(context.Background(), id); return err },
 		},
 		"result": {
-			`UPDATE results SET doc = CAST(replace(CAST(doc AS TEXT), 'worker-1', 'worker-2') AS BLOB)`, []string{"results", string(id)},
+			`UPDATE results SET doc = CAST(replace(CAST(doc AS TEXT), 'worker-1', 'worker-2') AS BLOB)`,
+			[]string{"results", string(id)},
 			func(s *Store) error { _, err := s.TaskResults(context.Background(), id); return err },
 		},
 		"file": {
-			`UPDATE file_metadata SET size = 6`, []string{"file_metadata", string(id), "out.txt"},
+			`UPDATE file_metadata SET size = 6`,
+			[]string{"file_metadata", string(id), "out.txt"},
 			func(s *Store) error { _, err := s.TaskFiles(context.Background(), id); return err },
 		},
 		"worker": {
-			`UPDATE workers SET doc = CAST(replace(CAST(doc AS TEXT), 'host', 'most') AS BLOB)`, []string{"workers", "w1"},
+			`UPDATE workers SET doc = CAST(replace(CAST(doc AS TEXT), 'host', 'most') AS BLOB)`,
+			[]string{"workers", "w1"},
 			func(s *Store) error { _, err := s.ListWorkers(context.Background()); return err },
 		},
 	} {
@@ -293,5 +300,28 @@ func TestForeignCursor(t *testing.T) {
 		if !errors.Is(err, cluster.ErrInvalid) {
 			t.Errorf("cursor %q: %v", id, err)
 		}
+	}
+}
+
+// TestCountsKept compares the counts kept beside the tasks with the tasks.
+func TestCountsKept(t *testing.T) {
+	s := open(t, t.TempDir())
+	for n := range 90 {
+		for _, w := range benchLife(n)[:1+n%3] {
+			if err := s.Commit(t.Context(), []db.Write{w, w})[0]; err != nil { // the second is refused and counts for nothing
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, user := range []cluster.UserID{"", "user-00", "user-07"} {
+		kept, err := s.CountTasks(t.Context(), cluster.TaskFilter{UserID: user})
+		if err != nil {
+			t.Fatal(err)
+		}
+		walked, err := s.CountTasks(t.Context(), cluster.TaskFilter{UserID: user, Since: time.Unix(0, 0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, string(user), kept, walked)
 	}
 }

@@ -45,7 +45,7 @@ func writePID(f *os.File) error {
 // holder names the process that wrote the lock file.
 func holder(f *os.File) string {
 	buf := make([]byte, 32)
-	n, _ := f.ReadAt(buf, 0) //nolint:errcheck // a short read is the rule
+	n, _ := f.ReadAt(buf, 0) // a short read is the rule
 	pid, err := strconv.Atoi(strings.TrimSpace(string(buf[:n])))
 	if err != nil {
 		return "another process"

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -71,7 +70,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 		commit: (*session).commit,
 	}
 	if s.log == nil {
-		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		s.log = slog.New(slog.DiscardHandler)
 	}
 	w := &writer{store: s}
 	if err := s.prepare(ctx, w); err != nil {

@@ -42,7 +42,9 @@ func testAnswersPerItem(t *testing.T, b Backend) {
 	second := update(assigned(first.Task, "w1", minute(1)))
 	stale := update(assigned(first.Task, "w2", minute(2)))
 	writes := []db.Write{
-		first, insert(queued("there", base)), second, {Task: queued("bad", base), Expect: 7}, stale, update(assigned(there, "w1", minute(1))),
+		first, insert(queued("there", base)), second,
+		{Task: queued("bad", base), Expect: 7},
+		stale, update(assigned(there, "w1", minute(1))),
 		insert(queued("last", base)),
 	}
 	want := []error{nil, db.ErrVersion, nil, cluster.ErrInvalid, db.ErrVersion, nil, nil}
