@@ -11,17 +11,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
-	"cloudai/proto/transport"
 	"cloudai/worker/internal/agent"
 	"cloudai/worker/internal/config"
 	"cloudai/worker/internal/executor"
-	"cloudai/worker/internal/executor/docker"
-	"cloudai/worker/internal/executor/fake"
 	"cloudai/worker/internal/server"
 	"cloudai/worker/internal/system"
 	"cloudai/worker/internal/telemetry"
@@ -59,14 +55,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer data.Close()
-	workerID, err := data.WorkerID(cfg.WorkerID)
-	if err != nil {
-		return err
-	}
-	identity, err := loadIdentity(cfg, data)
-	if err != nil {
-		return err
-	}
 	engine, err := newExecutor(cfg, data)
 	if err != nil {
 		return err
@@ -76,7 +64,24 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return nil // told to end before the engine answered
 	}
+	return serve(ctx, cfg, data, engine, info, log)
+}
+
+// serve works until ctx ends.
+func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine executor.Executor, info executor.Info, log *slog.Logger) error {
+	workerID, err := data.WorkerID(cfg.WorkerID)
+	if err != nil {
+		return err
+	}
+	identity, err := loadIdentity(cfg, data)
+	if err != nil {
+		return err
+	}
 	capacity, err := system.Find(ctx, info, data.Path, cfg.Capacity)
+	if err != nil {
+		return err
+	}
+	session, seed, err := newSession()
 	if err != nil {
 		return err
 	}
@@ -89,10 +94,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	})
 	defer up.Close()
 	sampler := telemetry.NewSampler(data.Path, capacity.GPU > 0)
-	session, seed, err := newSession()
-	if err != nil {
-		return err
-	}
 	worker := agent.New(agent.Config{
 		WorkerID: workerID, Session: session, Seed: seed, Version: version, Labels: cfg.Labels, Dir: data.Path,
 		Capacity: agent.Capacity(capacity), RestartGrace: cfg.RestartGrace, Returning: data.TakeLeft(), StopTasks: cfg.StopTasks,
@@ -117,32 +118,4 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	log.Info("worker ends")
 	return data.MarkLeft()
-}
-
-func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Level}
-	if cfg.JSON {
-		return slog.New(slog.NewJSONHandler(out, opts))
-	}
-	return slog.New(slog.NewTextHandler(out, opts))
-}
-
-func loadIdentity(cfg config.Config, data *system.DataDir) (transport.Identity, error) {
-	if !cfg.TLS {
-		return transport.PlaintextIdentity(cfg.MasterAddr, cfg.Listen.Addr)
-	}
-	return transport.LoadOrCreateIdentity(data.Path, "worker")
-}
-
-func newExecutor(cfg config.Config, data *system.DataDir) (executor.Executor, error) {
-	if cfg.Engine.Executor == "docker" {
-		return docker.New(docker.Config{Host: cfg.Engine.DockerHost, ConfigDir: cfg.Engine.DockerConfig})
-	}
-	info, err := system.Find(context.Background(), executor.Info{}, data.Path, cfg.Capacity)
-	if err != nil {
-		return nil, err
-	}
-	return fake.New(fake.Config{
-		Dir: filepath.Join(data.Path, "fake"), CPU: info.CPU, Memory: info.Memory, Storage: info.Storage, GPU: info.GPU,
-	})
 }

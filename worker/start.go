@@ -7,14 +7,20 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
+	"cloudai/proto/transport"
 	"cloudai/worker/internal/config"
 	"cloudai/worker/internal/executor"
+	"cloudai/worker/internal/executor/docker"
+	"cloudai/worker/internal/executor/fake"
+	"cloudai/worker/internal/system"
 )
 
 // engineRetry is how often an engine that is not there yet is asked, and
@@ -78,4 +84,32 @@ func newSession() (session string, seed uint64, err error) {
 		return "", 0, err
 	}
 	return hex.EncodeToString(random[:16]), binary.LittleEndian.Uint64(random[16:]), nil
+}
+
+func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: cfg.Level}
+	if cfg.JSON {
+		return slog.New(slog.NewJSONHandler(out, opts))
+	}
+	return slog.New(slog.NewTextHandler(out, opts))
+}
+
+func loadIdentity(cfg config.Config, data *system.DataDir) (transport.Identity, error) {
+	if !cfg.TLS {
+		return transport.PlaintextIdentity(cfg.MasterAddr, cfg.Listen.Addr)
+	}
+	return transport.LoadOrCreateIdentity(data.Path, "worker")
+}
+
+func newExecutor(cfg config.Config, data *system.DataDir) (executor.Executor, error) {
+	if cfg.Engine.Executor == "docker" {
+		return docker.New(docker.Config{Host: cfg.Engine.DockerHost, ConfigDir: cfg.Engine.DockerConfig})
+	}
+	info, err := system.Find(context.Background(), executor.Info{}, data.Path, cfg.Capacity)
+	if err != nil {
+		return nil, err
+	}
+	return fake.New(fake.Config{
+		Dir: filepath.Join(data.Path, "fake"), CPU: info.CPU, Memory: info.Memory, Storage: info.Storage, GPU: info.GPU,
+	})
 }

@@ -63,8 +63,8 @@ func (m *Machine) refuse(ref Ref, clusterID string) error {
 		return fmt.Errorf("%w: the worker is shutting down", ErrRefused)
 	case m.link.clusterID != "" && clusterID != m.link.clusterID:
 		return fmt.Errorf("%w: this worker belongs to cluster %s, not %s", ErrRefused, m.link.clusterID, clusterID)
-	case !m.engine.up:
-		return fmt.Errorf("%w: %s", ErrRefused, m.engine.message)
+	case m.engine.trouble() != "":
+		return fmt.Errorf("%w: %s", ErrRefused, m.engine.trouble())
 	}
 	return nil
 }

@@ -113,6 +113,7 @@ type news struct {
 	totalBytes int64
 	bytesAt    time.Time // when bytes were reported last
 	bytes      bool      // there are new ones
+	note       string    // what is going on, in words
 	used       bool      // there is a new sample
 	usage      Usage
 }

@@ -123,6 +123,7 @@ func (a *Agent) probe(ctx context.Context) feedback {
 		info, err := a.cfg.Executor.Info(ctx)
 		alive = Alive{Err: err, Outlived: info.LiveRestore}
 	}
+	alive.Low = diskLow(a.cfg.Dir)
 	return func(m *Machine, now time.Time) []Action { return m.Probed(now, alive) }
 }
 

@@ -17,6 +17,7 @@ const (
 type engine struct {
 	up       bool
 	message  string // why it is not
+	low      string // the host's disk is nearly full: what it says about that
 	probing  bool
 	again    bool      // another probe is wanted after this one
 	doubt    bool      // a fault was seen since this one began
@@ -81,6 +82,8 @@ type Alive struct {
 	Err error // nil: the engine has answered
 	// Outlived says that containers run on while the engine is away.
 	Outlived bool
+	// Low says in words that the disk is nearly full; empty: it is not.
+	Low string
 }
 
 // Probed brings a probe's outcome.
@@ -88,6 +91,7 @@ func (m *Machine) Probed(now time.Time, p Alive) []Action {
 	e := &m.engine
 	e.probing = false
 	e.probeAt = now.Add(probeEvery)
+	m.diskLow(now, p.Low)
 	if p.Err != nil {
 		m.engineAway(now, p.Err)
 		return m.take()
@@ -112,6 +116,35 @@ func (m *Machine) Probed(now time.Time, p Alive) []Action {
 		m.probe(now)
 	}
 	return m.take()
+}
+
+// diskLow keeps new tasks away from a disk that is nearly full, and looks at
+// once for the one that fills it.
+func (m *Machine) diskLow(now time.Time, low string) {
+	e := &m.engine
+	changed := (low == "") != (e.low == "")
+	e.low = low
+	if !changed {
+		return
+	}
+	m.beatSoon(now)
+	if low == "" {
+		return
+	}
+	for _, a := range m.sorted() {
+		if a.box.running {
+			a.box.sampleAt = now
+			m.settle(now, a)
+		}
+	}
+}
+
+// trouble is why the worker can take no task, in words, or "".
+func (e *engine) trouble() string {
+	if !e.up {
+		return e.message
+	}
+	return e.low
 }
 
 // engineAnswered goes on with everything that waited for the engine.

@@ -55,6 +55,7 @@ func (m *Machine) Pulled(now time.Time, ref Ref, err error) []Action {
 	switch {
 	case err == nil:
 		a.done()
+		a.news.note = ""
 		a.enter(StateImagePulled, now, now)
 		a.phase = phaseCreate
 	case a.orders.halt():
@@ -85,4 +86,5 @@ func (m *Machine) retryPull(now time.Time, a *attempt, err error) {
 		return
 	}
 	a.retry.at = now.Add(pause)
+	a.tellWhy(fmt.Sprintf("try %d of %d in a moment: %s", a.pull.tries+1, pullTries, message))
 }

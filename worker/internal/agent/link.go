@@ -161,8 +161,8 @@ func (m *Machine) beat(now time.Time) {
 		Number:  l.number,
 		Running: m.runningSet(),
 		Absent:  slices.Clone(l.absent),
-		Healthy: m.engine.up,
-		Message: m.engine.message,
+		Healthy: m.engine.trouble() == "",
+		Message: m.engine.trouble(),
 		Leaving: m.leaving,
 	}})
 	m.list(now)

@@ -381,7 +381,7 @@ func TestF10RegistryGetsThreeTries(t *testing.T) {
 		b.in(b.m.Pulled(b.now, ref1, fmt.Errorf("%w: registry.test refused", executor.ErrRegistry)))
 		b.pass(5 * time.Second)
 	}
-	b.want("Pull", "Pull", "Pull")
+	b.want("Pull", "ReportProgress", "Pull", "Pull") // the reason is told
 	b.in(b.m.Pulled(b.now, ref1, fmt.Errorf("%w: registry.test refused", executor.ErrRegistry)))
 	r := b.result()
 	if r.Failure != FailureRegistry || !strings.Contains(r.Message, "registry.test") || b.now.Sub(start) > pullTotal {
@@ -511,6 +511,22 @@ func TestHeartbeatsAreNumberedAndAnswered(t *testing.T) {
 	b.in(b.m.HeartbeatAnswered(b.now, 1, Beat{ClusterID: "c1"}))
 	if len(b.m.link.absent) != 0 {
 		t.Errorf("said twice: %v", b.m.link.absent)
+	}
+}
+
+func TestF14LowDiskTakesNoTasks(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.now = b.now.Add(10 * time.Millisecond)
+	b.in(b.m.Probed(b.now, Alive{Low: "nearly full"}))
+	b.want("SendHeartbeat", "Sample")
+	if _, err := b.m.Assign(b.now, spec1(func(s *executor.Spec) { s.Key.TaskID = "t2" })); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "nearly full") {
+		t.Errorf("assigned: %v", err)
+	}
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+	b.in(b.m.Probed(b.now, Alive{}))
+	if h := b.out[0].(SendHeartbeat).Heartbeat; !h.Healthy {
+		t.Errorf("%+v", h)
 	}
 }
 

@@ -18,6 +18,13 @@ func (m *Machine) moved(now time.Time, a *attempt, done, total int64) {
 	m.settle(now, a)
 }
 
+// tellWhy reports in words why the attempt does not get on.
+func (a *attempt) tellWhy(note string) {
+	if note != a.news.note {
+		a.news.note, a.news.bytes = note, true
+	}
+}
+
 // tellAt is when the attempt's news go out; zero: there are none, or the
 // answer to the last ones is awaited, or the result says it all.
 func (m *Machine) tellAt(a *attempt) time.Time {
@@ -55,6 +62,7 @@ func (m *Machine) tell(now time.Time, a *attempt) {
 		DoneBytes:  n.doneBytes,
 		TotalBytes: n.totalBytes,
 		Usage:      n.usage,
+		Message:    n.note,
 	}
 	if a.state() >= StateCollectOutput {
 		v := a.verdict()

@@ -185,14 +185,14 @@ func TestUnknownSessionRegistersAgain(t *testing.T) {
 // F08: the engine goes away and comes back.
 func TestF08TasksWaitForTheEngine(t *testing.T) {
 	m := newMaster(t)
-	dir := t.TempDir()
-	w := startWorker(t, m, dir, "s1")
-	w.assign(task("t1", map[string]string{"FAKE_SLEEP": "2s"}))
+	var engine *gate
+	w := startWorker(t, m, t.TempDir(), "s1", withExecutor(func(e executor.Executor) executor.Executor {
+		engine = newGate(e)
+		return engine
+	}))
+	w.assign(task("t1", map[string]string{"FAKE_SLEEP": "2s", "FAKE_LOG_LINES": "20"}))
 	m.awaitRunning(t, "t1")
-	containers := filepath.Join(dir, "fake", "containers")
-	if err := os.Rename(containers, containers+".away"); err != nil {
-		t.Fatal(err)
-	}
+	engine.off()
 	m.await(t, "unhealthy", func() bool {
 		h := m.lastBeat()
 		return len(m.heartbeats) > 0 && !h.GetHealthy() && h.GetMessage() != ""
@@ -200,13 +200,13 @@ func TestF08TasksWaitForTheEngine(t *testing.T) {
 	if _, err := w.client.AssignTask(context.Background(), task("t2", nil)); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("accepted without an engine: %v", err)
 	}
-	if err := os.Rename(containers+".away", containers); err != nil {
-		t.Fatal(err)
-	}
+	engine.on()
 	m.await(t, "healthy", func() bool { return m.lastBeat().GetHealthy() })
-	if r := m.awaitResult(t, "t1"); r.GetStatus() != "succeeded" {
+	r := m.awaitResult(t, "t1")
+	if r.GetStatus() != "succeeded" {
 		t.Errorf("result %v", r)
 	}
+	checkWholeLog(t, r, 20)
 	w.awaitGone(m, "t1")
 }
 

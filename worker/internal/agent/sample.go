@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"time"
 )
@@ -49,6 +50,23 @@ func (a *Agent) outputSize(ctx context.Context, ref Ref, dir string) int64 {
 		a.disks[ref] = diskUse{size: size, at: time.Now(), fsUsed: used}
 	}
 	return size
+}
+
+// reserve is what is kept free of the disk with the output folders: 2 % of it,
+// at most 1 GiB.
+func reserve(total uint64) uint64 { return min(total/50, 1<<30) }
+
+// diskLow says that less than the reserve is free, or "".
+func diskLow(dir string) string {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return ""
+	}
+	free, keep := s.Bavail*uint64(s.Bsize), reserve(s.Blocks*uint64(s.Bsize))
+	if free >= keep {
+		return ""
+	}
+	return fmt.Sprintf("the worker's disk is nearly full: %d MiB free, %d MiB are its reserve", free>>20, keep>>20)
 }
 
 func fsUsed(dir string) (uint64, bool) {
