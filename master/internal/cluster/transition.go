@@ -80,13 +80,11 @@ func (t Task) Observe(o Observation, now time.Time) (next Task, changed bool, er
 		t.State = s.State
 		if s.State == StateRunning {
 			t.StartedAt = s.Time
-		}
-		t = t.editAttempt(func(a *Attempt) {
-			a.State = s.State
-			if s.State == StateRunning {
-				a.StartedAt = s.Time
+			if s.Time.IsZero() {
+				t.StartedAt = now
 			}
-		}).record(e)
+		}
+		t = t.editAttempt(func(a *Attempt) { a.State, a.StartedAt = t.State, t.StartedAt }).record(e)
 		changed = true
 	}
 	t.Usage = o.Usage
