@@ -57,7 +57,7 @@ type Task struct {
 
 	State           State
 	Attempt         int      // from 1
-	WorkerID        WorkerID // of the placed, else of the last placed attempt
+	WorkerID        WorkerID // of the placed attempt, when stored of the last one; empty while it waits
 	Lease           string   // of the placed attempt; empty while it waits
 	CancelRequested bool
 	CancelledBy     UserID
