@@ -76,17 +76,24 @@ func TestEveryTransition(t *testing.T) {
 	live := append(append([]State{}, waiting...), placed...)
 	cases := []transition{
 		{"assign", func(x Task) (Task, error) { return x.Assign("w2", "l2", at0) }, all(always(StateAssigned), waiting...)},
-		{"cancel", func(x Task) (Task, error) { next, _, err := x.RequestCancel("ann", at0); return next, err },
+		{
+			"cancel", func(x Task) (Task, error) {
+				next, _, err := x.RequestCancel("ann", at0)
+				return next, err
+			},
 			func() map[State]State {
 				legal := all(same, placed...)
 				legal[StateCreated], legal[StateQueued] = StateStored, StateStored
 				return legal
-			}()},
+			}(),
+		},
 		{"fail", func(x Task) (Task, error) {
 			return x.Finish(Verdict{Outcome: OutcomeFailed, Failure: FailureRuntime}, at0)
 		}, all(always(StateStored), live...)},
-		{"succeed", func(x Task) (Task, error) { return x.Finish(Verdict{Outcome: OutcomeSuccess}, at0) },
-			map[State]State{StateReportResult: StateStored}},
+		{
+			"succeed", func(x Task) (Task, error) { return x.Finish(Verdict{Outcome: OutcomeSuccess}, at0) },
+			map[State]State{StateReportResult: StateStored},
+		},
 		{"fail without a class", func(x Task) (Task, error) { return x.Finish(Verdict{Outcome: OutcomeFailed}, at0) }, nil},
 		{"succeed with a class", func(x Task) (Task, error) {
 			return x.Finish(Verdict{Outcome: OutcomeSuccess, Failure: FailureExit}, at0)
@@ -249,12 +256,19 @@ func TestStatusOfEveryState(t *testing.T) {
 		outcome Outcome
 		want    Status
 	}{
-		{StateCreated, "", StatusQueued}, {StateQueued, "", StatusQueued},
-		{StateAssigned, "", StatusAssigned}, {StateImagePulled, "", StatusAssigned}, {StateContainerCreated, "", StatusAssigned},
-		{StateRunning, "", StatusRunning}, {StateCollectOutput, OutcomeFailed, StatusRunning},
-		{StateUploadFiles, "", StatusRunning}, {StateReportResult, "", StatusRunning},
-		{StateStored, OutcomeSuccess, StatusSucceeded}, {StateStored, OutcomeFailed, StatusFailed},
-		{StateStored, OutcomeCancelled, StatusCancelled}, {"?", "", StatusFailed},
+		{StateCreated, "", StatusQueued},
+		{StateQueued, "", StatusQueued},
+		{StateAssigned, "", StatusAssigned},
+		{StateImagePulled, "", StatusAssigned},
+		{StateContainerCreated, "", StatusAssigned},
+		{StateRunning, "", StatusRunning},
+		{StateCollectOutput, OutcomeFailed, StatusRunning},
+		{StateUploadFiles, "", StatusRunning},
+		{StateReportResult, "", StatusRunning},
+		{StateStored, OutcomeSuccess, StatusSucceeded},
+		{StateStored, OutcomeFailed, StatusFailed},
+		{StateStored, OutcomeCancelled, StatusCancelled},
+		{"?", "", StatusFailed},
 	} {
 		if got := StatusOf(c.state, c.outcome); got != c.want {
 			t.Errorf("%s %s: %s, want %s", c.state, c.outcome, got, c.want)

@@ -100,6 +100,6 @@ func (c *Coordinator) Cancel(ctx context.Context, p cluster.Principal, id cluste
 		if err := c.carryOut(ctx, st); err != nil {
 			return TaskView{}, err
 		}
-		return c.viewOf(e, p), nil
+		return c.viewOf(e), nil
 	}
 }

@@ -15,7 +15,7 @@ import (
 // A worker that registers before Run is called back once Run begins.
 func TestCallsDecidedBeforeRunAreMade(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.stop()
+		_ = r.stop()
 		r.c = New(Config{
 			Store: r.store, Client: r.client, Logs: r.keeper, Files: r.keeper, Policy: r.c.m.policy, Log: r.c.log,
 			HeartbeatInterval: 5 * time.Second, HeartbeatTimeout: 15 * time.Second,

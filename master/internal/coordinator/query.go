@@ -59,7 +59,7 @@ func (m *machine) view(e *task, explain bool) TaskView {
 }
 
 // viewOf copies a task that was active a moment ago.
-func (c *Coordinator) viewOf(e *task, p cluster.Principal) TaskView {
+func (c *Coordinator) viewOf(e *task) TaskView {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.m.view(e, true)
@@ -93,7 +93,7 @@ func (c *Coordinator) WaitTask(ctx context.Context, p cluster.Principal, id clus
 			return TaskView{}, ctx.Err()
 		}
 	}
-	return c.viewOf(e, p), nil
+	return c.viewOf(e), nil
 }
 
 // Tasks gives a page, newest first: the principal's own, for an admin

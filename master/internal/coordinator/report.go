@@ -118,7 +118,7 @@ func (m *machine) flush(now time.Time) (st step) {
 func (c *Coordinator) Progress(ctx context.Context, r ProgressReport) error {
 	st, err := c.try(func(now time.Time) (step, error) { return c.m.report(now, r) })
 	if errors.Is(err, errNotActive) {
-		_, err := c.ended(ctx, r.Ref)
+		err := c.ended(ctx, r.Ref)
 		return err
 	}
 	if err != nil {
@@ -129,19 +129,19 @@ func (c *Coordinator) Progress(ctx context.Context, r ProgressReport) error {
 
 // ended looks a task up that is not active: nil when the attempt's result is
 // recorded.
-func (c *Coordinator) ended(ctx context.Context, ref cluster.AttemptRef) (cluster.Task, error) {
+func (c *Coordinator) ended(ctx context.Context, ref cluster.AttemptRef) error {
 	t, err := c.store.Task(ctx, ref.TaskID)
 	switch {
 	case errors.Is(err, cluster.ErrNotFound):
-		return t, fmt.Errorf("%w: %s", cluster.ErrUnknownTask, ref.TaskID)
+		return fmt.Errorf("%w: %s", cluster.ErrUnknownTask, ref.TaskID)
 	case err != nil:
-		return t, unavailable(err)
+		return unavailable(err)
 	case hasResult(t, ref):
-		return t, nil
+		return nil
 	case !t.Terminal():
-		return t, fmt.Errorf("%w: task %s is changing", cluster.ErrUnavailable, ref.TaskID)
+		return fmt.Errorf("%w: task %s is changing", cluster.ErrUnavailable, ref.TaskID)
 	}
-	return t, fmt.Errorf("%w: task %s is %s", cluster.ErrStaleAttempt, ref.TaskID, t.Status())
+	return fmt.Errorf("%w: task %s is %s", cluster.ErrStaleAttempt, ref.TaskID, t.Status())
 }
 
 // errRecorded: the attempt's result is on disk already.
@@ -153,7 +153,7 @@ func (c *Coordinator) checkAttempt(ctx context.Context, from Caller, ref cluster
 	_, recorded, err := c.m.attempt(from, ref)
 	c.mu.Unlock()
 	if errors.Is(err, errNotActive) {
-		if _, err = c.ended(ctx, ref); err == nil {
+		if err = c.ended(ctx, ref); err == nil {
 			recorded = true
 		}
 	}

@@ -236,7 +236,7 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig)) {
 			t: t, store: &shakyStore{Memory: storetest.NewMemory()}, client: &scriptClient{}, keeper: &noteKeeper{},
 		}
 		r.start()
-		defer r.stop()
+		defer func() { _ = r.stop() }()
 		test(t, r)
 	})
 }
@@ -271,7 +271,7 @@ func (r *rig) stop() error {
 // restart is a crash and the next life on what was stored.
 func (r *rig) restart() {
 	r.t.Helper()
-	r.stop()
+	_ = r.stop()
 	r.store.set(func(s *shakyStore) { s.Memory, s.commit, s.put, s.read = s.Memory.Reopen(), nil, nil, nil })
 	r.start()
 }

@@ -28,5 +28,5 @@ func (c *Coordinator) Submit(ctx context.Context, p cluster.Principal, r cluster
 	if err := c.carryOut(ctx, st); err != nil {
 		return TaskView{}, err
 	}
-	return c.viewOf(e, p), nil
+	return c.viewOf(e), nil
 }

@@ -9,7 +9,6 @@ import (
 	"math"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +32,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // core answers as the test says and keeps what it was asked.
 type core struct {
-	mu         sync.Mutex
 	err        error
 	register   coordinator.Registration
 	heartbeat  coordinator.Heartbeat
@@ -141,9 +139,11 @@ func open(t *testing.T, serverOptions []grpc.ServerOption, dialOptions ...grpc.D
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		conn.Close()
+		_ = conn.Close()
 		s.Stop()
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	})
 	d.client = pb.NewMasterClient(conn)
 	return d
@@ -269,7 +269,8 @@ func TestHeartbeatNumbers(t *testing.T) {
 		Leaving: true, RestartGrace: durationpb.New(time.Minute), Message: strings.Repeat("x", 10_000),
 		RunningTasks: []*pb.RunningTask{
 			{TaskId: "t", Attempt: 2, Lease: "l", State: pb.TaskState_TASK_STATE_RUNNING, CpuAllocated: math.Inf(1), MemoryAllocated: math.MaxInt64, StorageAllocated: math.MinInt64, GpuAllocated: -3},
-			{State: 99}, {State: -1},
+			{State: 99},
+			{State: -1},
 		},
 		Absent: []*pb.AttemptRef{{TaskId: "t", Attempt: 2, Lease: "l"}},
 	})
@@ -311,7 +312,9 @@ func TestProgressAndCompletion(t *testing.T) {
 		t.Fatalf("%+v", p)
 	}
 	for _, bad := range []*pb.TaskResult{
-		{Status: "running"}, {Status: ""}, {Status: "succeeded", Logs: []*pb.LogChunk{{}}},
+		{Status: "running"},
+		{Status: ""},
+		{Status: "succeeded", Logs: []*pb.LogChunk{{}}},
 		{Status: "succeeded", Logs: []*pb.LogChunk{{Stream: pb.LogChunk_STDOUT, Offset: -1}}},
 		{Status: "succeeded", Logs: []*pb.LogChunk{{Stream: 9}}},
 	} {

@@ -40,7 +40,12 @@ type Keeper struct {
 
 	mu     sync.Mutex
 	stages map[cluster.AttemptRef]*stage // in use, or with an upload under way
+	over   map[cluster.AttemptRef]bool   // discarded lately; a late piece would begin anew
+	recent []cluster.AttemptRef          // the same, oldest first
 }
+
+// maxRecent is how many discarded attempts are remembered.
+const maxRecent = 4096
 
 // stage is what is known of an attempt's upload beyond what the disk says. The
 // holder of turn may use it.
@@ -73,6 +78,7 @@ func New(cfg Config) (*Keeper, error) {
 		free:     cfg.Free,
 		born:     time.Now().UnixNano(),
 		stages:   make(map[cluster.AttemptRef]*stage),
+		over:     make(map[cluster.AttemptRef]bool),
 	}
 	if k.free == nil {
 		k.free = func() (int64, error) { return freeBytes(cfg.Dir) }
@@ -122,15 +128,37 @@ func (k *Keeper) release(ref cluster.AttemptRef, s *stage) {
 	}
 }
 
-// Discard removes the staged files of an attempt that is over. Repeating it
-// is a no-op.
+// Discard removes the staged files of an attempt that is over, and refuses
+// pieces that were on their way. Repeating it is a no-op.
 func (k *Keeper) Discard(ref cluster.AttemptRef) error {
 	s, err := k.lock(context.Background(), ref)
 	if err != nil {
 		return err
 	}
 	defer k.unlock(ref, s)
+	k.markOver(ref)
 	return k.discard(s)
+}
+
+// markOver remembers that an attempt takes nothing any more.
+func (k *Keeper) markOver(ref cluster.AttemptRef) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.over[ref] {
+		return
+	}
+	if len(k.recent) == maxRecent {
+		delete(k.over, k.recent[0])
+		k.recent = k.recent[1:]
+	}
+	k.over[ref] = true
+	k.recent = append(k.recent, ref)
+}
+
+func (k *Keeper) isOver(ref cluster.AttemptRef) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.over[ref]
 }
 
 func (k *Keeper) discard(s *stage) error {

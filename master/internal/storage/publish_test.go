@@ -62,7 +62,7 @@ func TestNothingToPublishCostsNothing(t *testing.T) {
 	if err != nil || len(rows) != 0 {
 		t.Fatal(rows, err)
 	}
-	if err := k.Discard(ref); err != nil {
+	if err := k.afresh(); err != nil {
 		t.Fatal(err)
 	}
 	wantDisk(t, dir)
@@ -80,7 +80,7 @@ func TestWhatDiffersFromTheManifestIsUploadedAgain(t *testing.T) {
 		spoil func(t *testing.T, k *Keeper, file string) *Keeper
 	}{
 		{"missing", func(t *testing.T, k *Keeper, file string) *Keeper {
-			if err := k.Discard(ref); err != nil {
+			if err := k.afresh(); err != nil {
 				t.Fatal(err)
 			}
 			return k
@@ -102,7 +102,7 @@ func TestWhatDiffersFromTheManifestIsUploadedAgain(t *testing.T) {
 			return k
 		}},
 		{"other bytes sent", func(t *testing.T, k *Keeper, file string) *Keeper {
-			if err := k.Discard(ref); err != nil {
+			if err := k.afresh(); err != nil {
 				t.Fatal(err)
 			}
 			tree{"f": strings.ToUpper(whole[:999]) + "x"}.upload(t, k, ref, 100)

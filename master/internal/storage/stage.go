@@ -48,7 +48,7 @@ type upload struct {
 
 // WriteChunk adds a piece to an attempt's file. Pieces of a file come in
 // order; what is there already is skipped. cluster.ErrConflict for a hole, or
-// for bytes after the end; cluster.ErrInvalid for a path that is none;
+// for bytes after the end; cluster.ErrStaleAttempt after Discard; cluster.ErrInvalid for a path that is none;
 // cluster.ErrQuota when the disk has too little left or the files are too
 // many.
 func (k *Keeper) WriteChunk(ref cluster.AttemptRef, c Chunk) error {
@@ -64,6 +64,9 @@ func (k *Keeper) WriteChunk(ref cluster.AttemptRef, c Chunk) error {
 		return err
 	}
 	defer k.unlock(ref, s)
+	if k.isOver(ref) {
+		return fmt.Errorf("%w: attempt %d of task %s is over", cluster.ErrStaleAttempt, ref.Attempt, ref.TaskID)
+	}
 	up, err := k.uploadOf(s, c.Path)
 	if err != nil {
 		return err

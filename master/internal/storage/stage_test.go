@@ -206,7 +206,7 @@ func FuzzPath(f *testing.F) {
 			if err != nil || string(got) != p {
 				t.Fatalf("%q: %q, %v", p, got, err)
 			}
-			if err := k.Discard(ref); err != nil {
+			if err := k.afresh(); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -123,3 +123,32 @@ func TestStagedComesInPages(t *testing.T) {
 		}
 	}
 }
+
+// A piece that was on its way when the attempt ended leaves nothing behind.
+func TestNothingIsStagedAfterDiscard(t *testing.T) {
+	k := newKeeper(t, t.TempDir())
+	if err := k.Discard(ref); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.WriteChunk(ref, Chunk{Path: "f", Data: []byte("x")}); !errors.Is(err, cluster.ErrStaleAttempt) {
+		t.Fatal(err)
+	}
+	for n := range 2 * maxRecent {
+		other := ref
+		other.Attempt = n + 2
+		if err := k.Discard(other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(k.over) != maxRecent || len(k.recent) != maxRecent || len(k.stages) != 0 {
+		t.Fatalf("%d, %d and %d are remembered", len(k.over), len(k.recent), len(k.stages))
+	}
+}
+
+// afresh discards what is staged and lets the attempt begin anew.
+func (k *Keeper) afresh() error {
+	err := k.Discard(ref)
+	clear(k.over)
+	k.recent = nil
+	return err
+}
