@@ -82,8 +82,8 @@ type master struct {
 }
 
 // build makes the parts and opens the doors; nothing runs yet.
-func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *slog.Logger) (m *master, err error) {
-	m = &master{log: log}
+func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *slog.Logger) (_ *master, err error) {
+	m := &master{log: log} // not the result: an error returns nil and still has to close it
 	defer func() {
 		if err != nil {
 			m.close()

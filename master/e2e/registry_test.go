@@ -113,12 +113,7 @@ func testImagePulled(t *testing.T, w *world) {
 	}
 	_, err = w.engine.ImageRemove(t.Context(), name, image.RemoveOptions{})
 	must(t, err)
-	t.Cleanup(func() {
-		_, err := w.engine.ImageRemove(context.WithoutCancel(t.Context()), name, image.RemoveOptions{})
-		if err != nil {
-			t.Error(err)
-		}
-	})
+	w.removeImageLater(t, name)
 	var ids []string
 	for range 3 {
 		r := w.small("echo from a registry")
@@ -131,4 +126,16 @@ func testImagePulled(t *testing.T, w *world) {
 			t.Errorf("the log is %q", log)
 		}
 	}
+}
+
+// removeImageLater takes a test's own image out of the engine when the test
+// ends. A container may keep it for a moment: the worker removes it after the
+// master has its result.
+func (w *world) removeImageLater(t *testing.T, name string) {
+	t.Cleanup(func() {
+		must(t, rig.Await(context.WithoutCancel(t.Context()), 10*time.Second, func(ctx context.Context) error {
+			_, err := w.engine.ImageRemove(ctx, name, image.RemoveOptions{})
+			return err
+		}))
+	})
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,22 @@ func TestFolderInUse(t *testing.T) {
 	}
 }
 
+// A port that is taken stops the start, which says so.
+func TestPortInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer taken.Close()
+	r, err := rig.New(binaries(), "")
+	must(t, err)
+	t.Cleanup(func() { must(t, r.Close(context.Background())) })
+	p, err := r.LaunchMaster("--grpc-addr", taken.Addr().String())
+	must(t, err)
+	must(t, p.Await(orderly))
+	if said := p.Tail(2 << 10); p.ExitCode() != 1 || !strings.Contains(said, taken.Addr().String()+" is in use") {
+		t.Errorf("it ended with %d and said:\n%s", p.ExitCode(), said)
+	}
+}
+
 // A bad setting stops the start and is named.
 func TestBadSetting(t *testing.T) {
 	for setting, bad := range map[string]string{
@@ -100,7 +117,7 @@ func TestBadSetting(t *testing.T) {
 			p, err := r.LaunchMaster()
 			must(t, err)
 			must(t, p.Await(orderly))
-			if said := p.Tail(2 << 10); p.ExitCode() <= 0 || !strings.Contains(said, setting) {
+			if said := p.Tail(2 << 10); p.ExitCode() <= 0 || !strings.Contains(said, "master: ") || !strings.Contains(said, setting) {
 				t.Errorf("it ended with %d and said:\n%s", p.ExitCode(), said)
 			}
 		})

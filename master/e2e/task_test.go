@@ -233,12 +233,7 @@ func testNoShell(t *testing.T, w *world) {
 	must(t, err)
 	_, err = io.Copy(io.Discard, done)
 	must(t, errors.Join(err, done.Close()))
-	t.Cleanup(func() {
-		_, err := w.engine.ImageRemove(context.WithoutCancel(t.Context()), name, image.RemoveOptions{})
-		if err != nil {
-			t.Error(err)
-		}
-	})
+	w.removeImageLater(t, name)
 	r := w.small("echo hi")
 	r.DockerImage = name
 	if task := w.failed(t, w.submit(t, r), "runtime"); !strings.Contains(task.Message, "args") {

@@ -134,14 +134,14 @@ func (r *Rig) StartMaster(ctx context.Context) error {
 	})
 }
 
-// LaunchMaster starts a master process on the rig's folder and waits for
-// nothing.
-func (r *Rig) LaunchMaster() (*Process, error) {
+// LaunchMaster starts a master process on the rig's folder, with further flags,
+// and waits for nothing.
+func (r *Rig) LaunchMaster(flags ...string) (*Process, error) {
 	command := []string{
 		filepath.Join(r.bin, "master"), "serve", "--no-prompt",
 		"--grpc-addr", r.grpc, "--http-addr", r.http,
 	}
-	return Start("master", command, environment(r.masterEnv), filepath.Join(r.dir, "cwd"), filepath.Join(r.dir, "master.log"))
+	return Start("master", append(command, flags...), environment(r.masterEnv), filepath.Join(r.dir, "cwd"), filepath.Join(r.dir, "master.log"))
 }
 
 // StartWorker starts a worker for the first time and waits until the master
