@@ -95,7 +95,7 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 	defer up.Close()
 	sampler := telemetry.NewSampler(data.Path, capacity.GPU > 0)
 	worker := agent.New(agent.Config{
-		WorkerID: workerID, Session: session, Seed: seed, Version: version, Labels: cfg.Labels, Dir: data.Path,
+		Worker: agent.Worker{ID: workerID, Session: session, Version: version, Labels: cfg.Labels}, Seed: seed, Dir: data.Path,
 		Capacity: agent.Capacity(capacity), RestartGrace: cfg.RestartGrace, Returning: data.TakeLeft(), StopTasks: cfg.StopTasks,
 		Usage:    func() agent.HostUsage { return agent.HostUsage(sampler.Latest()) },
 		Executor: engine, Uplink: up, Log: log,

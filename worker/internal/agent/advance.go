@@ -10,7 +10,7 @@ func (m *Machine) obey(now time.Time, a *attempt) {
 		m.do(Interrupt{side{a.ref}})
 	}
 	if m.stopDue(now, a) {
-		a.box.stopping = true
+		a.box.stop.busy = true
 		m.do(StopContainer{side: side{a.ref}, ID: a.box.id, Grace: a.spec.Grace})
 	}
 }
@@ -18,8 +18,8 @@ func (m *Machine) obey(now time.Time, a *attempt) {
 // stopDue reports whether the container is to be stopped now. Removing stops
 // by itself.
 func (m *Machine) stopDue(now time.Time, a *attempt) bool {
-	return a.box.running && a.wantsStop() && !a.box.stopping && a.phase != phaseRemove &&
-		m.engine.up && !now.Before(a.box.stopAt)
+	return a.box.running && a.wantsStop() && !a.box.stop.busy && a.phase != phaseRemove &&
+		m.engine.up && !now.Before(a.box.stop.at)
 }
 
 // ready reports whether the attempt's next work may begin.
@@ -68,11 +68,11 @@ func (m *Machine) step(now time.Time, a *attempt) {
 	case phaseCollect:
 		m.start(a, Collect{work: work{a.ref}, Dir: a.spec.OutputDir, Limit: a.spec.Storage << 20})
 	case phaseUpload:
-		m.start(a, Upload{work: work{a.ref}, UserID: a.spec.UserID, Dir: a.spec.OutputDir, Files: a.end.files})
+		m.start(a, Upload{work: work{a.ref}, UserID: a.spec.UserID, Dir: a.spec.OutputDir, Files: a.end.output.Files})
 	case phaseReport:
 		m.stepReport(a)
 	case phasePushLog:
-		m.start(a, PushLog{work: work{a.ref}, UserID: a.spec.UserID, From: a.end.needed})
+		m.start(a, PushLog{work: work{a.ref}, UserID: a.spec.UserID, From: a.end.missing.from})
 	case phaseRemove:
 		m.stepRemove(a)
 	}
@@ -91,11 +91,11 @@ func (m *Machine) next(now time.Time, a *attempt) time.Time {
 		if !a.box.overdue {
 			at = append(at, a.box.deadline)
 		}
-		if a.wantsStop() && !a.box.stopping && now.Before(a.box.stopAt) {
-			at = append(at, a.box.stopAt)
+		if a.wantsStop() && !a.box.stop.busy && now.Before(a.box.stop.at) {
+			at = append(at, a.box.stop.at)
 		}
-		if a.phase == phaseRun && !a.box.sampling {
-			at = append(at, a.box.sampleAt)
+		if a.phase == phaseRun && !a.box.sample.busy {
+			at = append(at, a.box.sample.at)
 		}
 	}
 	return earliest(append(at, m.tellAt(a))...)

@@ -46,12 +46,17 @@ type HostUsage struct {
 	GPU     int
 }
 
-// Config of an agent. All fields but those with a default must be set.
+// Worker is who this worker is.
+type Worker struct {
+	ID      string
+	Session string // new at each start of the process
+	Version string
+	Labels  map[string]string
+}
+
+// Config of an agent.
 type Config struct {
-	WorkerID string
-	Session  string // new at each start of the process
-	Version  string
-	Labels   map[string]string
+	Worker   Worker
 	Dir      string // absolute; the attempts' output folders are made in it
 	Capacity Capacity
 	// RestartGrace is how long the tasks of a worker that announced its stop
@@ -79,15 +84,25 @@ type Agent struct {
 
 	mu       sync.Mutex // never held over I/O
 	machine  *Machine
-	master   pb.MasterClient            // of the last registration
-	logs     map[Ref]*logstream.Log     // of every attempt
-	works    map[Ref]context.CancelFunc // of the work under way
-	disks    map[Ref]diskUse            // of the containers that run
-	base     context.Context            // of all actions; set while Run runs
-	armed    time.Time                  // when the timer is to fire
-	open     bool                       // inputs are taken
-	engineUp bool                       // as it was logged last
-	onLeft   func()                     // while the worker leaves
+	master   pb.MasterClient  // of the last registration
+	attempts map[Ref]*holding // of every attempt that the machine knows
+	armed    time.Time        // when the timer is to fire
+	life     life
+	engineUp bool // as it was logged last
+}
+
+// holding is what an attempt has beside its state.
+type holding struct {
+	log    *logstream.Log
+	cancel context.CancelFunc // of the work under way
+	disk   diskUse            // of its output, while it runs
+}
+
+// life is how far Run is.
+type life struct {
+	open   bool            // inputs are taken
+	base   context.Context // of all actions
+	onLeft func()          // called when nothing remains to be waited for
 }
 
 // defaultInterval is that of heartbeats until the master has named its own.
@@ -96,26 +111,24 @@ const defaultInterval = 5 * time.Second
 // New returns an agent that does nothing before Run.
 func New(cfg Config) *Agent {
 	return &Agent{
-		cfg:     cfg,
-		log:     cfg.Log,
-		limits:  newLimits(),
-		spares:  newSpares(filepath.Join(cfg.Dir, "spare")),
-		wake:    make(chan struct{}, 1),
-		machine: NewMachine(Params{Seed: cfg.Seed, Interval: defaultInterval}),
-		logs:    make(map[Ref]*logstream.Log),
-		works:   make(map[Ref]context.CancelFunc),
-		disks:   make(map[Ref]diskUse),
+		cfg:      cfg,
+		log:      cfg.Log,
+		limits:   newLimits(),
+		spares:   newSpares(filepath.Join(cfg.Dir, "spare")),
+		wake:     make(chan struct{}, 1),
+		machine:  NewMachine(Params{Seed: cfg.Seed, Interval: defaultInterval}),
+		attempts: make(map[Ref]*holding),
 	}
 }
 
 // Session names this start of the worker.
-func (a *Agent) Session() string { return a.cfg.Session }
+func (a *Agent) Session() string { return a.cfg.Worker.Session }
 
 // WorkerID names the worker.
-func (a *Agent) WorkerID() string { return a.cfg.WorkerID }
+func (a *Agent) WorkerID() string { return a.cfg.Worker.ID }
 
 // Version is the worker's.
-func (a *Agent) Version() string { return a.cfg.Version }
+func (a *Agent) Version() string { return a.cfg.Worker.Version }
 
 // Run finds the containers of an earlier process, registers and works until
 // ctx ends. It then tells the master, and returns when everything that it
@@ -132,7 +145,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return fmt.Errorf("clear what earlier attempts left: %w", err)
 	}
 	a.mu.Lock()
-	a.base, a.open, a.engineUp = base, true, true
+	a.life, a.engineUp = life{open: true, base: base}, true
 	for _, c := range containers {
 		a.openLogLocked(c.Spec, c.ID)
 	}
@@ -142,7 +155,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.loop(ctx)
 	a.leave(base)
 	a.mu.Lock()
-	a.open = false
+	a.life.open = false
 	a.mu.Unlock()
 	cancel()
 	a.wg.Wait()
@@ -175,7 +188,7 @@ func (a *Agent) loop(ctx context.Context) {
 
 // Assign accepts an attempt; see Machine.Assign.
 func (a *Agent) Assign(spec executor.Spec) error {
-	spec.WorkerID = a.cfg.WorkerID
+	spec.WorkerID = a.cfg.Worker.ID
 	spec.OutputDir = a.outputDir(refOf(spec.Key))
 	err := ErrRefused
 	a.input(func(m *Machine, now time.Time) []Action {
@@ -208,18 +221,22 @@ func (a *Agent) MasterCalled() {
 func (a *Agent) Logs(ref Ref) *logstream.Log {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.logs[ref]
+	if h := a.attempts[ref]; h != nil {
+		return h.log
+	}
+	return nil
 }
 
 // openLogLocked begins the attempt's log, once.
 func (a *Agent) openLogLocked(spec executor.Spec, id string) {
 	ref := refOf(spec.Key)
-	if a.logs[ref] != nil {
+	if a.attempts[ref] != nil {
 		return
 	}
-	a.logs[ref] = logstream.New(logstream.Options{Limit: spec.LogLimit})
+	h := &holding{log: logstream.New(logstream.Options{Limit: spec.LogLimit})}
+	a.attempts[ref] = h
 	if id != "" {
-		a.storeLog(a.logs[ref], id)
+		a.storeLog(h.log, id)
 	}
 }
 

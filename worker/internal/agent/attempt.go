@@ -75,13 +75,17 @@ type box struct {
 	deadline  time.Time // for the timeout; zero: none
 	overdue   bool      // the deadline has passed
 	full      bool      // the output is over its limit
-	stopping  bool
-	stopAt    time.Time // not before: after a stop that failed
-	sampling  bool
-	sampleAt  time.Time
+	stop      retrying
+	sample    retrying
 	// confirmAfter is the number of the newest probe begun before the end was
 	// seen: a later one that is answered confirms it.
 	confirmAfter uint64
+}
+
+// retrying is something that is done now and then, not before a time.
+type retrying struct {
+	busy bool // it is under way
+	at   time.Time
 }
 
 // ending is how the attempt went, as far as is known.
@@ -89,33 +93,39 @@ type ending struct {
 	exit    *executor.Container // nil while it runs, and when no container ran
 	failure Failure             // what stands in the place of an exit code
 	message string
-	log     executor.Offsets
-	logLost bool
-	needed  executor.Offsets // what the master asked for last
-	asked   int              // so many times in a row
-	files   []File
-	skipped []Skipped
-	size    int64  // bytes of all output files, skipped ones too
+	log     executor.Offsets // lengths
+	missing missing
+	output  Collection
 	upload  string // why the output is not complete
 	result  *Result
 	acked   bool
 }
 
+// missing is what the master lacks of the log.
+type missing struct {
+	from  executor.Offsets // what it asked for last
+	asked int              // so many times in a row
+	lost  bool             // it cannot be produced any more
+}
+
 // news is what there is to report before the end.
 type news struct {
-	states     []StateTime
-	sent       int       // so many of them are known to the master
-	since      time.Time // when the first unsent one was entered
-	sending    bool
-	retryAt    time.Time
-	tries      int
-	doneBytes  int64
-	totalBytes int64
-	bytesAt    time.Time // when bytes were reported last
-	bytes      bool      // there are new ones
-	note       string    // what is going on, in words
-	used       bool      // there is a new sample
-	usage      Usage
+	states []StateTime
+	sent   int       // so many of them are known to the master
+	since  time.Time // when the first unsent one was entered
+	report retrying
+	tries  int
+	bytes  bytes
+	note   string // what is going on, in words
+	used   bool   // there is a new sample
+	usage  Usage
+}
+
+// bytes are how far a transfer is.
+type bytes struct {
+	done, total int64
+	fresh       bool      // the master does not know
+	at          time.Time // when they were reported last
 }
 
 func (a *attempt) state() State {

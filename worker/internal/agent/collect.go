@@ -26,13 +26,13 @@ func (m *Machine) Collected(now time.Time, ref Ref, c Collection, err error) []A
 		return nil
 	}
 	a.done()
-	a.end.files, a.end.skipped, a.end.size = c.Files, c.Skipped, c.Size
+	a.end.output = c
 	if err != nil {
 		a.end.upload = "the output cannot be read: " + err.Error()
 	}
 	a.enter(StateUploadFiles, now, now)
 	a.phase = phaseUpload
-	if len(a.end.files) == 0 {
+	if len(a.end.output.Files) == 0 {
 		m.toReport(now, a)
 	}
 	m.settle(now, a)
@@ -63,8 +63,8 @@ func (m *Machine) Uploaded(now time.Time, ref Ref, r UploadReply) []Action {
 	if a == nil {
 		return nil
 	}
-	a.end.files = r.Files
-	a.end.skipped = append(a.end.skipped, r.Skipped...)
+	a.end.output.Files = r.Files
+	a.end.output.Skipped = append(a.end.output.Skipped, r.Skipped...)
 	switch r.Code {
 	case ReplyOK:
 		a.done()
@@ -91,7 +91,7 @@ func (m *Machine) Uploaded(now time.Time, ref Ref, r UploadReply) []Action {
 // overLimit says that the output is larger than was asked for, or "".
 func (a *attempt) overLimit() string {
 	limit := a.spec.Storage << 20
-	if limit <= 0 || !a.box.full && a.end.size <= limit {
+	if limit <= 0 || !a.box.full && a.end.output.Size <= limit {
 		return ""
 	}
 	return fmt.Sprintf("the output exceeds storage_required (%d MiB)", a.spec.Storage)

@@ -70,7 +70,7 @@ func (m *Machine) started(now time.Time, a *attempt, at time.Time) {
 		a.box.deadline = now.Add(left)
 	}
 	if !a.box.ran {
-		a.box.sampleAt = now.Add(sampleEvery)
+		a.box.sample.at = now.Add(sampleEvery)
 	}
 	a.box.running, a.box.ran = true, true
 	a.box.startedAt = at
@@ -139,16 +139,16 @@ func (m *Machine) Stopped(now time.Time, ref Ref, err error) []Action {
 	switch {
 	case err == nil:
 		// Should the container run on all the same it is stopped again.
-		a.box.stopAt = now.Add(stopAgain)
+		a.box.stop.at = now.Add(stopAgain)
 	case errors.Is(err, executor.ErrEngine):
-		a.box.stopAt = now.Add(time.Second)
+		a.box.stop.at = now.Add(time.Second)
 		m.engineDown(now, err)
 	case errors.Is(err, executor.ErrNotFound):
 		a.box.running = false
 	default:
-		a.box.stopAt = now.Add(time.Second)
+		a.box.stop.at = now.Add(time.Second)
 	}
-	a.box.stopping = false
+	a.box.stop.busy = false
 	m.settle(now, a)
 	return m.take()
 }

@@ -103,7 +103,7 @@ func (a *Agent) removeAll(ctx context.Context, ref Ref, id string, grace time.Du
 func (a *Agent) listContainers(ctx context.Context) feedback {
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
-	containers, err := a.cfg.Executor.List(ctx, a.cfg.WorkerID)
+	containers, err := a.cfg.Executor.List(ctx, a.cfg.Worker.ID)
 	return func(m *Machine, now time.Time) []Action { return m.Listed(now, containers, err) }
 }
 
@@ -147,7 +147,7 @@ func (a *Agent) tellEngine() {
 // answers: without the list nothing can be said of what runs here.
 func (a *Agent) find(ctx context.Context) ([]executor.Container, error) {
 	for {
-		containers, err := a.cfg.Executor.List(ctx, a.cfg.WorkerID)
+		containers, err := a.cfg.Executor.List(ctx, a.cfg.Worker.ID)
 		if err == nil {
 			return containers, nil
 		}

@@ -115,8 +115,8 @@ func usageToPB(u Usage) *pb.TaskUsage {
 
 func (a *Agent) progressToPB(p Progress) *pb.TaskProgress {
 	out := &pb.TaskProgress{
-		WorkerId:   a.cfg.WorkerID,
-		Session:    a.cfg.Session,
+		WorkerId:   a.cfg.Worker.ID,
+		Session:    a.cfg.Worker.Session,
 		TaskId:     p.Ref.TaskID,
 		Attempt:    int32(p.Ref.Attempt),
 		Lease:      p.Ref.Lease,
@@ -138,8 +138,8 @@ func (a *Agent) progressToPB(p Progress) *pb.TaskProgress {
 
 func (a *Agent) resultToPB(r Result, tail []logstream.Chunk) *pb.TaskResult {
 	out := &pb.TaskResult{
-		WorkerId:     a.cfg.WorkerID,
-		Session:      a.cfg.Session,
+		WorkerId:     a.cfg.Worker.ID,
+		Session:      a.cfg.Worker.Session,
 		TaskId:       r.Ref.TaskID,
 		Attempt:      int32(r.Ref.Attempt),
 		Lease:        r.Ref.Lease,
@@ -214,9 +214,9 @@ func StreamToPB(s executor.Stream) pb.LogChunk_Stream {
 
 func (a *Agent) infoToPB(running []Running, intro Introduction, returning bool) *pb.WorkerInfo {
 	return &pb.WorkerInfo{
-		WorkerId:     a.cfg.WorkerID,
-		Session:      a.cfg.Session,
-		Version:      a.cfg.Version,
+		WorkerId:     a.cfg.Worker.ID,
+		Session:      a.cfg.Worker.Session,
+		Version:      a.cfg.Worker.Version,
 		WorkerIp:     intro.Host,
 		WorkerPort:   int32(intro.Port),
 		TotalCpu:     a.cfg.Capacity.CPU,
@@ -224,7 +224,7 @@ func (a *Agent) infoToPB(running []Running, intro Introduction, returning bool) 
 		TotalStorage: a.cfg.Capacity.Storage,
 		TotalGpu:     int32(a.cfg.Capacity.GPU),
 		RunningTasks: runningToPB(running),
-		Labels:       a.cfg.Labels,
+		Labels:       a.cfg.Worker.Labels,
 		JoinSecret:   intro.Secret,
 		Fingerprint:  intro.Fingerprint,
 		Returning:    returning,
@@ -234,8 +234,8 @@ func (a *Agent) infoToPB(running []Running, intro Introduction, returning bool) 
 func (a *Agent) heartbeatToPB(h Heartbeat) *pb.Heartbeat {
 	used := a.cfg.Usage()
 	out := &pb.Heartbeat{
-		WorkerId:     a.cfg.WorkerID,
-		Session:      a.cfg.Session,
+		WorkerId:     a.cfg.Worker.ID,
+		Session:      a.cfg.Worker.Session,
 		CpuUsage:     used.CPU,
 		MemoryUsage:  used.Memory,
 		StorageUsage: used.Storage,

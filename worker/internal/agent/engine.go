@@ -133,7 +133,7 @@ func (m *Machine) diskLow(now time.Time, low string) {
 	}
 	for _, a := range m.sorted() {
 		if a.box.running {
-			a.box.sampleAt = now
+			a.box.sample.at = now
 			m.settle(now, a)
 		}
 	}

@@ -23,7 +23,7 @@ func (a *Agent) leave(base context.Context) {
 	defer cancel()
 	a.mu.Lock()
 	all, running := a.machine.Attempts()
-	a.onLeft = cancel
+	a.life.onLeft = cancel
 	a.mu.Unlock()
 	switch {
 	case a.cfg.StopTasks:

@@ -108,7 +108,7 @@ func (m *Machine) join(now time.Time, r Joined) {
 		case a.phase == phaseHeld:
 			a.phase = phaseRun
 		}
-		a.news.retryAt = time.Time{}
+		a.news.report.at = time.Time{}
 		if a.phase == phaseReport {
 			a.retry.at = time.Time{}
 		}

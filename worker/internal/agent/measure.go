@@ -12,11 +12,11 @@ const sampleEvery = 5 * time.Second
 
 // measure samples the container when it is time.
 func (m *Machine) measure(now time.Time, a *attempt) {
-	if a.phase != phaseRun || !a.box.running || a.box.sampling || !reached(now, a.box.sampleAt) {
+	if a.phase != phaseRun || !a.box.running || a.box.sample.busy || !reached(now, a.box.sample.at) {
 		return
 	}
-	a.box.sampling = true
-	a.box.sampleAt = now.Add(sampleEvery)
+	a.box.sample.busy = true
+	a.box.sample.at = now.Add(sampleEvery)
 	m.do(Sample{side: side{a.ref}, ID: a.box.id, Dir: a.spec.OutputDir})
 }
 
@@ -26,7 +26,7 @@ func (m *Machine) Sampled(now time.Time, ref Ref, u executor.Usage, output int64
 	if a == nil {
 		return nil
 	}
-	a.box.sampling = false
+	a.box.sample.busy = false
 	if output > 0 {
 		a.news.usage.OutputBytes = output
 	}

@@ -50,7 +50,6 @@ type modelTask struct {
 	canceled bool
 	disowned bool
 	session  int // that has disowned it
-	states   int // of the longest report
 	needed   int // so often the log is asked for
 }
 

@@ -12,8 +12,8 @@ const (
 
 // moved notes how far a transfer is.
 func (m *Machine) moved(now time.Time, a *attempt, done, total int64) {
-	if done != a.news.doneBytes || total != a.news.totalBytes {
-		a.news.doneBytes, a.news.totalBytes, a.news.bytes = done, total, true
+	if done != a.news.bytes.done || total != a.news.bytes.total {
+		a.news.bytes.done, a.news.bytes.total, a.news.bytes.fresh = done, total, true
 	}
 	m.settle(now, a)
 }
@@ -21,7 +21,7 @@ func (m *Machine) moved(now time.Time, a *attempt, done, total int64) {
 // tellWhy reports in words why the attempt does not get on.
 func (a *attempt) tellWhy(note string) {
 	if note != a.news.note {
-		a.news.note, a.news.bytes = note, true
+		a.news.note, a.news.bytes.fresh = note, true
 	}
 }
 
@@ -30,22 +30,22 @@ func (a *attempt) tellWhy(note string) {
 func (m *Machine) tellAt(a *attempt) time.Time {
 	n := &a.news
 	over := a.phase == phaseHeld || a.phase >= phaseReport || a.orders.discard
-	if over || n.sending || !m.link.joined {
+	if over || n.report.busy || !m.link.joined {
 		return time.Time{}
 	}
 	var at []time.Time
 	if n.sent < len(n.states) {
 		at = append(at, n.since.Add(newsDelay))
 	}
-	if n.bytes {
-		at = append(at, n.bytesAt.Add(bytesEvery))
+	if n.bytes.fresh {
+		at = append(at, n.bytes.at.Add(bytesEvery))
 	}
 	if n.used {
-		at = append(at, a.box.sampleAt.Add(-sampleEvery))
+		at = append(at, a.box.sample.at.Add(-sampleEvery))
 	}
 	first := earliest(at...)
-	if !first.IsZero() && first.Before(n.retryAt) {
-		return n.retryAt
+	if !first.IsZero() && first.Before(n.report.at) {
+		return n.report.at
 	}
 	return first
 }
@@ -59,8 +59,8 @@ func (m *Machine) tell(now time.Time, a *attempt) {
 	p := Progress{
 		Ref:        a.ref,
 		States:     a.statesSoFar(),
-		DoneBytes:  n.doneBytes,
-		TotalBytes: n.totalBytes,
+		DoneBytes:  n.bytes.done,
+		TotalBytes: n.bytes.total,
 		Usage:      n.usage,
 		Message:    n.note,
 	}
@@ -71,10 +71,10 @@ func (m *Machine) tell(now time.Time, a *attempt) {
 			p.ExitCode = a.end.exit.ExitCode
 		}
 	}
-	if n.bytes {
-		n.bytesAt = now
+	if n.bytes.fresh {
+		n.bytes.at = now
 	}
-	n.bytes, n.used, n.sending = false, false, true
+	n.bytes.fresh, n.used, n.report.busy = false, false, true
 	m.do(ReportProgress{side: side{a.ref}, Progress: p})
 }
 
@@ -86,10 +86,10 @@ func (m *Machine) ProgressAnswered(now time.Time, ref Ref, states int, r Reply) 
 		return nil
 	}
 	n := &a.news
-	n.sending = false
+	n.report.busy = false
 	switch r.Code {
 	case ReplyOK:
-		n.sent, n.tries, n.retryAt = max(n.sent, states), 0, time.Time{}
+		n.sent, n.tries, n.report.at = max(n.sent, states), 0, time.Time{}
 		n.since = now
 	case ReplyGone:
 		m.discard(now, a)
@@ -106,6 +106,6 @@ func (m *Machine) ProgressAnswered(now time.Time, ref Ref, states int, r Reply) 
 }
 
 func (m *Machine) tellAgain(now time.Time, n *news) {
-	n.retryAt = now.Add(m.backoff(n.tries))
+	n.report.at = now.Add(m.backoff(n.tries))
 	n.tries++
 }

@@ -26,7 +26,7 @@ func (a *Agent) input(f func(*Machine, time.Time) []Action) {
 func (a *Agent) feed(f func(*Machine, time.Time) []Action) []job {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.open {
+	if !a.life.open {
 		return nil
 	}
 	var jobs []job
@@ -36,8 +36,8 @@ func (a *Agent) feed(f func(*Machine, time.Time) []Action) []job {
 		}
 	}
 	a.wg.Add(len(jobs))
-	if a.onLeft != nil && a.machine.Left(a.cfg.StopTasks) {
-		a.onLeft()
+	if a.life.onLeft != nil && a.machine.Left(a.cfg.StopTasks) {
+		a.life.onLeft()
 	}
 	if next := a.machine.Deadline(); !next.IsZero() && (a.armed.IsZero() || next.Before(a.armed)) {
 		a.armed = next
@@ -54,29 +54,29 @@ func (a *Agent) feed(f func(*Machine, time.Time) []Action) []job {
 func (a *Agent) prepareLocked(action Action) (job, bool) {
 	switch x := action.(type) {
 	case Interrupt:
-		if cancel := a.works[x.Ref]; cancel != nil {
-			cancel()
+		if h := a.attempts[x.Ref]; h != nil && h.cancel != nil {
+			h.cancel()
 		}
 		return job{}, false
 	case EndLog:
-		if log := a.logs[x.Ref]; log != nil {
-			log.End()
+		if h := a.attempts[x.Ref]; h != nil {
+			h.log.End()
 		}
 		return job{}, false
 	case Forget:
-		if log := a.logs[x.Ref]; log != nil {
-			log.End()
+		if h := a.attempts[x.Ref]; h != nil {
+			h.log.End()
 		}
-		delete(a.logs, x.Ref)
-		delete(a.works, x.Ref)
-		delete(a.disks, x.Ref)
+		delete(a.attempts, x.Ref)
 		return job{}, false
 	case Work:
-		ctx, cancel := context.WithCancel(a.base)
-		a.works[x.Attempt()] = cancel
+		ctx, cancel := context.WithCancel(a.life.base)
+		if h := a.attempts[x.Attempt()]; h != nil {
+			h.cancel = cancel
+		}
 		return job{action: action, ctx: ctx, cancel: cancel}, true
 	}
-	return job{action: action, ctx: a.base, cancel: func() {}}, true
+	return job{action: action, ctx: a.life.base, cancel: func() {}}, true
 }
 
 // carryOut carries a job out, and goes on with the attempt's next one in the

@@ -24,7 +24,7 @@ func (m *Machine) stepReport(a *attempt) {
 		a.end.result = &r
 	}
 	r := *a.end.result
-	r.LogLost = a.end.logLost
+	r.LogLost = a.end.missing.lost
 	m.start(a, ReportCompletion{work: work{a.ref}, Result: r})
 }
 
@@ -36,13 +36,13 @@ func (a *attempt) compose() Result {
 		Failure: v.failure,
 		Message: v.message,
 		States:  a.statesSoFar(),
-		Files:   a.end.files,
-		Skipped: a.end.skipped,
+		Files:   a.end.output.Files,
+		Skipped: a.end.output.Skipped,
 		Usage:   a.news.usage,
 		Log:     a.end.log,
 	}
 	r.Usage.LogBytes = a.end.log.Stdout + a.end.log.Stderr
-	r.Usage.OutputBytes = a.end.size
+	r.Usage.OutputBytes = a.end.output.Size
 	r.Usage.CPU, r.Usage.Memory = 0, 0
 	if c := a.end.exit; c != nil {
 		r.HasExit, r.ExitCode = true, c.ExitCode
@@ -89,15 +89,15 @@ func (m *Machine) recorded(now time.Time, a *attempt, need *executor.Offsets) {
 		m.remove(a)
 		return
 	}
-	if *need != a.end.needed {
-		a.end.needed, a.end.asked = *need, 0
+	if *need != a.end.missing.from {
+		a.end.missing.from, a.end.missing.asked = *need, 0
 	}
-	a.end.asked++
-	if a.end.asked <= logTries && !a.end.logLost {
+	a.end.missing.asked++
+	if a.end.missing.asked <= logTries && !a.end.missing.lost {
 		a.phase = phasePushLog
 		return
 	}
-	a.end.logLost = true
+	a.end.missing.lost = true
 	m.again(now, a)
 }
 
@@ -113,7 +113,7 @@ func (m *Machine) LogPushed(now time.Time, ref Ref, r Reply, err error) []Action
 	case isEngine(err):
 		m.engineFault(now, a, err)
 	case err != nil:
-		a.end.logLost = true
+		a.end.missing.lost = true
 	case r.Code == ReplyOK:
 		a.done()
 	case r.Code == ReplyGone:

@@ -33,8 +33,11 @@ func (a *Agent) sample(ctx context.Context, x Sample) feedback {
 // outputSize walks the folder only when its file system has grown since the
 // last walk, which a single call tells.
 func (a *Agent) outputSize(ctx context.Context, ref Ref, dir string) int64 {
+	var last diskUse
 	a.mu.Lock()
-	last := a.disks[ref]
+	if h := a.attempts[ref]; h != nil {
+		last = h.disk
+	}
 	a.mu.Unlock()
 	used, known := fsUsed(dir)
 	if known && !last.at.IsZero() && used <= last.fsUsed && time.Since(last.at) < walkEvery {
@@ -46,8 +49,8 @@ func (a *Agent) outputSize(ctx context.Context, ref Ref, dir string) int64 {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.machine.Knows(ref) {
-		a.disks[ref] = diskUse{size: size, at: time.Now(), fsUsed: used}
+	if h := a.attempts[ref]; h != nil {
+		h.disk = diskUse{size: size, at: time.Now(), fsUsed: used}
 	}
 	return size
 }

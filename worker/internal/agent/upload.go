@@ -225,7 +225,7 @@ func (a *Agent) openUpload(ctx context.Context, ref Ref, userID string) (*upload
 
 func (s *uploadStream) send(c *pb.FileChunk) error {
 	c.TaskId, c.Attempt, c.Lease = s.ref.TaskID, int32(s.ref.Attempt), s.ref.Lease
-	c.WorkerId, c.Session, c.UserId = s.agent.cfg.WorkerID, s.agent.cfg.Session, s.userID
+	c.WorkerId, c.Session, c.UserId = s.agent.cfg.Worker.ID, s.agent.cfg.Worker.Session, s.userID
 	s.stall.Reset(uploadStall)
 	err := s.stream.Send(c)
 	s.failed = s.failed || err != nil

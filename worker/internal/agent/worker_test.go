@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -60,7 +61,7 @@ func startWorker(t testing.TB, m *master, dir, session string, opts ...workerOpt
 		MasterAddr: m.addr, Join: config.Join{Token: m.token.Encode()}, Port: l.Addr().(*net.TCPAddr).Port, Identity: id,
 	})
 	cfg := agent.Config{
-		WorkerID: "w1", Session: session, Seed: 1, Version: "test", Dir: dir,
+		Worker: agent.Worker{ID: "w1", Session: session, Version: "test"}, Seed: 1, Dir: dir,
 		Capacity: agent.Capacity{CPU: 8, Memory: 1024, Storage: 1024}, RestartGrace: time.Minute,
 		Usage: func() agent.HostUsage { return agent.HostUsage{} }, Executor: engine, Uplink: up,
 		Log: slog.New(slog.NewTextHandler(testLog{t}, nil)),
@@ -86,14 +87,11 @@ func startWorker(t testing.TB, m *master, dir, session string, opts ...workerOpt
 		}
 		stopped = true
 		cancel()
-		if err := <-ran; err != nil {
+		err := <-ran
+		edge.Stop()
+		if err := errors.Join(err, <-served, w.conn.Close(), up.Close(), engine.Close()); err != nil {
 			t.Error(err)
 		}
-		edge.Stop()
-		<-served
-		w.conn.Close()
-		up.Close()
-		engine.Close()
 	}
 	t.Cleanup(w.stop)
 	return w

@@ -45,7 +45,7 @@ func master(t *testing.T, id transport.Identity) string {
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
 		s.Stop()
-		<-done
+		must(t, <-done)
 	})
 	return l.Addr().String()
 }

@@ -1,0 +1,132 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"cloudai/worker/internal/executor"
+)
+
+// F08: containers that end with their engine did not end by themselves.
+func TestF08EndsInAGapAreRuntime(t *testing.T) {
+	off := fmt.Errorf("%w: off", executor.ErrEngine)
+	for _, c := range []struct {
+		name    string
+		err     error
+		alive   Alive
+		after   time.Duration // end after the last sign of life
+		failure Failure
+	}{
+		{"killed with the engine", off, Alive{}, 500 * time.Millisecond, FailureRuntime},
+		{"live restore", off, Alive{Outlived: true}, 500 * time.Millisecond, ""},
+		{"ended before", off, Alive{}, -time.Second, ""},
+		{"only slow", errors.New("timed out"), Alive{}, 500 * time.Millisecond, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.run()
+			b.pass(3 * time.Second)
+			ended := b.m.engine.lastOK.Add(c.after)
+			b.now = b.m.engine.lastOK.Add(time.Second)
+			b.in(b.m.Tick(b.now))
+			b.in(b.m.Probed(b.now, Alive{Err: c.err}))
+			// The end is seen before the engine is back, and confirmed after it.
+			b.in(b.m.Exited(b.now, ref1, executor.Container{StartedAt: time.Unix(1000, 0), FinishedAt: ended}, executor.Offsets{}, nil))
+			b.now = b.now.Add(time.Second)
+			b.in(b.m.Tick(b.now))
+			b.in(b.m.Probed(b.now, c.alive))
+			b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+			if r := b.result(); r.Failure != c.failure {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestF10RegistryGetsThreeTries(t *testing.T) {
+	b := newBench(t)
+	b.assign()
+	start := b.now
+	for range 2 {
+		b.in(b.m.Pulled(b.now, ref1, fmt.Errorf("%w: registry.test refused", executor.ErrRegistry)))
+		b.pass(5 * time.Second)
+	}
+	b.want("Pull", "ReportProgress", "Pull", "Pull") // the reason is told
+	b.in(b.m.Pulled(b.now, ref1, fmt.Errorf("%w: registry.test refused", executor.ErrRegistry)))
+	r := b.result()
+	if r.Failure != FailureRegistry || !strings.Contains(r.Message, "registry.test") || b.now.Sub(start) > pullTotal {
+		t.Errorf("%+v after %s", r, b.now.Sub(start))
+	}
+}
+
+func TestF10SilentRegistryFailsInTime(t *testing.T) {
+	b := newBench(t)
+	b.assign()
+	start := b.now
+	pulls := 0
+	for range 100 {
+		for _, a := range b.out {
+			switch a.(type) {
+			case Pull:
+				pulls++
+			case ReportCompletion:
+				if took := b.now.Sub(start); took > pullTotal || pulls != pullTries {
+					t.Errorf("%d pulls in %s", pulls, took)
+				}
+				if r := b.result(); r.Failure != FailureRegistry {
+					t.Errorf("%+v", r)
+				}
+				return
+			}
+		}
+		interrupted := len(b.out) > 0 && fmt.Sprintf("%T", b.out[len(b.out)-1]) == "agent.Interrupt"
+		b.out = nil
+		if interrupted {
+			b.in(b.m.Pulled(b.now, ref1, errors.New("interrupted")))
+			continue
+		}
+		b.pass(time.Second)
+	}
+	t.Fatal("still pulling")
+}
+
+func TestF11MovingPullHasNoDeadline(t *testing.T) {
+	b := newBench(t)
+	b.assign()
+	b.want("Pull")
+	for i := range 100 {
+		b.in(b.m.Pulling(b.now, ref1, executor.PullProgress{DoneBytes: int64(i), TotalBytes: 1000}))
+		for _, a := range b.out {
+			if p, ok := a.(ReportProgress); ok {
+				if p.Progress.TotalBytes != 1000 {
+					t.Errorf("%+v", p)
+				}
+				b.in(b.m.ProgressAnswered(b.now, ref1, 0, Reply{}))
+			}
+			if _, ok := a.(Interrupt); ok {
+				t.Fatal("given up while bytes move")
+			}
+		}
+		b.out = nil
+		b.pass(20 * time.Second)
+	}
+}
+
+func TestF14LowDiskTakesNoTasks(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.now = b.now.Add(10 * time.Millisecond)
+	b.in(b.m.Probed(b.now, Alive{Low: "nearly full"}))
+	b.want("SendHeartbeat", "Sample")
+	if _, err := b.m.Assign(b.now, spec1(func(s *executor.Spec) { s.Key.TaskID = "t2" })); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "nearly full") {
+		t.Errorf("assigned: %v", err)
+	}
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+	b.in(b.m.Probed(b.now, Alive{}))
+	if h := b.out[0].(SendHeartbeat).Heartbeat; !h.Healthy {
+		t.Errorf("%+v", h)
+	}
+}
