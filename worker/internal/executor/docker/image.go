@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -32,6 +33,8 @@ type images struct {
 	pulls  map[string]*pull     // by full reference
 	closed bool
 	wg     sync.WaitGroup // of running pulls
+
+	moved atomic.Int64 // when any pull moved, in nanoseconds of Unix
 }
 
 func newImages(api *client.Client, cfg Config) *images {
@@ -153,7 +156,7 @@ func (im *images) join(named reference.Named) (*pull, error) {
 		ctx, p.cancel = context.WithCancelCause(context.Background())
 		im.pulls[key] = p
 		im.wg.Go(func() {
-			err := p.run(ctx, im.api, im.cfg)
+			err := p.run(ctx, im.api, im.cfg, &im.moved)
 			p.cancel(nil)
 			im.drop(p)
 			p.finish(err)

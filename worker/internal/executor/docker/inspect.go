@@ -144,7 +144,9 @@ func (e *Executor) Remove(ctx context.Context, id string) error {
 	err := e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if cerrdefs.IsConflict(err) {
 		// Somebody else removes it already.
-		err = e.waitFor(ctx, id, container.WaitConditionRemoved)
+		short, cancel := e.bounded(ctx)
+		defer cancel()
+		err = e.waitFor(short, id, container.WaitConditionRemoved)
 	}
 	if err != nil && !cerrdefs.IsNotFound(err) {
 		return fail(ctx, "removing the container", err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -38,6 +39,8 @@ type pull struct {
 
 	done chan struct{} // closed at the end
 	err  error         // valid when done is closed
+
+	queued atomic.Bool // it waits for the engine's other pulls
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when the progress has changed
@@ -78,7 +81,10 @@ func (p *pull) finish(err error) {
 
 // run pulls the image once. A watchdog ends it when the registry stays
 // silent, or nothing moves any more.
-func (p *pull) run(ctx context.Context, api *client.Client, cfg Config) error {
+//
+// The engine loads few layers at a time, of all pulls together: one that only
+// waits for its turn is not stalled while any other moves.
+func (p *pull) run(ctx context.Context, api *client.Client, cfg Config, lastMoved *atomic.Int64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	auth, err := credentials(ctx, cfg.ConfigDir, reference.Domain(p.named))
@@ -92,9 +98,45 @@ func (p *pull) run(ctx context.Context, api *client.Client, cfg Config) error {
 		return pullError(ctx, p.named, err)
 	}
 	defer body.Close()
-	stall := time.AfterFunc(cfg.StallTimeout, func() { cancel(errStalled) })
-	defer stall.Stop()
-	return pullError(ctx, p.named, p.read(body, func() { stall.Reset(cfg.StallTimeout) }))
+	moved := make(chan struct{}, 1)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		p.watchdog(ctx, cancel, moved, cfg.StallTimeout, lastMoved)
+	}()
+	err = p.read(body, func() {
+		select {
+		case moved <- struct{}{}:
+		default:
+		}
+	})
+	cause := pullError(ctx, p.named, err)
+	cancel(nil)
+	<-watched
+	return cause
+}
+
+// watchdog cancels a pull that has stalled; it ends with the context.
+// lastMoved is when any pull of the executor moved, in nanoseconds of Unix.
+func (p *pull) watchdog(ctx context.Context, cancel context.CancelCauseFunc, moved <-chan struct{}, limit time.Duration, lastMoved *atomic.Int64) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-moved:
+			lastMoved.Store(time.Now().UnixNano())
+			timer.Reset(limit)
+		case now := <-timer.C:
+			left := limit - now.Sub(time.Unix(0, lastMoved.Load()))
+			if !p.queued.Load() || left <= 0 {
+				cancel(errStalled)
+				return
+			}
+			timer.Reset(left)
+		}
+	}
 }
 
 // read follows the engine's messages to their end; moved is called whenever
@@ -131,11 +173,26 @@ func (p *pull) read(body io.Reader, moved func()) error {
 			moved()
 		}
 		status[m.ID] = m.Status
+		p.queued.Store(waitsForOthers(status))
 		if now := time.Now(); now.Sub(told) >= progressEvery {
 			told = now
 			p.publish(total(layers))
 		}
 	}
+}
+
+// waitsForOthers says whether layers wait for their turn and none is loading.
+func waitsForOthers(status map[string]string) bool {
+	waiting := false
+	for _, s := range status {
+		switch s {
+		case "Downloading", "Extracting", "Verifying Checksum":
+			return false
+		case "Waiting":
+			waiting = true
+		}
+	}
+	return waiting
 }
 
 func total(layers map[string]executor.PullProgress) executor.PullProgress {
