@@ -327,6 +327,7 @@ func TestWorkerThatCameBackKeepsItsTasks(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.restart()
+		time.Sleep(time.Second)
 		on := func(h *Heartbeat) { h.Running = []cluster.RunningAttempt{running(ref, cluster.StateRunning)} }
 		if reply, err := r.beat("w", "s", 2, on); err != nil || len(reply.Stop) > 0 {
 			t.Fatalf("%+v, %v", reply, err)

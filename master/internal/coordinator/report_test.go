@@ -1,0 +1,57 @@
+package coordinator
+
+import (
+	"testing"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// A report that was overtaken takes nothing back.
+func TestOlderProgressIsDropped(t *testing.T) {
+	d := newDesk(t)
+	d.join("w", "s")
+	e, a := d.place("t", spec())
+	d.answer(a, nil)
+	d.report(e, cluster.StateRunning)
+	d.report(e, cluster.StateImagePulled)
+	d.pass(progressDelay)
+	d.want(e, cluster.StateRunning, 1)
+}
+
+// What was never sent to a lost worker costs no budget; what was sent does.
+func TestLossBeforeTheAssignmentWasSentIsFree(t *testing.T) {
+	for _, sent := range []bool{false, true} {
+		d := newDesk(t)
+		d.join("w", "s")
+		e := d.submit("t", spec())
+		st := d.m.dispatch(d.now)
+		if sent {
+			st = d.ok(st)
+			d.answer(st.assigns[0], nil)
+		}
+		d.pass(15 * time.Second) // lost
+		if !sent {
+			d.ok(st)
+			d.want(e, cluster.StateQueued, 2)
+		} else if e.task.Failure != cluster.FailureWorkerLost {
+			t.Fatalf("%s %s", e.task.Status(), e.task.Failure)
+		}
+	}
+}
+
+// What had been reported before a loss is in the history.
+func TestLossKeepsWhatWasReported(t *testing.T) {
+	d := newDesk(t)
+	d.join("w", "s")
+	s := spec()
+	s.MaxReschedules = 1
+	e, a := d.place("t", s)
+	d.answer(a, nil)
+	d.report(e, cluster.StateRunning)
+	d.join("w", "s2")
+	d.want(e, cluster.StateQueued, 2)
+	if last := e.task.Attempts[0]; last.State != cluster.StateRunning || last.StartedAt.IsZero() || e.task.Reschedules != 1 {
+		t.Fatalf("%+v", last)
+	}
+}
