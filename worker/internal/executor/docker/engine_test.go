@@ -207,7 +207,7 @@ func apply(spec *executor.Spec, b executortest.Behavior) {
 // run runs a container of the spec to its end and returns it with its log.
 func run(t *testing.T, e *Executor, spec executor.Spec) (executor.Container, string, string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c, err := e.Create(ctx, spec)
 	if err != nil {

@@ -92,7 +92,7 @@ func TestEngineGoesAndComesBack(t *testing.T) {
 	p := startProxy(t)
 	e, spec := open(t, Config{Host: p.host}), newSpec(t)
 	spec.Command = "i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done; sleep 2; echo end; exit 3"
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c, err := e.Create(ctx, spec)
 	if err != nil {
@@ -169,7 +169,7 @@ func TestUsageByStream(t *testing.T) {
 	e, spec := open(t, Config{}), newSpec(t)
 	e.usage.cgroups = cgroups{root: emptyFS(t)}
 	spec.Command = "while :; do :; done"
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c, err := e.Create(ctx, spec)
 	if err != nil {

@@ -46,7 +46,7 @@ type Options struct {
 }
 
 // deadline bounds everything that the suite waits for.
-const deadline = 60 * time.Second
+const deadline = 2 * time.Minute
 
 // Log is what a container with so many lines writes: line i, from 1, is
 // "line i" filled with dots to 15 characters and a newline; every tenth goes
