@@ -39,7 +39,7 @@ func start(t *testing.T) *master {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s") // short enough for a socket
 	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	m := &master{core: fakecore.New(), filesDir: filepath.Join(dir, "files")}
 	m.keeper, err = logs.New(logs.Config{Dir: filepath.Join(dir, "logs")})
 	must(t, err)
@@ -142,6 +142,22 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+func TestWaitAttempt(t *testing.T) {
+	m := start(t)
+	task, id := m.submit(t)
+	must(t, m.core.Run(id, "w1"))
+	go func() { must(t, m.core.Requeue(id)) }()
+	if got, err := m.client.WaitAttempt(t.Context(), task.TaskID, 1); err != nil || got.Attempt != 2 || got.Terminal() {
+		t.Errorf("%+v %v", got, err)
+	}
+	must(t, m.core.Run(id, "w2"))
+	code := 0
+	must(t, m.core.Finish(id, &code, "", ""))
+	if got, err := m.client.WaitAttempt(t.Context(), task.TaskID, 2); err != nil || got.Status != "succeeded" {
+		t.Errorf("%+v %v", got, err)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	m := start(t)
 	_, err := m.client.Submit(t.Context(), client.TaskRequest{Timeout: "x", Env: map[string]string{"A": "\x00"}})
@@ -182,8 +198,8 @@ func TestClusterCalls(t *testing.T) {
 	if v, err := m.client.Version(t.Context()); err != nil || v.Version != "1.2.3" {
 		t.Errorf("%+v %v", v, err)
 	}
-	for range m.client.Workers(t.Context()) {
-		t.Error("there is no worker")
+	for w, err := range m.client.Workers(t.Context()) {
+		t.Errorf("there is no worker: %+v %v", w, err)
 	}
 	if w, err := m.client.Telemetry(t.Context()); err != nil || len(w) != 0 {
 		t.Errorf("%v %v", w, err)
@@ -230,7 +246,8 @@ func TestLogs(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for range m.client.Logs(t.Context(), task.TaskID, client.LogOptions{Follow: true}) {
+	for _, err := range m.client.Logs(t.Context(), task.TaskID, client.LogOptions{Follow: true}) {
+		must(t, err)
 		break // must let go of the connection
 	}
 }
@@ -252,7 +269,7 @@ func cutting(t *testing.T, socket string, after int64) (url string, cuts *atomic
 			}
 			out, err := net.Dial("unix", socket)
 			if err != nil {
-				in.Close()
+				must(t, in.Close())
 				continue
 			}
 			go relay(out, in, -1)
@@ -262,7 +279,7 @@ func cutting(t *testing.T, socket string, after int64) (url string, cuts *atomic
 		}
 	}()
 	t.Cleanup(func() {
-		l.Close()
+		must(t, l.Close())
 		<-done
 	})
 	return "http://" + l.Addr().String(), cuts

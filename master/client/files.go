@@ -99,8 +99,8 @@ func (c *Client) fetch(ctx context.Context, root *os.Root, id string, f File) (e
 		}
 	}()
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(file, sum), body)
-	if err = errors.Join(err, file.Close()); err != nil {
+	n, copied := io.Copy(io.MultiWriter(file, sum), body)
+	if err := errors.Join(copied, file.Close()); err != nil {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); n != f.Size || got != f.SHA256 {

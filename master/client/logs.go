@@ -102,7 +102,7 @@ func (c *Client) openLog(ctx context.Context, id string, o LogOptions) (*logRead
 	if o.Text != "" {
 		query.Set("q", o.Text)
 	}
-	resp, err := c.open(ctx, request{
+	resp, err := c.open(ctx, request{ //nolint:bodyclose // the reader closes it
 		method: http.MethodGet, path: taskPath(id) + "/logs", query: query,
 		header: http.Header{"Accept": {"application/x-ndjson"}},
 	})

@@ -21,17 +21,31 @@ func (c *Client) Task(ctx context.Context, id string) (Task, error) {
 	return get[Task](ctx, c, taskPath(id), nil)
 }
 
-// waitStep is how long one request of WaitTask waits.
-const waitStep = 30 * time.Second
+// How long one request waits for a task's end, and for a later attempt, of
+// which the master does not tell by itself.
+const (
+	waitStep    = 30 * time.Second
+	attemptStep = 500 * time.Millisecond
+)
 
 // WaitTask returns when the task is terminal. It outlasts a restart of the
 // master that is no longer than the client's patience.
 func (c *Client) WaitTask(ctx context.Context, id string) (Task, error) {
+	return c.wait(ctx, id, waitStep, Task.Terminal)
+}
+
+// WaitAttempt returns when the task is terminal or has come to a later attempt
+// than the given one. It is as patient as WaitTask.
+func (c *Client) WaitAttempt(ctx context.Context, id string, attempt int) (Task, error) {
+	return c.wait(ctx, id, attemptStep, func(t Task) bool { return t.Terminal() || t.Attempt > attempt })
+}
+
+func (c *Client) wait(ctx context.Context, id string, step time.Duration, enough func(Task) bool) (Task, error) {
 	patience := c.newPatience()
 	for {
-		t, err := get[Task](ctx, c, taskPath(id), url.Values{"wait": {waitStep.String()}})
+		t, err := get[Task](ctx, c, taskPath(id), url.Values{"wait": {step.String()}})
 		switch {
-		case err == nil && t.Terminal():
+		case err == nil && enough(t):
 			return t, nil
 		case err == nil:
 			patience.alive()

@@ -100,7 +100,7 @@ func TestArchives(t *testing.T) {
 	}
 
 	// What is gone from the disk breaks the archive off.
-	must(t, os.Remove(filepath.Join(e.filesDir, "ann", string(id), "dir/out.txt")))
+	must(t, os.Remove(filepath.Join(e.filesDir, "ann", string(id), "dir", "out.txt")))
 	resp, err := nethttp.Get(e.serve(t) + "/api/files/task0001/download")
 	if err != nil {
 		return // before the first byte

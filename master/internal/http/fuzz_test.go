@@ -2,6 +2,7 @@ package http
 
 import (
 	"encoding/json"
+	nethttp "net/http"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -69,7 +70,7 @@ func FuzzTaskQuery(f *testing.F) {
 	f.Add("limit=5&status=queued,running&label=a%3Db&since=2026-01-02T03:04:05Z")
 	f.Add("limit=1e308&limit=&%00=%ff&cursor=AAAA&sort=-created_at")
 	f.Fuzz(func(t *testing.T, query string) {
-		r := httptest.NewRequest("GET", "/api/tasks", nil)
+		r := httptest.NewRequest(nethttp.MethodGet, "/api/tasks", nil)
 		r.URL.RawQuery = query
 		w := httptest.NewRecorder()
 		e.ServeHTTP(w, r.WithContext(contextOf(r, doorSocket)))

@@ -17,16 +17,13 @@ func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s")
 	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	return dir
 }
 
 func dialable(path string) bool {
 	conn, err := net.Dial("unix", path)
-	if err == nil {
-		conn.Close()
-	}
-	return err == nil
+	return err == nil && conn.Close() == nil
 }
 
 func names(t *testing.T, dir string) string {

@@ -89,7 +89,7 @@ func problemOf(err error, log *slog.Logger) *Problem {
 			p.Detail = strings.TrimPrefix(err.Error(), s.err.Error()+": ") // the status says that much
 		}
 		if s.status == nethttp.StatusServiceUnavailable {
-			p.with("Retry-After", "1")
+			return p.with("Retry-After", "1")
 		}
 		return p
 	}

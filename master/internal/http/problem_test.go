@@ -82,11 +82,11 @@ func TestPanicIsAnAnswer(t *testing.T) {
 		t.Error("the panic is shown")
 	}
 	e.mux.HandleFunc("GET /late", func(w nethttp.ResponseWriter, _ *nethttp.Request) {
-		w.WriteHeader(200)
+		w.WriteHeader(nethttp.StatusOK)
 		panic("secret")
 	})
 	defer func() {
-		if recover() != nethttp.ErrAbortHandler {
+		if why, _ := recover().(error); !errors.Is(why, nethttp.ErrAbortHandler) {
 			t.Error("a reply that has begun is not broken off")
 		}
 	}()

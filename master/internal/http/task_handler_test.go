@@ -87,8 +87,11 @@ func TestBadBodies(t *testing.T) {
 		{`{"docker_image":"alpine","env":{"A":1,"B":null,"C":"ok","C":"again"}}`, 422, []string{"env.A", "env.B", "env.C"}},
 		{`{"docker_image":"alpine","env":[]}`, 422, []string{"env"}},
 		{`{"docker_image":"alpine","labels":{"a":"\u001b"}}`, 422, []string{"labels.a"}},
-		{`{"docker_image":"alpine","inputs":[{"path":"a","content":"%","encoding":"base64"},{"path":"b","content":"","encoding":"rot13"},{"content":"c"},{"path":"d","mode":7}]}`,
-			422, []string{"inputs[0].content", "inputs[1].encoding", "inputs[2].path", "inputs[3].mode"}},
+		{
+			`{"docker_image":"alpine","inputs":[{"path":"a","content":"%","encoding":"base64"},{"path":"b","content":"","encoding":"rot13"},{"content":"c"},{"path":"d","mode":7}]}`,
+			422,
+			[]string{"inputs[0].content", "inputs[1].encoding", "inputs[2].path", "inputs[3].mode"},
+		},
 		{`{"docker_image":{"$gt":""},"name":"a\nb","timeout":"x","network":"host"}`, 422, []string{"docker_image", "name", "timeout", "network"}},
 		{`{"docker_image":"alpine","command":"a","args":["b"]}`, 422, []string{"command"}},
 	}
