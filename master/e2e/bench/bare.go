@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -48,12 +49,14 @@ func newBare(image, parent string) (*bare, error) {
 
 func (b *bare) close() error { return errors.Join(b.api.Close(), os.RemoveAll(b.dir)) }
 
-// once sees one container through: create, start, wait, logs, remove.
-func (b *bare) once(ctx context.Context, network string) (err error) {
+// once sees one container through: create, start, wait, logs, remove. The
+// steps, which may be nil, take how long each took.
+func (b *bare) once(ctx context.Context, network string, steps *steps) (err error) {
 	output, err := os.MkdirTemp(b.dir, "")
 	if err != nil {
 		return err
 	}
+	steps.begin(time.Now())
 	yes, pids := true, int64(1024)
 	made, err := b.api.ContainerCreate(ctx, &container.Config{
 		Image: b.image, Cmd: program, Labels: map[string]string{"cloudai.bench": filepath.Base(b.dir)},
@@ -72,13 +75,16 @@ func (b *bare) once(ctx context.Context, network string) (err error) {
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
+	steps.done("create", time.Now())
 	defer func() {
 		err = errors.Join(err, b.api.ContainerRemove(context.WithoutCancel(ctx), made.ID, container.RemoveOptions{Force: true}))
+		steps.done("remove", time.Now())
 	}()
 	ended, broken := b.api.ContainerWait(ctx, made.ID, container.WaitConditionNextExit)
 	if err := b.api.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	steps.done("start", time.Now())
 	select {
 	case err := <-broken:
 		return fmt.Errorf("wait: %w", err)
@@ -87,6 +93,7 @@ func (b *bare) once(ctx context.Context, network string) (err error) {
 			return fmt.Errorf("the container ended with %d", verdict.StatusCode)
 		}
 	}
+	steps.done("wait", time.Now())
 	log, err := b.api.ContainerLogs(ctx, made.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true})
 	if err != nil {
 		return fmt.Errorf("logs: %w", err)
@@ -95,5 +102,6 @@ func (b *bare) once(ctx context.Context, network string) (err error) {
 	if _, err := stdcopy.StdCopy(io.Discard, io.Discard, log); err != nil {
 		return fmt.Errorf("logs: %w", err)
 	}
+	steps.done("logs", time.Now())
 	return nil
 }

@@ -60,18 +60,65 @@ func (s *sides) close() error {
 }
 
 // task sees one task through, from the submit to the word that it is stored.
-func (s *sides) task(ctx context.Context, network string) error {
+// The steps, which may be nil, take when it entered each state.
+func (s *sides) task(ctx context.Context, network string, steps *steps) error {
 	share, mib := cpu, int64(memory)
+	began := time.Now()
 	t, err := s.cloud.API().Submit(ctx, client.TaskRequest{
 		DockerImage: s.image, Args: program, Network: network, CPURequired: &share, MemoryRequired: &mib,
 	})
 	if err != nil {
 		return err
 	}
-	if t, err = s.cloud.API().WaitTask(ctx, t.TaskID); err == nil && t.Status != "succeeded" {
-		err = fmt.Errorf("task %s is %s: %s %s", t.TaskID, t.Status, t.Failure, t.Message)
+	if t, err = s.cloud.API().WaitTask(ctx, t.TaskID); err != nil {
+		return err
 	}
-	return err
+	if t.Status != "succeeded" {
+		return fmt.Errorf("task %s is %s: %s %s", t.TaskID, t.Status, t.Failure, t.Message)
+	}
+	if steps == nil {
+		return nil
+	}
+	return s.follow(ctx, t.TaskID, began, time.Now(), steps)
+}
+
+// follow notes the task's way by its timeline; master, worker and this process
+// share one clock.
+func (s *sides) follow(ctx context.Context, id string, began, ended time.Time, steps *steps) error {
+	steps.begin(began)
+	for e, err := range s.cloud.API().Events(ctx, id) {
+		if err != nil {
+			return err
+		}
+		at := e.Time
+		if e.WorkerTime != nil {
+			at = *e.WorkerTime
+		}
+		steps.done(e.State, at)
+	}
+	steps.done("told", ended)
+	return nil
+}
+
+// way is one of the two ways, timed.
+type way struct {
+	do    func(context.Context, string, *steps) error
+	took  []time.Duration
+	steps steps
+}
+
+// once runs it once and notes how long that took.
+func (w *way) once(ctx context.Context, network string) func() error {
+	return func() error {
+		began := time.Now()
+		var ended time.Time
+		err := w.do(ctx, network, &w.steps)
+		if ended = w.steps.last; ended.IsZero() {
+			ended = time.Now()
+		}
+		w.took = append(w.took, ended.Sub(began))
+		return err
+	}
 }
 
 // latency of one container: what CloudAI adds.
@@ -82,42 +129,42 @@ func latency(ctx context.Context, o options, report *table) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	for _, network := range networks {
-		var plain, through []time.Duration
-		timed := func(into *[]time.Duration, do func(context.Context, string) error) func() error {
-			return func() error {
-				began := time.Now()
-				err := do(ctx, network)
-				*into = append(*into, time.Since(began))
-				return err
-			}
-		}
-		ways := []func() error{timed(&plain, s.once), timed(&through, s.task)}
-		if err := inTurn(2, ways...); err != nil { // to warm up
+		if err := s.compare(ctx, o.runs, network, report); err != nil {
 			return err
 		}
-		plain, through = nil, nil
-		before, err := costOf(s.cloud)
-		if err != nil {
-			return err
-		}
-		if err := inTurn(o.runs, ways...); err != nil {
-			return err
-		}
-		after, err := costOf(s.cloud)
-		if err != nil {
-			return err
-		}
-		for _, q := range []float64{0.5, 0.9} {
-			name, aim := "90th percentile", ""
-			if q == 0.5 {
-				name, aim = "median", "at most 15 ms more"
-			}
-			b, c := quantile(plain, q), quantile(through, q)
-			report.add(fmt.Sprintf("one container, network %s, %s of %d", network, name, o.runs),
-				millis(b), millis(c), fmt.Sprintf("%+.1f ms", float64(c-b)/1e6), aim)
-		}
-		report.add("  processor time per task (the clients' for both ways)", "", "", after.since(before, o.runs), "")
 	}
+	return nil
+}
+
+func (s *sides) compare(ctx context.Context, runs int, network string, report *table) error {
+	plain, through := way{do: s.once}, way{do: s.task}
+	if err := inTurn(2, plain.once(ctx, network), through.once(ctx, network)); err != nil { // to warm up
+		return err
+	}
+	plain, through = way{do: s.once}, way{do: s.task}
+	before, err := costOf(s.cloud)
+	if err != nil {
+		return err
+	}
+	if err := inTurn(runs, plain.once(ctx, network), through.once(ctx, network)); err != nil {
+		return err
+	}
+	after, err := costOf(s.cloud)
+	if err != nil {
+		return err
+	}
+	for _, q := range []float64{0.5, 0.9} {
+		name, aim := "90th percentile", ""
+		if q == 0.5 {
+			name, aim = "median", "at most 15 ms more"
+		}
+		b, c := quantile(plain.took, q), quantile(through.took, q)
+		report.add(fmt.Sprintf("one container, network %s, %s of %d", network, name, runs),
+			millis(b), millis(c), fmt.Sprintf("%+.1f ms", float64(c-b)/1e6), aim)
+	}
+	report.note("network %s, the bare engine's steps, medians in ms: %s", network, &plain.steps)
+	report.note("network %s, CloudAI's states, medians in ms: %s", network, &through.steps)
+	report.note("network %s, processor time per container (the clients' both ways): %s", network, after.since(before, runs))
 	return nil
 }
 
@@ -130,10 +177,10 @@ func rate(ctx context.Context, o options, report *table) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	for _, network := range networks {
 		var plain, through time.Duration
-		crowd := func(into *time.Duration, n int, do func(context.Context, string) error) func() error {
+		crowd := func(into *time.Duration, n int, do func(context.Context, string, *steps) error) func() error {
 			return func() error {
 				began := time.Now()
-				err := together(o.clients, n, func(int) error { return do(ctx, network) })
+				err := together(o.clients, n, func(int) error { return do(ctx, network, nil) })
 				*into += time.Since(began)
 				return err
 			}

@@ -63,7 +63,7 @@ func fake(ctx context.Context, o options, report *table) (err error) {
 	report.add(fmt.Sprintf("  of it the submits, durable, %d clients", o.submitters), "",
 		fmt.Sprintf("%.0f /s", perSecond(o.tasks, f.submitted)),
 		fmt.Sprintf("median %s, 99th percentile %s", millis(quantile(f.submits, 0.5)), millis(quantile(f.submits, 0.99))), "")
-	report.add("  processor time per task", "", "", after.since(before, o.tasks), "")
+	report.note("fake workers, processor time per task: %s", after.since(before, o.tasks))
 	return nil
 }
 

@@ -18,11 +18,17 @@ import (
 type table struct {
 	machine string
 	rows    [][]string
+	notes   []string
 }
 
 // add puts a row down; an empty aim means that there is none.
 func (t *table) add(what, bare, cloud, compared, aim string) {
 	t.rows = append(t.rows, []string{what, bare, cloud, compared, aim})
+}
+
+// note puts a line under the table.
+func (t *table) note(format string, args ...any) {
+	t.notes = append(t.notes, fmt.Sprintf(format, args...))
 }
 
 // describe notes what the figures were taken on.
@@ -51,7 +57,7 @@ func (t *table) print(out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%s\n", t.machine)
+	_, err := fmt.Fprintf(out, "\n%s\n", strings.Join(append(t.notes, t.machine), "\n"))
 	return err
 }
 
