@@ -44,7 +44,8 @@ func serve(ctx context.Context, cfg config.Config, getenv func(string) string, s
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("MASTER_DATA_DIR: %w", err)
 	}
-	p := newPrompt(cfg, getenv, stdin, stdout, stderr)
+	ctx, ignoreInterrupt := untilInterrupt(ctx)
+	p := newPrompt(cfg, getenv, stdin, stdout, stderr, ignoreInterrupt)
 	log, closeLog, err := openLog(cfg, stderr, p.wanted)
 	if err != nil {
 		return err
@@ -126,7 +127,7 @@ func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *s
 	m.grpc = grpc.NewServer(transport.ServerOptions(identity)...)
 	server.New(server.Config{
 		Core: m.core, Files: m.files, Logs: m.logs, JoinSecret: token.Secret,
-		ClusterID: clusterID, MasterID: masterID, Version: version,
+		ClusterID: clusterID, MasterID: masterID, Version: version, Log: log,
 	}).Register(m.grpc)
 	m.web, err = http.New(http.Config{
 		Core: m.core, Logs: m.logs, Files: m.files, Log: log,
