@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer data.Close()
-	engine, err := newExecutor(cfg, data)
+	engine, err := newExecutor(ctx, cfg, data)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 	if err != nil {
 		return err
 	}
-	capacity, err := system.Find(ctx, info, data.Path, cfg.Capacity)
+	capacity, err := system.Find(ctx, capacityOf(info), data.Path, system.Chosen(cfg.Capacity))
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,8 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 		return err
 	}
 	up := uplink.New(uplink.Config{
-		MasterAddr: cfg.MasterAddr, Join: cfg.Join, Advertise: cfg.Listen.Advertise, Port: port, Identity: identity,
+		MasterAddr: cfg.MasterAddr, Token: cfg.Join.Token, TokenFile: cfg.Join.TokenFile,
+		Advertise: cfg.Listen.Advertise, Port: port, Identity: identity,
 	})
 	defer up.Close()
 	sampler := telemetry.NewSampler(data.Path, capacity.GPU > 0)

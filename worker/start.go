@@ -101,15 +101,19 @@ func loadIdentity(cfg config.Config, data *system.DataDir) (transport.Identity, 
 	return transport.LoadOrCreateIdentity(data.Path, "worker")
 }
 
-func newExecutor(cfg config.Config, data *system.DataDir) (executor.Executor, error) {
+func newExecutor(ctx context.Context, cfg config.Config, data *system.DataDir) (executor.Executor, error) {
 	if cfg.Engine.Executor == "docker" {
 		return docker.New(docker.Config{Host: cfg.Engine.DockerHost, ConfigDir: cfg.Engine.DockerConfig})
 	}
-	info, err := system.Find(context.Background(), executor.Info{}, data.Path, cfg.Capacity)
+	info, err := system.Find(ctx, system.Capacity{}, data.Path, system.Chosen(cfg.Capacity))
 	if err != nil {
 		return nil, err
 	}
 	return fake.New(fake.Config{
 		Dir: filepath.Join(data.Path, "fake"), CPU: info.CPU, Memory: info.Memory, Storage: info.Storage, GPU: info.GPU,
 	})
+}
+
+func capacityOf(info executor.Info) system.Capacity {
+	return system.Capacity{CPU: info.CPU, Memory: info.Memory, Storage: info.Storage, GPU: info.GPU}
 }

@@ -16,7 +16,6 @@ import (
 	"cloudai/proto/pb"
 	"cloudai/proto/transport"
 	"cloudai/worker/internal/agent"
-	"cloudai/worker/internal/config"
 	"cloudai/worker/internal/executor"
 	"cloudai/worker/internal/executor/fake"
 	"cloudai/worker/internal/server"
@@ -58,7 +57,7 @@ func startWorker(t testing.TB, m *master, dir, session string, opts ...workerOpt
 		t.Fatal(err)
 	}
 	up := uplink.New(uplink.Config{
-		MasterAddr: m.addr, Join: config.Join{Token: m.token.Encode()}, Port: l.Addr().(*net.TCPAddr).Port, Identity: id,
+		MasterAddr: m.addr, Token: m.token.Encode(), Port: l.Addr().(*net.TCPAddr).Port, Identity: id,
 	})
 	cfg := agent.Config{
 		Worker: agent.Worker{ID: "w1", Session: session, Version: "test"}, Seed: 1, Dir: dir,

@@ -15,7 +15,7 @@ const (
 var rules = slices.Concat(
 	importrule.Layers("an arrow may be drawn only downwards, and neighbors do not know each other",
 		[]string{"."},
-		[]string{"internal/server/..."},
+		[]string{"internal/server/...", "internal/uplink/..."}, // the two directions of the wire
 		[]string{"internal/agent/..."},
 		[]string{"internal/logstream/...", "internal/telemetry/..."},
 		[]string{"internal/executor/...", "internal/system/..."},

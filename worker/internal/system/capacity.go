@@ -8,9 +8,6 @@ import (
 	"github.com/shirou/gopsutil/v3/cpu"
 	"github.com/shirou/gopsutil/v3/disk"
 	"github.com/shirou/gopsutil/v3/mem"
-
-	"cloudai/worker/internal/config"
-	"cloudai/worker/internal/executor"
 )
 
 // Capacity is what a worker has to give.
@@ -21,10 +18,18 @@ type Capacity struct {
 	GPU     int     // devices
 }
 
-// Find is the lesser of what the host and the engine have, but for what the
-// configuration says. dir is where the output folders are made. A host
+// Chosen overrides what is found; nil: what is found counts.
+type Chosen struct {
+	CPU     *float64 // cores
+	Memory  *int64   // MiB
+	Storage *int64   // MiB
+	GPU     *int     // devices
+}
+
+// Find is the lesser of what the host and the engine have, but for what was
+// chosen; what the engine does not know is zero. dir is where the output folders are made. A host
 // without the means to list GPUs has none.
-func Find(ctx context.Context, engine executor.Info, dir string, chosen config.Capacity) (Capacity, error) {
+func Find(ctx context.Context, engine Capacity, dir string, chosen Chosen) (Capacity, error) {
 	host, err := ofHost(ctx, dir)
 	if err != nil {
 		return Capacity{}, err

@@ -6,9 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"cloudai/worker/internal/config"
-	"cloudai/worker/internal/executor"
 )
 
 func must(t testing.TB, err error) {
@@ -86,13 +83,13 @@ func TestCapacityIsTheLesser(t *testing.T) {
 	if host.CPU < 1 || host.Memory < 1 || host.Storage < 1 {
 		t.Fatalf("host %+v", host)
 	}
-	got, err := Find(t.Context(), executor.Info{CPU: 0.5, Memory: 1 << 40, GPU: 2}, t.TempDir(), config.Capacity{})
+	got, err := Find(t.Context(), Capacity{CPU: 0.5, Memory: 1 << 40, GPU: 2}, t.TempDir(), Chosen{})
 	must(t, err)
 	if got.CPU != 0.5 || got.Memory != host.Memory || got.Storage < 1 || got.GPU != max(2, host.GPU) {
 		t.Errorf("%+v", got)
 	}
 	cpu, memory, storage, gpu := 64.0, int64(1), int64(2), 3
-	got, err = Find(t.Context(), executor.Info{}, t.TempDir(), config.Capacity{CPU: &cpu, Memory: &memory, Storage: &storage, GPU: &gpu})
+	got, err = Find(t.Context(), Capacity{}, t.TempDir(), Chosen{CPU: &cpu, Memory: &memory, Storage: &storage, GPU: &gpu})
 	must(t, err)
 	if got != (Capacity{CPU: 64, Memory: 1, Storage: 2, GPU: 3}) {
 		t.Errorf("%+v", got)

@@ -17,13 +17,13 @@ import (
 	"cloudai/proto/pb"
 	"cloudai/proto/transport"
 	"cloudai/worker/internal/agent"
-	"cloudai/worker/internal/config"
 )
 
 // Config of an uplink.
 type Config struct {
 	MasterAddr string
-	Join       config.Join
+	Token      string // the join token; empty: what TokenFile holds
+	TokenFile  string
 	Advertise  string // host or host:port; empty: found out
 	Port       int    // that is listened on
 	Identity   transport.Identity
@@ -77,13 +77,13 @@ func (u *Uplink) Connect(ctx context.Context) (pb.MasterClient, agent.Introducti
 }
 
 func (u *Uplink) token() (transport.JoinToken, error) {
-	if u.cfg.Join.Token != "" {
-		return transport.ParseJoinToken(u.cfg.Join.Token)
+	if u.cfg.Token != "" {
+		return transport.ParseJoinToken(u.cfg.Token)
 	}
-	token, err := transport.ReadJoinToken(u.cfg.Join.TokenFile)
+	token, err := transport.ReadJoinToken(u.cfg.TokenFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return token, fmt.Errorf("there is no join token in %s yet; the master writes it there at its start, "+
-			"or set JOIN_TOKEN to what `bin/master cli join` shows", u.cfg.Join.TokenFile)
+			"or set JOIN_TOKEN to what `bin/master cli join` shows", u.cfg.TokenFile)
 	}
 	return token, err
 }

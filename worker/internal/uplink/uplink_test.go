@@ -15,7 +15,6 @@ import (
 
 	"cloudai/proto/pb"
 	"cloudai/proto/transport"
-	"cloudai/worker/internal/config"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,7 +61,7 @@ func writeToken(t *testing.T, path, fingerprint string) transport.JoinToken {
 func TestTokenIsReadAnew(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	id := identity(t, "master")
-	u := New(Config{MasterAddr: master(t, id), Join: config.Join{TokenFile: file}, Port: 5, Identity: identity(t, "worker")})
+	u := New(Config{MasterAddr: master(t, id), TokenFile: file, Port: 5, Identity: identity(t, "worker")})
 	defer u.Close()
 	ctx := context.Background()
 	if _, _, err := u.Connect(ctx); err == nil || !strings.Contains(err.Error(), file) {
