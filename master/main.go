@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"cloudai/master/internal/cli"
 	"cloudai/master/internal/config"
 	"cloudai/master/internal/http"
 )
@@ -23,17 +24,21 @@ import (
 var version = "dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// run is the program; the number is its exit code.
+// run is the program; the number is its exit code. SIGTERM ends ctx; Ctrl-C is
+// the business of what runs: it ends a master without a prompt, and leaves a
+// command of the prompt.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin *os.File, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		switch args[0] {
+		case "cli":
+			return cli.Run(ctx, args[1:], getenv, stdin, stdout, stderr)
 		case "openapi":
 			return openAPI(stdout, stderr)
 		case "serve":

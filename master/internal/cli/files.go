@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"cloudai/master/client"
+)
+
+func (c *command) filesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "files [user]",
+		Short:             "List the tasks that have left files",
+		Example:           "files",
+		Args:              arguments("[user]"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.files(cmd.Context(), args)
+		},
+	}
+}
+
+func (c *command) files(ctx context.Context, users []string) error {
+	var all []client.TaskFiles
+	for f, err := range c.client.Files(ctx) {
+		if err != nil {
+			return err
+		}
+		if len(users) == 0 || f.UserID == users[0] {
+			all = append(all, f)
+		}
+	}
+	if c.asDocument() {
+		return c.document(listOf(all))
+	}
+	if len(all) == 0 {
+		c.err.line(c.err.paint(dim, "no task has left files; what a container puts into /output is kept"))
+		return nil
+	}
+	out := table{head: []string{"TASK", "NAME", "USER", "FILES", "SIZE", "CREATED"}}
+	for _, f := range all {
+		out.row(cells(f.TaskID, shorten(f.TaskName, longestName), f.UserID, number(f.Files), bytesInWords(f.TotalSize), c.ago(f.CreatedAt))...)
+	}
+	out.print(c.out, "")
+	return nil
+}
+
+func (c *command) taskFilesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "task-files <task>",
+		Short:             "List what a task has left in /output",
+		Example:           "task-files 4f2c",
+		Args:              arguments("a task"),
+		ValidArgsFunction: c.taskIDs(false),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.taskFiles(cmd.Context(), args[0])
+		},
+	}
+}
+
+func (c *command) taskFiles(ctx context.Context, prefix string) error {
+	id, err := c.task(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	files, err := c.client.TaskFiles(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.asDocument() {
+		return c.document(files)
+	}
+	if len(files.Files) == 0 {
+		c.noFiles(ctx, id)
+	} else {
+		out := table{head: []string{"FILE", "SIZE", "TYPE", "SHA-256"}}
+		for _, f := range files.Files {
+			out.row(cells(f.Path, bytesInWords(f.Size), f.ContentType, f.SHA256)...)
+		}
+		out.print(c.out, "")
+	}
+	c.skipped(files)
+	return nil
+}
+
+// noFiles says why there are none.
+func (c *command) noFiles(ctx context.Context, id string) {
+	text := "task " + id + " has left no files"
+	if t, err := c.client.Task(ctx, id); err == nil && !t.Terminal() {
+		text = "task " + id + " is " + t.Status + "; its files come when it is over"
+	}
+	c.err.line(c.err.paint(dim, text))
+}
+
+func (c *command) skipped(files client.Files) {
+	for _, s := range files.Skipped {
+		c.err.linef("not kept: %s: %s", c.err.cell(s.Path), c.err.cell(s.Reason))
+	}
+}
+
+func (c *command) downloadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "download <task> [dir]",
+		Short: "Copy what a task has left into a folder",
+		Long: `Copies the files into the folder, which is made when it is not there; without
+one into a folder with the task's id as name. Each file is checked against its
+SHA-256; one that is there already under the same name is replaced.`,
+		Example:           "download 4f2c ./results",
+		Args:              arguments("a task", "[dir]"),
+		ValidArgsFunction: c.taskIDs(false),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.download(cmd.Context(), args)
+		},
+	}
+}
+
+// downloaded is the document of download.
+type downloaded struct {
+	Dir string `json:"dir"`
+	client.Files
+}
+
+func (c *command) download(ctx context.Context, args []string) error {
+	id, err := c.task(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	dir := id
+	if len(args) > 1 {
+		dir = args[1]
+	}
+	list, err := c.client.TaskFiles(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(list.Files) == 0 && !c.asDocument() {
+		c.noFiles(ctx, id)
+		c.skipped(list)
+		return nil
+	}
+	files, err := c.client.Download(ctx, id, dir, func(f client.File) {
+		if !c.asDocument() {
+			c.out.linef("%s  %s", c.out.cell(f.Path), bytesInWords(f.Size))
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("download into %s: %w", dir, err)
+	}
+	if c.asDocument() {
+		return c.document(downloaded{dir, files})
+	}
+	c.err.linef("%s of %s are in %s", plural(len(files.Files), "file"), bytesInWords(files.TotalSize), dir)
+	c.skipped(files)
+	return nil
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return number(n) + " " + what + "s"
+}

@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"cloudai/master/client"
+)
+
+// taskFlags are the flags of task and dispatch.
+type taskFlags struct {
+	name, cpu, mem, storage, timeout, network, command string
+	env, labels, constraints                           []string
+	gpu, priority, retries                             int
+	wait, follow, quiet                                bool
+}
+
+const taskLong = `Submits a task and prints its id. What follows -- are the arguments of the
+container, as in docker run; --command goes through /bin/sh -c instead; without
+either the image's own command runs. The container's folder /output is kept.
+
+With --wait or --follow the exit code is the task's own; 124 means that its
+timeout passed, 125 that no container ran, 130 that it was cancelled. Ctrl-C
+leaves the command; the task runs on.`
+
+func (c *command) taskCommand() *cobra.Command {
+	var f taskFlags
+	cmd := &cobra.Command{
+		Use:   "task <image> [flags] [-- args]",
+		Short: "Submit a task",
+		Long:  taskLong,
+		Example: `task alpine --follow -- echo hi
+task alpine --cpu 0.5 --mem 64m --timeout 90s --command 'ls / | wc -l'
+task alpine --name nightly -e DAY=monday --label team=blue --retries 2`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			return taskArgs(cmd, args, []string{"an image"})
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.submit(cmd, &f, "", args[0], args[1:])
+		},
+	}
+	f.bind(cmd)
+	return cmd
+}
+
+func (c *command) dispatchCommand() *cobra.Command {
+	var f taskFlags
+	cmd := &cobra.Command{
+		Use:     "dispatch <worker> <image> [flags] [-- args]",
+		Short:   "Submit a task for one certain worker",
+		Long:    "Submits a task that only this worker may run. All else is as with task.\n\n" + taskLong,
+		Example: "dispatch w1 alpine --follow -- echo hi",
+		Args: func(cmd *cobra.Command, args []string) error {
+			return taskArgs(cmd, args, []string{"a worker", "an image"})
+		},
+		ValidArgsFunction: c.workerIDs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			worker, err := c.worker(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return c.submit(cmd, &f, worker, args[1], args[2:])
+		},
+	}
+	f.bind(cmd)
+	return cmd
+}
+
+func (f *taskFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.name, "name", "", "a name for people")
+	flags.StringVar(&f.cpu, "cpu", "", "cores, such as 0.5 (default 1)")
+	flags.StringVar(&f.mem, "mem", "", "memory, such as 512m or 2g (default 512m)")
+	flags.StringVar(&f.storage, "storage", "", "what it may write, such as 500m (default 1g)")
+	flags.IntVar(&f.gpu, "gpu", 0, "GPUs")
+	flags.StringArrayVarP(&f.env, "env", "e", nil, "NAME=value of the environment; may be repeated")
+	flags.StringVar(&f.timeout, "timeout", "", "from the container's start, such as 90s or 2h (default none)")
+	flags.IntVar(&f.priority, "priority", 50, "0 to 100, higher first")
+	flags.IntVar(&f.retries, "retries", 0, "further attempts after a failure of the task")
+	flags.StringArrayVar(&f.labels, "label", nil, "name=value for filters; may be repeated")
+	flags.StringArrayVar(&f.constraints, "constraint", nil, "name=value that the worker must have; may be repeated")
+	flags.StringVar(&f.network, "network", "", "bridge or none (default bridge)")
+	flags.StringVar(&f.command, "command", "", "run this with /bin/sh -c")
+	flags.BoolVar(&f.wait, "wait", false, "wait for the end")
+	flags.BoolVar(&f.follow, "follow", false, "show the log until the end")
+	flags.BoolVar(&f.quiet, "quiet", false, "no hints")
+	_ = cmd.RegisterFlagCompletionFunc("network", cobra.FixedCompletions([]string{"bridge", "none"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%s\nWhat is meant for the container follows --, as in: %s", err, firstExample(cmd))
+	})
+}
+
+// taskArgs checks that the words before -- are the ones that are due.
+func taskArgs(cmd *cobra.Command, args []string, due []string) error {
+	own := len(args)
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		own = dash
+	}
+	switch {
+	case own < len(due):
+		return usagef("%s needs %s\n%s", cmd.Name(), due[own], seeHelp(cmd))
+	case own > len(due):
+		words := append([]string{cmd.Name()}, args[:len(due)]...)
+		return usagef("what is meant for the container follows --; write it so:\n  %s -- %s",
+			quote(words), quote(args[len(due):]))
+	}
+	return nil
+}
+
+// quote writes words as they would have to be typed.
+func quote(words []string) string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = word
+		if word == "" || strings.ContainsAny(word, " \t\n\"'\\#$&|;<>()*?!`~") {
+			out[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// request is what the flags ask for; the master has the last word on it.
+func (f *taskFlags) request(cmd *cobra.Command) (client.TaskRequest, error) {
+	r := client.TaskRequest{Name: f.name, Command: f.command, Timeout: f.timeout, Network: f.network}
+	var errs []error
+	flag := func(name string, err error) {
+		if err != nil {
+			errs = append(errs, usagef("--%s: %v", name, err))
+		}
+	}
+	given := cmd.Flags().Changed
+	if given("cpu") {
+		cpu, err := parseCPU(f.cpu)
+		r.CPURequired = &cpu
+		flag("cpu", err)
+	}
+	if given("mem") {
+		mem, err := parseSize(f.mem)
+		r.MemoryRequired = &mem
+		flag("mem", err)
+	}
+	if given("storage") {
+		storage, err := parseSize(f.storage)
+		r.StorageRequired = &storage
+		flag("storage", err)
+	}
+	if given("timeout") {
+		flag("timeout", parseDuration(f.timeout))
+	}
+	if given("gpu") {
+		r.GPURequired = &f.gpu
+	}
+	if given("priority") {
+		r.Priority = &f.priority
+	}
+	if given("retries") {
+		r.MaxRetries = &f.retries
+	}
+	var err error
+	r.Env, err = parsePairs(f.env)
+	flag("env", err)
+	r.Labels, err = parsePairs(f.labels)
+	flag("label", err)
+	r.Constraints, err = parsePairs(f.constraints)
+	flag("constraint", err)
+	if len(errs) > 0 {
+		return r, usageError{errors.Join(errs...).Error()}
+	}
+	return r, nil
+}
+
+// submit hands the task in and, when asked to, stays until its end.
+func (c *command) submit(cmd *cobra.Command, f *taskFlags, worker, image string, args []string) error {
+	if f.follow && c.asDocument() {
+		return usagef("--follow prints the log, not a document; use --wait with -o %s", c.output)
+	}
+	r, err := f.request(cmd)
+	if err != nil {
+		return err
+	}
+	if len(args) > 0 && f.command != "" {
+		return usagef("give --command or arguments after --, not both")
+	}
+	r.DockerImage, r.Args, r.TargetWorkerID = image, args, worker
+	ctx := cmd.Context()
+	t, err := c.client.Submit(ctx, r)
+	if err != nil {
+		return err
+	}
+	if !f.follow && !f.wait {
+		return c.submitted(t, f.quiet)
+	}
+	if f.follow {
+		if !f.quiet {
+			c.err.line(c.err.paint(dim, "task "+t.TaskID))
+		}
+	} else if !c.asDocument() {
+		c.out.line(t.TaskID)
+	}
+	w := c.watch(t, f.follow)
+	if !f.quiet {
+		w.tell = w.hints
+	}
+	t, err = w.run(ctx)
+	if err != nil {
+		return c.detached(ctx, t.TaskID, err)
+	}
+	if !f.quiet {
+		c.verdict(t)
+	}
+	if c.asDocument() {
+		if err := c.document(t); err != nil {
+			return err
+		}
+	}
+	return exitWith(exitCodeOf(t))
+}
+
+func (c *command) submitted(t client.Task, quiet bool) error {
+	if c.asDocument() {
+		return c.document(t)
+	}
+	c.out.line(t.TaskID)
+	if !quiet {
+		c.err.line(c.err.paint(dim, "logs -f "+t.TaskID+" follows it, explain "+t.TaskID+" says how it stands"))
+	}
+	return nil
+}
+
+// detached says that the task runs on when the command was left; other errors
+// pass.
+func (c *command) detached(ctx context.Context, id string, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	c.err.linef("left; task %s runs on: logs -f %s follows it again, cancel %s stops it", id, id, id)
+	return exitError{exitCancelled}
+}
+
+// verdict says in one line how the task ended.
+func (c *command) verdict(t client.Task) {
+	line := "task " + t.TaskID + " " + c.err.paint(styleOf(t.Status), t.Status)
+	if t.StartedAt != nil && t.FinishedAt != nil {
+		line += " after " + roughly(t.FinishedAt.Sub(*t.StartedAt))
+	}
+	if why := failureInWords(t); why != "" {
+		line += ": " + c.err.text(why)
+	}
+	c.err.line(line)
+}
