@@ -71,7 +71,14 @@ func TestTerminate(t *testing.T) {
 // Two masters never share a folder, and two workers neither.
 func TestFolderInUse(t *testing.T) {
 	w := newWorld(t)
-	w.fakeWorker(t, "w1")
+	worker := w.fakeWorker(t, "w1")
+	double, err := w.LaunchWorker(worker)
+	must(t, err)
+	t.Cleanup(func() { must(t, double.Kill()) })
+	must(t, double.Await(orderly))
+	if said := double.Tail(2 << 10); double.ExitCode() <= 0 || !strings.Contains(said, worker.Dir) {
+		t.Errorf("the second worker ended with %d and said:\n%s", double.ExitCode(), said)
+	}
 	second, err := w.LaunchMaster()
 	must(t, err)
 	t.Cleanup(func() { must(t, second.Kill()) })

@@ -165,13 +165,28 @@ func (r *Rig) StartWorker(ctx context.Context, id string, settings ...string) (*
 // RestartWorker starts a worker's process anew on its folder and waits until
 // the master counts on it.
 func (r *Rig) RestartWorker(ctx context.Context, w *Worker) error {
-	p, err := Start(w.ID, []string{filepath.Join(r.bin, "worker")}, environment(w.env), filepath.Join(r.dir, "cwd"),
-		filepath.Join(r.dir, w.ID+".log"))
+	p, err := r.LaunchWorker(w)
 	if err != nil {
 		return err
 	}
 	w.Process = p
-	return p.await(ctx, upLimit, func(ctx context.Context) error { return r.WorkerIs(ctx, w.ID, "active") })
+	began := time.Now()
+	return p.await(ctx, upLimit, func(ctx context.Context) error {
+		now, err := r.api.Worker(ctx, w.ID)
+		if err != nil {
+			return err
+		}
+		if now.Status != "active" || now.LastHeartbeat == nil || now.LastHeartbeat.Before(began) {
+			return fmt.Errorf("worker %s is %s (%s), last heard at %v", w.ID, now.Status, now.Message, now.LastHeartbeat)
+		}
+		return nil
+	})
+}
+
+// LaunchWorker starts a process for the worker and waits for nothing.
+func (r *Rig) LaunchWorker(w *Worker) (*Process, error) {
+	return Start(w.ID, []string{filepath.Join(r.bin, "worker")}, environment(w.env), filepath.Join(r.dir, "cwd"),
+		filepath.Join(r.dir, w.ID+".log"))
 }
 
 // WorkerIs is nil when the master shows the worker with that status.
