@@ -120,12 +120,18 @@ type (
 	ListContainers struct{}
 	// Probe asks the engine for a sign of life. -> Probed
 	Probe struct{}
+	// NoteEngine keeps for later processes when the engine was away.
+	NoteEngine struct {
+		DownSince time.Time // zero: it is there
+		Absences  []Absence
+	}
 )
 
 func (Register) action()       {}
 func (SendHeartbeat) action()  {}
 func (ListContainers) action() {}
 func (Probe) action()          {}
+func (NoteEngine) action()     {}
 
 // Heartbeat is one heartbeat but for the host's usage, which is added on
 // sending.

@@ -78,6 +78,7 @@ type Agent struct {
 	log    *slog.Logger
 	limits limits
 	spares *spares
+	notes  *engineNotes
 	wake   chan struct{}
 	wg     sync.WaitGroup
 	saying saying
@@ -115,6 +116,7 @@ func New(cfg Config) *Agent {
 		log:      cfg.Log,
 		limits:   newLimits(),
 		spares:   newSpares(filepath.Join(cfg.Dir, "spare")),
+		notes:    &engineNotes{path: filepath.Join(cfg.Dir, engineFile)},
 		wake:     make(chan struct{}, 1),
 		machine:  NewMachine(Params{Seed: cfg.Seed, Interval: defaultInterval}),
 		attempts: make(map[Ref]*holding),
@@ -137,9 +139,13 @@ func (a *Agent) Run(ctx context.Context) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 
-	containers, err := a.find(ctx)
+	containers, outlived, err := a.find(ctx)
 	if err != nil {
 		return nil // told to end before the engine answered
+	}
+	absences, err := a.notes.absences(time.Now(), outlived)
+	if err != nil {
+		return fmt.Errorf("read when the engine was away: %w", err)
 	}
 	if err := a.sweep(containers); err != nil {
 		return fmt.Errorf("clear what earlier attempts left: %w", err)
@@ -150,7 +156,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.openLogLocked(c.Spec, c.ID)
 	}
 	a.mu.Unlock()
-	a.input(func(m *Machine, now time.Time) []Action { return m.Found(now, containers) })
+	a.input(func(m *Machine, now time.Time) []Action { return m.Found(now, containers, absences) })
 
 	a.loop(ctx)
 	a.leave(base)

@@ -115,6 +115,7 @@ const probeTimeout = 5 * time.Second
 func (a *Agent) probe(ctx context.Context) feedback {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	began := time.Now()
 	alive := Alive{Err: a.cfg.Executor.Ping(ctx)}
 	a.mu.Lock()
 	away := !a.machine.EngineUp()
@@ -122,6 +123,9 @@ func (a *Agent) probe(ctx context.Context) feedback {
 	if alive.Err == nil && away {
 		info, err := a.cfg.Executor.Info(ctx)
 		alive = Alive{Err: err, Outlived: info.LiveRestore}
+	}
+	if alive.Err == nil && !away {
+		a.notes.seen(began)
 	}
 	alive.Low = diskLow(a.cfg.Dir)
 	return func(m *Machine, now time.Time) []Action { return m.Probed(now, alive) }
@@ -144,21 +148,25 @@ func (a *Agent) tellEngine() {
 }
 
 // find lists the containers of earlier processes. It asks until the engine
-// answers: without the list nothing can be said of what runs here.
-func (a *Agent) find(ctx context.Context) ([]executor.Container, error) {
+// answers: without the list nothing can be said of what runs here. outlived
+// says that containers run on while the engine is away.
+func (a *Agent) find(ctx context.Context) (found []executor.Container, outlived bool, err error) {
 	for {
-		containers, err := a.cfg.Executor.List(ctx, a.cfg.Worker.ID)
+		info, err := a.cfg.Executor.Info(ctx)
 		if err == nil {
-			return containers, nil
+			found, err = a.cfg.Executor.List(ctx, a.cfg.Worker.ID)
+		}
+		if err == nil {
+			return found, info.LiveRestore, nil
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, false, ctx.Err()
 		}
 		a.saying.say("waiting for the engine", err, a.log.Warn)
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, false, ctx.Err()
 		}
 	}
 }

@@ -8,9 +8,9 @@ import (
 const (
 	// probeEvery is how often the engine is asked for a sign of life.
 	probeEvery = time.Second
-	// gapsKept is how many of the engine's absences are remembered: an end is
+	// absencesKept is how many of the engine's absences are remembered: an end is
 	// looked at soon after the engine is back.
-	gapsKept = 8
+	absencesKept = 8
 )
 
 // engine is what is known of the engine's life.
@@ -27,17 +27,20 @@ type engine struct {
 	beganAt  time.Time
 	lastOK   time.Time // when the newest answered probe began
 	refused  bool      // in this absence it was down, not just slow
-	gaps     []gap
+	absences []Absence
 	awaited  []Ref // attempts that wait for a probe that began after their end
 }
 
-// gap is an absence of the engine in which it stopped its containers.
-type gap struct{ from, to time.Time }
+// Absence is a time in which the engine was away and stopped its containers.
+type Absence struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
 
 // killed reports whether a container that ended then was ended by the engine.
 func (e *engine) killed(finished time.Time) bool {
-	return slices.ContainsFunc(e.gaps, func(g gap) bool {
-		return finished.IsZero() || !finished.Before(g.from) && !finished.After(g.to)
+	return slices.ContainsFunc(e.absences, func(a Absence) bool {
+		return finished.IsZero() || !finished.Before(a.From) && !finished.After(a.To)
 	})
 }
 
@@ -103,8 +106,11 @@ func (m *Machine) Probed(now time.Time, p Alive) []Action {
 	}
 	wasUp := e.up
 	if e.refused && !p.Outlived {
-		e.gaps = append(e.gaps, gap{from: e.lastOK, to: now})
-		e.gaps = e.gaps[max(0, len(e.gaps)-gapsKept):]
+		e.absences = append(e.absences, Absence{From: e.lastOK, To: now})
+		e.absences = e.absences[max(0, len(e.absences)-absencesKept):]
+	}
+	if e.refused {
+		m.do(NoteEngine{Absences: slices.Clone(e.absences)})
 	}
 	e.up, e.message, e.refused = true, "", false
 	e.answered, e.lastOK = e.began, e.beganAt
@@ -165,8 +171,9 @@ func (m *Machine) engineAnswered(now time.Time, wasUp bool) {
 // engineAway notes that the engine gives no sign of life.
 func (m *Machine) engineAway(now time.Time, err error) {
 	e := &m.engine
-	if isEngine(err) {
+	if isEngine(err) && !e.refused {
 		e.refused = true
+		m.do(NoteEngine{DownSince: e.lastOK, Absences: slices.Clone(e.absences)})
 	}
 	if e.up {
 		m.beatSoon(now)

@@ -3,6 +3,8 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -128,5 +130,74 @@ func TestF14LowDiskTakesNoTasks(t *testing.T) {
 	b.in(b.m.Probed(b.now, Alive{}))
 	if h := b.out[0].(SendHeartbeat).Heartbeat; !h.Healthy {
 		t.Errorf("%+v", h)
+	}
+}
+
+// A probe that was on its way when the engine went down proves nothing.
+func TestF08AnswersOlderThanAFaultDoNotCount(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.now = b.now.Add(time.Second)
+	b.in(b.m.Tick(b.now)) // begins a probe
+	b.out = nil
+	off := fmt.Errorf("%w: off", executor.ErrEngine)
+	b.in(b.m.Exited(b.now, ref1, executor.Container{}, executor.Offsets{}, off))
+	if note, ok := b.out[0].(NoteEngine); !ok || note.DownSince != b.m.engine.lastOK {
+		t.Errorf("not noted: %v", b.out)
+	}
+	b.out = nil
+	b.in(b.m.Probed(b.now, Alive{}))
+	if b.m.EngineUp() || len(b.out) != 1 {
+		t.Fatalf("up %v, %v", b.m.EngineUp(), b.out)
+	}
+	b.out = nil
+	b.in(b.m.Probed(b.now.Add(time.Second), Alive{}))
+	if !b.m.EngineUp() || !b.m.engine.killed(b.now) {
+		t.Errorf("up %v, absences %v", b.m.EngineUp(), b.m.engine.absences)
+	}
+}
+
+// F08, F04: what an earlier process has seen of the engine's absence counts.
+func TestF08AbsencesOutliveTheProcess(t *testing.T) {
+	n := &engineNotes{path: filepath.Join(t.TempDir(), engineFile)}
+	start := time.Now().Add(-time.Hour)
+	absences, err := n.absences(start, false)
+	must(t, err)
+	if len(absences) != 0 {
+		t.Errorf("from nothing: %v", absences)
+	}
+	// The process ended while the engine was away.
+	must(t, n.write(engineRecord{BootID: bootID(), DownSince: start}))
+	absences, err = n.absences(start.Add(time.Minute), false)
+	must(t, err)
+	if len(absences) != 1 || !absences[0].From.Equal(start) || !absences[0].To.Equal(start.Add(time.Minute)) {
+		t.Errorf("%v", absences)
+	}
+	// And the next one goes on from there.
+	absences, err = n.absences(start.Add(time.Hour), false)
+	must(t, err)
+	if len(absences) != 1 {
+		t.Errorf("%v", absences)
+	}
+	// The host was started anew since the engine answered last.
+	must(t, n.write(engineRecord{BootID: "another"}))
+	n.seen(start.Add(10 * time.Minute))
+	absences, err = n.absences(start.Add(20*time.Minute), true)
+	must(t, err)
+	if len(absences) != 1 || !absences[0].From.Equal(start.Add(10*time.Minute)) {
+		t.Errorf("%v", absences)
+	}
+	// Containers that outlive the engine were not ended by it.
+	must(t, n.write(engineRecord{BootID: bootID(), DownSince: start}))
+	absences, err = n.absences(start.Add(time.Minute), true)
+	must(t, err)
+	if len(absences) != 0 {
+		t.Errorf("%v", absences)
+	}
+	must(t, os.WriteFile(n.path, []byte("{torn"), 0o600))
+	absences, err = n.absences(time.Now(), false)
+	must(t, err)
+	if len(absences) != 1 {
+		t.Errorf("from a damaged record: %v", absences)
 	}
 }

@@ -7,10 +7,12 @@ import (
 )
 
 // Found is the first input: the engine answers, and these containers carry
-// this worker's id. Until the master has decided they are only watched for
+// this worker's id. absences are those of the engine that earlier processes
+// have seen. Until the master has decided the containers are only watched for
 // their timeouts.
-func (m *Machine) Found(now time.Time, containers []executor.Container) []Action {
+func (m *Machine) Found(now time.Time, containers []executor.Container, absences []Absence) []Action {
 	e := &m.engine
+	e.absences = absences
 	e.up, e.lastOK, e.probeAt = true, now, now.Add(probeEvery)
 	m.link.joinAt = now
 	for _, c := range containers {

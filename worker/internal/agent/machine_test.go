@@ -22,7 +22,7 @@ var ref1 = Ref{TaskID: "t1", Attempt: 1, Lease: "l"}
 
 func newBench(t *testing.T, found ...executor.Container) *bench {
 	b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
-	b.in(b.m.Found(b.now, found))
+	b.in(b.m.Found(b.now, found, nil))
 	b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
 	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
 	b.in(b.m.Listed(b.now, nil, nil))
@@ -172,7 +172,7 @@ func TestBeforeTheAckOnlyTimeoutsAreEnforced(t *testing.T) {
 		Phase: executor.PhaseRunning, StartedAt: time.Unix(990, 0),
 	}
 	b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
-	b.in(b.m.Found(b.now, []executor.Container{c}))
+	b.in(b.m.Found(b.now, []executor.Container{c}, nil))
 	b.want("Register")
 	b.pass(49 * time.Second)
 	b.want()

@@ -102,7 +102,8 @@ func (m *model) run(x RunContainer) {
 	case b.c.Phase == executor.PhaseCreated && m.chance(10):
 		m.take("run", m.machine.Exited(m.now, x.Ref, executor.Container{}, executor.Offsets{}, fmt.Errorf("no such command")))
 	case b.c.Phase == executor.PhaseCreated:
-		if b.runs++; b.runs > 1 {
+		task := m.master[x.Ref]
+		if task.starts++; task.starts > 1 {
 			m.fatalf("%s started twice", x.ID)
 		}
 		b.c.Phase, b.c.StartedAt = executor.PhaseRunning, m.now
@@ -178,6 +179,15 @@ func (m *model) checkResult(task *modelTask, r Result) {
 	b := m.engine[fmt.Sprintf("%s-%d", r.Ref.TaskID, r.Ref.Attempt)]
 	if r.Status == StatusSucceeded && (b == nil || b.c.Phase != executor.PhaseExited || b.c.ExitCode != 0) {
 		m.fatalf("%v succeeded with %+v", r.Ref, b)
+	}
+	if b != nil && b.killed && r.Failure != FailureRuntime && r.Status != StatusCancelled {
+		m.fatalf("%v was killed with its engine and ended as %s %s", r.Ref, r.Status, r.Failure)
+	}
+	first, again := task.reports[m.session]
+	if !again {
+		task.reports[m.session] = r
+	} else if first.Status != r.Status || first.Failure != r.Failure {
+		m.fatalf("%v reported as %+v and then as %+v", r.Ref, first, r)
 	}
 	if r.HasExit && b == nil && task.results == 0 {
 		m.fatalf("%v: the container of an unacknowledged result is gone", r.Ref)

@@ -29,6 +29,8 @@ type model struct {
 	engineUp, live bool
 	master         map[Ref]*modelTask
 	order          []Ref
+	absences       []Absence // as they are kept
+	downSince      time.Time
 	trace          strings.Builder
 	session        int
 	calm           bool // nothing goes wrong any more
@@ -36,9 +38,9 @@ type model struct {
 
 // modelBox is a container.
 type modelBox struct {
-	c     executor.Container
-	runs  int // times it was started
-	stops bool
+	killed bool // by the engine as it stopped
+	c      executor.Container
+	stops  bool
 }
 
 // modelTask is what the master knows of an attempt.
@@ -49,6 +51,9 @@ type modelTask struct {
 	stale    bool
 	canceled bool
 	disowned bool
+	assigned int            // session of the last assignment
+	reports  map[int]Result // first report by session
+	starts   int
 	session  int // that has disowned it
 	needed   int // so often the log is asked for
 }
@@ -58,6 +63,7 @@ func newModel(t *testing.T, seed uint64) *model {
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1e9, 0),
 		engine: map[string]*modelBox{}, engineUp: true, master: map[Ref]*modelTask{},
 	}
+	m.live = m.rng.IntN(3) == 0
 	m.restart()
 	return m
 }
@@ -66,12 +72,16 @@ func newModel(t *testing.T, seed uint64) *model {
 func (m *model) restart() {
 	m.pending = nil
 	m.session++
+	if !m.downSince.IsZero() && !m.live {
+		m.absences = append(m.absences, Absence{From: m.downSince, To: m.now})
+	}
+	m.downSince = time.Time{}
 	m.machine = NewMachine(Params{Seed: m.rng.Uint64(), Interval: 5 * time.Second})
 	var found []executor.Container
 	for _, id := range m.boxes() {
 		found = append(found, m.engine[id].c)
 	}
-	m.take("found", m.machine.Found(m.now, found))
+	m.take("found", m.machine.Found(m.now, found, m.absences))
 }
 
 func (m *model) boxes() []string {
@@ -98,6 +108,8 @@ func (m *model) take(what string, actions []Action) {
 		switch x := a.(type) {
 		case Interrupt:
 			m.interrupt(x.Ref)
+		case NoteEngine:
+			m.absences, m.downSince = x.Absences, x.DownSince
 		case EndLog, Forget:
 		default:
 			m.pending = append(m.pending, a)
@@ -199,14 +211,17 @@ func (m *model) assign() {
 		Image: "busybox", Grace: time.Second, Storage: 10,
 	}
 	if n > 0 && m.rng.IntN(3) == 0 {
-		spec = m.master[m.order[m.rng.IntN(n)]].spec // repeated
+		// Repeated, perhaps late; the call of a session ends with it.
+		if old := m.master[m.order[m.rng.IntN(n)]]; old.assigned == m.session {
+			spec = old.spec
+		}
 	} else if m.rng.IntN(4) == 0 {
 		spec.Timeout = 2 * time.Second
 	}
 	ref := refOf(spec.Key)
 	if m.master[ref] == nil && m.rng.IntN(5) == 0 {
 		// It does not arrive; perhaps a repeat will.
-		m.master[ref] = &modelTask{spec: spec}
+		m.master[ref] = &modelTask{spec: spec, assigned: m.session, reports: map[int]Result{}}
 		m.order = append(m.order, ref)
 		m.take("assign lost "+ref.TaskID, nil)
 		return
@@ -215,7 +230,7 @@ func (m *model) assign() {
 	known := m.master[ref]
 	switch {
 	case err == nil && known == nil:
-		m.master[ref] = &modelTask{spec: spec}
+		m.master[ref] = &modelTask{spec: spec, assigned: m.session, reports: map[int]Result{}}
 		m.order = append(m.order, ref)
 	case err == nil && known != nil && known.disowned && known.session == m.session && !m.machine.past.has(ref):
 		m.fatalf("%v was disowned and is accepted", ref)
@@ -242,18 +257,11 @@ func (m *model) disturb() {
 			task.stale = true // a newer attempt took over
 		}
 	case 2:
-		m.engineUp = false
-		m.live = m.rng.IntN(2) == 0
-		m.take("engine off", nil)
-		for _, id := range m.boxes() {
-			if b := m.engine[id]; !m.live && b.c.Phase == executor.PhaseRunning {
-				b.c.Phase, b.c.FinishedAt, b.c.ExitCode = executor.PhaseExited, m.now, 0
-			}
-		}
+		m.engineOff()
 	case 3:
-		m.engineUp = true
+		m.engineUp = m.engineUp || m.noticed()
 	case 4:
-		if m.rng.IntN(3) == 0 {
+		if m.rng.IntN(3) == 0 && (m.engineUp || m.noticed()) {
 			m.take("restart", nil)
 			m.engineUp = true
 			m.restart()
@@ -263,10 +271,45 @@ func (m *model) disturb() {
 	}
 }
 
+// noticed reports whether the worker knows that the engine is off. It asks
+// every second; no engine starts that fast.
+func (m *model) noticed() bool { return !m.machine.EngineUp() }
+
+// engineOff stops the engine and, unless they outlive it, its containers. The
+// streams of some of them tell of the end before they break; all others break.
+func (m *model) engineOff() {
+	if !m.engineUp {
+		return
+	}
+	m.engineUp = false
+	m.take("engine off", nil)
+	for _, id := range m.boxes() {
+		if b := m.engine[id]; !m.live && b.c.Phase == executor.PhaseRunning {
+			b.c.Phase, b.c.FinishedAt, b.c.ExitCode, b.killed = executor.PhaseExited, m.now, 0, true
+		}
+	}
+	runs := m.pending
+	m.pending = nil
+	for _, p := range runs {
+		x, ok := p.(RunContainer)
+		if !ok {
+			m.pending = append(m.pending, p)
+			continue
+		}
+		b := m.engine[x.ID]
+		if b != nil && b.killed && m.rng.IntN(2) == 0 {
+			m.take("last word", m.machine.Exited(m.now, x.Ref, b.c, executor.Offsets{Stdout: 10}, nil))
+			continue
+		}
+		m.take("stream broken", m.machine.Exited(m.now, x.Ref, executor.Container{}, executor.Offsets{}, errNoEngine))
+	}
+}
+
 // settled runs the calm world until nothing happens any more.
 func (m *model) settled() {
-	m.calm, m.engineUp = true, true
+	m.calm = true
 	for range 20000 {
+		m.engineUp = m.engineUp || m.noticed()
 		if m.quiet() {
 			return
 		}

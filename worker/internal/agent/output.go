@@ -62,7 +62,7 @@ func (a *Agent) sweep(containers []executor.Container) error {
 		if _, ok := keep[e.Name()]; ok {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(a.attemptsDir(), e.Name())); err != nil {
+		if err := a.removeFolder(filepath.Join(a.attemptsDir(), e.Name())); err != nil {
 			return err
 		}
 	}

@@ -140,6 +140,8 @@ func (a *Agent) perform(ctx context.Context, action Action) func(*Machine, time.
 		return a.listContainers(ctx)
 	case Probe:
 		return a.probe(ctx)
+	case NoteEngine:
+		return a.noteEngine(ctx, x)
 	}
 	panic("agent: an action that nobody performs")
 }

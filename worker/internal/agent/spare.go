@@ -152,5 +152,18 @@ func (a *Agent) removeOutput(ref Ref) error {
 	if a.spares.keep(ref, dir) {
 		return nil
 	}
-	return os.RemoveAll(dir)
+	return a.removeFolder(dir)
+}
+
+// removeFolder removes a folder of an attempt. A worker that is not root may
+// not remove what a task has put into folders of its own; that stays, and is
+// named, rather than hold everything else up.
+func (a *Agent) removeFolder(dir string) error {
+	err := os.RemoveAll(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		a.log.Warn("the task's files belong to another user and stay: remove them as root, or run the worker as root",
+			"folder", dir, "error", err)
+		return nil
+	}
+	return err
 }
