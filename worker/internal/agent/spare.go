@@ -13,7 +13,7 @@ import (
 )
 
 // maxSpares bounds the folders that are kept for the next attempts.
-const maxSpares = 64
+const maxSpares = 256
 
 // spares keeps the folders of attempts that left nothing. Making a folder
 // costs a file system ten times what renaming one does, and most tasks that
