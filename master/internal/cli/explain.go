@@ -140,7 +140,7 @@ func (c *command) explainAttempt(t client.Task, events, later []client.Event) {
 		if a.Outcome != "" && a.Outcome != "success" {
 			result = a.Outcome
 			if a.Failure != "" {
-				result += ": " + c.out.cell(strings.Join(notEmpty(a.Failure, a.Message), ": "))
+				result += ": " + c.out.cell(strings.Join(notEmpty(strings.ReplaceAll(a.Failure, "_", " "), a.Message), ": "))
 			}
 			result = ", " + c.out.paint(red, result)
 		}

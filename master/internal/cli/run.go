@@ -70,7 +70,7 @@ func newShell(getenv func(string) string, stdin *os.File, stdout, stderr io.Writ
 
 // execute runs one command to its end.
 func (s *shell) execute(ctx context.Context, args []string) int {
-	c := &command{shell: s, settings: s.base, out: s.out, err: s.err}
+	c := &command{shell: s, settings: s.base, args: args, out: s.out, err: s.err}
 	defer c.close()
 	root := c.tree()
 	root.SetArgs(args)

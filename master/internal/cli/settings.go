@@ -34,11 +34,11 @@ func settingsFrom(getenv func(string) string) settings {
 }
 
 func (s *settings) bind(flags *pflag.FlagSet) {
-	flags.StringVarP(&s.output, "output", "o", s.output, "table, json or yaml")
-	flags.StringVar(&s.server, "server", s.server, "address of a master elsewhere, with CLOUDAI_TOKEN [CLOUDAI_SERVER]")
-	flags.StringVar(&s.user, "user", s.user, "act for this user; on the master's machine only")
+	flags.StringVarP(&s.output, "output", "o", s.output, "`table`, json or yaml")
+	flags.StringVar(&s.server, "server", s.server, "`address` of a master elsewhere, with CLOUDAI_TOKEN [CLOUDAI_SERVER]")
+	flags.StringVar(&s.user, "user", s.user, "act for this `user`; on the master's machine only")
 	flags.BoolVar(&s.raw, "raw", s.raw, "leave control sequences in what tasks print")
-	flags.StringVar(&s.dataDir, "data-dir", s.dataDir, "data folder of the master on this machine [MASTER_DATA_DIR]")
+	flags.StringVar(&s.dataDir, "data-dir", s.dataDir, "data `folder` of the master on this machine [MASTER_DATA_DIR]")
 }
 
 // settle checks the flags once they are parsed. A folder named on the command
@@ -75,6 +75,7 @@ func (s *shell) leadingFlags(args []string) (settings, []string, error) {
 type command struct {
 	*shell
 	settings
+	args     []string // as given
 	out, err stream
 	client   *client.Client
 }

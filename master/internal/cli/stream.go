@@ -27,31 +27,19 @@ func newStream(w io.Writer, colorful bool) stream {
 
 // withFd calls f with the descriptor without making the file blocking, as
 // File.Fd does.
-func withFd(file *os.File, f func(fd int)) bool {
+func withFd(file *os.File, f func(fd int)) {
 	if file == nil {
-		return false
+		return
 	}
-	conn, err := file.SyscallConn()
-	return err == nil && conn.Control(func(fd uintptr) { f(int(fd)) }) == nil
+	if conn, err := file.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { f(int(fd)) }) // a closed file is no terminal
+	}
 }
 
 func isTerminal(file *os.File) bool {
 	is := false
 	withFd(file, func(fd int) { is = term.IsTerminal(fd) })
 	return is
-}
-
-// width is the terminal's, 0 when it is none.
-func (s stream) width() int {
-	columns := 0
-	if f, ok := s.Writer.(*os.File); ok {
-		withFd(f, func(fd int) {
-			if w, _, err := term.GetSize(fd); err == nil {
-				columns = w
-			}
-		})
-	}
-	return columns
 }
 
 func (s stream) line(text string) { fmt.Fprintln(s, text) }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +35,7 @@ func (c *command) taskCommand() *cobra.Command {
 task alpine --cpu 0.5 --mem 64m --timeout 90s --command 'ls / | wc -l'
 task alpine --name nightly -e DAY=monday --label team=blue --retries 2`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			return taskArgs(cmd, args, []string{"an image"})
+			return c.taskArgs(cmd, args, "an image")
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,6 +43,7 @@ task alpine --name nightly -e DAY=monday --label team=blue --retries 2`,
 		},
 	}
 	f.bind(cmd)
+	c.untangleFlags(cmd, 1)
 	return cmd
 }
 
@@ -55,7 +55,7 @@ func (c *command) dispatchCommand() *cobra.Command {
 		Long:    "Submits a task that only this worker may run. All else is as with task.\n\n" + taskLong,
 		Example: "dispatch w1 alpine --follow -- echo hi",
 		Args: func(cmd *cobra.Command, args []string) error {
-			return taskArgs(cmd, args, []string{"a worker", "an image"})
+			return c.taskArgs(cmd, args, "a worker", "an image")
 		},
 		ValidArgsFunction: c.workerIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -67,61 +67,30 @@ func (c *command) dispatchCommand() *cobra.Command {
 		},
 	}
 	f.bind(cmd)
+	c.untangleFlags(cmd, 2)
 	return cmd
 }
 
 func (f *taskFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.name, "name", "", "a name for people")
-	flags.StringVar(&f.cpu, "cpu", "", "cores, such as 0.5 (default 1)")
-	flags.StringVar(&f.mem, "mem", "", "memory, such as 512m or 2g (default 512m)")
-	flags.StringVar(&f.storage, "storage", "", "what it may write, such as 500m (default 1g)")
-	flags.IntVar(&f.gpu, "gpu", 0, "GPUs")
-	flags.StringArrayVarP(&f.env, "env", "e", nil, "NAME=value of the environment; may be repeated")
-	flags.StringVar(&f.timeout, "timeout", "", "from the container's start, such as 90s or 2h (default none)")
-	flags.IntVar(&f.priority, "priority", 50, "0 to 100, higher first")
-	flags.IntVar(&f.retries, "retries", 0, "further attempts after a failure of the task")
-	flags.StringArrayVar(&f.labels, "label", nil, "name=value for filters; may be repeated")
-	flags.StringArrayVar(&f.constraints, "constraint", nil, "name=value that the worker must have; may be repeated")
-	flags.StringVar(&f.network, "network", "", "bridge or none (default bridge)")
-	flags.StringVar(&f.command, "command", "", "run this with /bin/sh -c")
+	flags.StringVar(&f.name, "name", "", "a `name` for people")
+	flags.StringVar(&f.cpu, "cpu", "", "`cores`, such as 0.5 (default 1)")
+	flags.StringVar(&f.mem, "mem", "", "memory, a `size` such as 512m or 2g (default 512m)")
+	flags.StringVar(&f.storage, "storage", "", "what it may write, a `size` such as 500m (default 1g)")
+	flags.IntVar(&f.gpu, "gpu", 0, "`number` of GPUs")
+	flags.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value` of the environment; may be repeated")
+	flags.StringVar(&f.timeout, "timeout", "", "`duration` from the container's start, such as 90s or 2h (default none)")
+	flags.IntVar(&f.priority, "priority", 50, "a `number` from 0 to 100, higher first")
+	flags.IntVar(&f.retries, "retries", 0, "`number` of further attempts after a failure of the task")
+	flags.StringArrayVar(&f.labels, "label", nil, "`name=value` for filters; may be repeated")
+	flags.StringArrayVar(&f.constraints, "constraint", nil, "`name=value` that the worker must have; may be repeated")
+	flags.StringVar(&f.network, "network", "", "`name`: bridge or none (default bridge)")
+	flags.StringVar(&f.command, "command", "", "run this `line` with /bin/sh -c")
 	flags.BoolVar(&f.wait, "wait", false, "wait for the end")
 	flags.BoolVar(&f.follow, "follow", false, "show the log until the end")
 	flags.BoolVar(&f.quiet, "quiet", false, "no hints")
 	_ = cmd.RegisterFlagCompletionFunc("network", cobra.FixedCompletions([]string{"bridge", "none"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%s\nWhat is meant for the container follows --, as in: %s", err, firstExample(cmd))
-	})
-}
-
-// taskArgs checks that the words before -- are the ones that are due.
-func taskArgs(cmd *cobra.Command, args []string, due []string) error {
-	own := len(args)
-	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-		own = dash
-	}
-	switch {
-	case own < len(due):
-		return usagef("%s needs %s\n%s", cmd.Name(), due[own], seeHelp(cmd))
-	case own > len(due):
-		words := append([]string{cmd.Name()}, args[:len(due)]...)
-		return usagef("what is meant for the container follows --; write it so:\n  %s -- %s",
-			quote(words), quote(args[len(due):]))
-	}
-	return nil
-}
-
-// quote writes words as they would have to be typed.
-func quote(words []string) string {
-	out := make([]string, len(words))
-	for i, word := range words {
-		out[i] = word
-		if word == "" || strings.ContainsAny(word, " \t\n\"'\\#$&|;<>()*?!`~") {
-			out[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(out, " ")
 }
 
 // request is what the flags ask for; the master has the last word on it.

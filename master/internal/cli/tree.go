@@ -25,6 +25,7 @@ func (c *command) tree() *cobra.Command {
 		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 		SuggestionsMinimumDistance: 2,
 	}
+	root.PersistentFlags().SortFlags = false
 	c.settings.bind(root.PersistentFlags())
 	root.SetOut(c.out)
 	root.SetErr(io.Discard)
@@ -131,7 +132,11 @@ func (c *command) help(cmd *cobra.Command, _ []string) {
 	fmt.Fprint(c.out, strings.TrimRight(out.String(), "\n")+"\n")
 }
 
-func flagsOf(flags *pflag.FlagSet) string { return flags.FlagUsages() }
+// flagsOf lists flags in the order in which they were made.
+func flagsOf(flags *pflag.FlagSet) string {
+	flags.SortFlags = false
+	return flags.FlagUsages()
+}
 
 func commandsOf(root *cobra.Command) string {
 	var out strings.Builder

@@ -90,7 +90,7 @@ func waitingInWords(t client.Task) string {
 	return text
 }
 
-// failures says each class in words.
+// failures says each class in words, for when the master adds none.
 var failures = map[string]string{
 	"exit":        "the container ended with an error",
 	"oom":         "it ran out of memory",
@@ -108,19 +108,11 @@ func failureInWords(t client.Task) string {
 	if t.Failure == "" {
 		return t.Message
 	}
-	text := t.Failure + ": "
-	switch words := failures[t.Failure]; {
-	case t.Message != "" && (t.Failure == "exit" || words == ""):
-		return text + t.Message
-	case t.Message != "":
-		return text + words + ": " + t.Message
-	default:
-		text += words
+	text := t.Message
+	if text == "" {
+		text = failures[t.Failure]
 	}
-	if t.ExitCode != nil {
-		text += fmt.Sprintf(" (exit code %d)", *t.ExitCode)
-	}
-	return text
+	return strings.TrimSuffix(t.Failure+": "+text, ": ")
 }
 
 // advice says what a person can do about a failure; empty when only the task
@@ -150,15 +142,15 @@ func noteOf(e client.Event) string {
 	if e.ExitCode != nil {
 		words = append(words, "exit code "+number(*e.ExitCode))
 	}
-	if e.Failure != "" && e.Failure != "exit" {
-		words = append(words, e.Failure)
-	}
 	switch e.Cause {
-	case "submit", "dispatch", "progress", "result", "":
+	case "submit", "dispatch", "progress", "result", e.Failure:
 	default:
 		words = append(words, strings.ReplaceAll(e.Cause, "_", " "))
 	}
-	if e.Message != "" && !strings.Contains(strings.Join(words, " "), e.Message) {
+	if e.Failure != "" && e.Failure != "exit" {
+		words = append(words, strings.ReplaceAll(e.Failure, "_", " "))
+	}
+	if e.Message != "" && e.Failure != "exit" && !strings.Contains(strings.Join(words, " "), e.Message) {
 		words = append(words, e.Message)
 	}
 	return strings.Join(words, ", ")
