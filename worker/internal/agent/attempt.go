@@ -76,7 +76,7 @@ type box struct {
 	overdue   bool      // the deadline has passed
 	full      bool      // the output is over its limit
 	stop      retrying
-	sample    retrying
+	sample    sampling
 	// confirmAfter is the number of the newest probe begun before the end was
 	// seen: a later one that is answered confirms it.
 	confirmAfter uint64
@@ -86,6 +86,13 @@ type box struct {
 type retrying struct {
 	busy bool // it is under way
 	at   time.Time
+}
+
+// sampling is when a running container is measured.
+type sampling struct {
+	retrying
+	pause time.Duration // before the one after the next
+	taken time.Time     // when the last one came
 }
 
 // ending is how the attempt went, as far as is known.

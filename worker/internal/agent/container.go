@@ -70,7 +70,7 @@ func (m *Machine) started(now time.Time, a *attempt, at time.Time) {
 		a.box.deadline = now.Add(left)
 	}
 	if !a.box.ran {
-		a.box.sample.at = now.Add(sampleEvery)
+		a.box.sample.at, a.box.sample.pause = now.Add(sampleFirst), sampleFirst
 	}
 	a.box.running, a.box.ran = true, true
 	a.box.startedAt = at

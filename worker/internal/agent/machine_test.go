@@ -152,18 +152,30 @@ func TestStatesAreCollectedForAMoment(t *testing.T) {
 	b.want()
 	b.pass(time.Millisecond)
 	b.want("ReportProgress")
-	b.pass(time.Second)
+	b.pass(100 * time.Millisecond)
 	b.want() // one at a time
 	b.in(b.m.ProgressAnswered(b.now, ref1, 3, Reply{Code: ReplyRetry}))
 	b.pass(200 * time.Millisecond)
 	b.want("ReportProgress")
 	b.in(b.m.ProgressAnswered(b.now, ref1, 3, Reply{}))
-	b.pass(3 * time.Second)
-	b.want()
-	b.pass(time.Second)
-	b.want("Sample")
-	b.in(b.m.Sampled(b.now, ref1, executor.Usage{CPUSeconds: 2, Memory: 3}, 0, nil))
+}
+
+func TestSamplesBecomeRarer(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.pass(newsDelay)
+	b.in(b.m.ProgressAnswered(b.now, ref1, 3, Reply{}))
 	b.want("ReportProgress")
+	b.pass(sampleFirst - newsDelay)
+	for _, pause := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second, 5 * time.Second} {
+		b.want("Sample")
+		b.in(b.m.Sampled(b.now, ref1, executor.Usage{CPUSeconds: b.now.Sub(time.Unix(1000, 0)).Seconds(), Memory: 3}, 0, nil))
+		b.want("ReportProgress")
+		b.in(b.m.ProgressAnswered(b.now, ref1, 3, Reply{}))
+		b.pass(pause - time.Millisecond)
+		b.want()
+		b.pass(time.Millisecond)
+	}
 }
 
 func TestBeforeTheAckOnlyTimeoutsAreEnforced(t *testing.T) {

@@ -7,8 +7,12 @@ import (
 	"cloudai/worker/internal/executor"
 )
 
-// sampleEvery is how often a running container is measured.
-const sampleEvery = 5 * time.Second
+// A running container is measured soon after its start, then less and less
+// often, so that short tasks too say what they used.
+const (
+	sampleFirst = 500 * time.Millisecond
+	sampleEvery = 5 * time.Second
+)
 
 // measure samples the container when it is time.
 func (m *Machine) measure(now time.Time, a *attempt) {
@@ -16,7 +20,8 @@ func (m *Machine) measure(now time.Time, a *attempt) {
 		return
 	}
 	a.box.sample.busy = true
-	a.box.sample.at = now.Add(sampleEvery)
+	a.box.sample.at = now.Add(a.box.sample.pause)
+	a.box.sample.pause = min(2*a.box.sample.pause, sampleEvery)
 	m.do(Sample{side: side{a.ref}, ID: a.box.id, Dir: a.spec.OutputDir})
 }
 
@@ -26,7 +31,8 @@ func (m *Machine) Sampled(now time.Time, ref Ref, u executor.Usage, output int64
 	if a == nil {
 		return nil
 	}
-	a.box.sample.busy = false
+	since := now.Sub(later(a.box.sample.taken, a.box.startedAt))
+	a.box.sample.busy, a.box.sample.taken = false, now
 	if output > 0 {
 		a.news.usage.OutputBytes = output
 	}
@@ -37,19 +43,29 @@ func (m *Machine) Sampled(now time.Time, ref Ref, u executor.Usage, output int64
 	case isEngine(err):
 		m.engineDown(now, err)
 	case err == nil && u.CPUSeconds > 0:
-		a.news.take(u)
+		a.news.take(u, since)
 	}
 	m.settle(now, a)
 	return m.take()
 }
 
-func (n *news) take(u executor.Usage) {
+// take notes a sample that came so long after the one before.
+func (n *news) take(u executor.Usage, since time.Duration) {
 	used := u.CPUSeconds - n.usage.CPUSeconds
 	n.usage.CPUSeconds = max(u.CPUSeconds, n.usage.CPUSeconds)
-	n.usage.CPU = max(0, used/sampleEvery.Seconds())
+	if since > 0 {
+		n.usage.CPU = max(0, used/since.Seconds())
+	}
 	n.usage.Memory = u.Memory
 	n.usage.MemoryPeak = max(n.usage.MemoryPeak, u.MemoryPeak, u.Memory)
 	n.used = true
 }
 
 func isEngine(err error) bool { return errors.Is(err, executor.ErrEngine) }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

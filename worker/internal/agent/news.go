@@ -41,7 +41,7 @@ func (m *Machine) tellAt(a *attempt) time.Time {
 		at = append(at, n.bytes.at.Add(bytesEvery))
 	}
 	if n.used {
-		at = append(at, a.box.sample.at.Add(-sampleEvery))
+		at = append(at, a.box.sample.taken)
 	}
 	first := earliest(at...)
 	if !first.IsZero() && first.Before(n.report.at) {

@@ -163,7 +163,7 @@ func TestF17TimeoutStopsOnce(t *testing.T) {
 	b.in(b.m.ProgressAnswered(b.now, ref1, 3, Reply{}))
 	b.want("ReportProgress")
 	b.pass(time.Second)
-	b.want("StopContainer")
+	b.want("Sample", "StopContainer")
 	b.pass(time.Second)
 	b.want()
 }
