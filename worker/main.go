@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -27,11 +28,18 @@ import (
 // version is set by the build.
 var version = "dev"
 
+// ballast is never touched, so it takes no memory; it counts as part of the
+// heap, so that the collector waits for that much garbage even when little is
+// alive.
+const ballast = 64 << 20
+
 func main() {
+	heap := make([]byte, ballast)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	runtime.KeepAlive(heap)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
