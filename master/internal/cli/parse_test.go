@@ -12,7 +12,7 @@ import (
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{
 		"512m": 512, "2g": 2048, "2G": 2048, "1.5g": 1536, "1t": 1 << 20, "1k": 1, "1025k": 2, "64MiB": 64, "64mb": 64,
-		" 5m ": 5, "0m": 0, ".5g": 512, "0.0001m": 1,
+		"\t5m\n": 5, "0m": 0, ".5g": 512, "0.0001m": 1,
 	} {
 		if got, err := parseSize(text); got != want || err != nil {
 			t.Errorf("%q: %d, %v", text, got, err)
