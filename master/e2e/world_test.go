@@ -64,6 +64,12 @@ func newWorld(t *testing.T, masterSettings ...string) *world {
 				t.Errorf("something leaked: %v", err)
 			}
 		}
+		said := r.Logs(1 << 20)
+		for _, alarm := range []string{"panic:", "fatal error:", "DATA RACE", "level=ERROR"} {
+			if at := strings.Index(said, alarm); at >= 0 {
+				t.Errorf("a process printed %q: %s", alarm, said[max(0, at-500):min(len(said), at+4000)])
+			}
+		}
 		if t.Failed() {
 			t.Log(r.Logs(16 << 10))
 		}

@@ -260,7 +260,10 @@ func set(env map[string]string, settings []string) {
 // programs need to run at all.
 func environment(settings map[string]string) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"} {
+	for _, name := range []string{
+		"PATH", "HOME", "TMPDIR", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY",
+		"GORACE", "GOCOVERDIR", "GOGC", // for binaries that were built to be looked into
+	} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}
