@@ -86,15 +86,13 @@ func (s *shell) prompt(ctx context.Context, opened func()) (code int, err error)
 		opened()
 	}
 	past := openHistory(s.base.dataDir)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	editor, closeEditor, err := s.editor(ctx, past.lines())
+	stdin := readline.NewCancelableStdin(s.stdin)
+	editor, closeEditor, err := s.editor(ctx, stdin, past.lines())
 	if err != nil {
 		return exitFailed, err
 	}
 	defer closeEditor()
-	stop := context.AfterFunc(ctx, closeEditor)
-	defer stop()
+	defer context.AfterFunc(ctx, func() { _ = stdin.Close() })() // ends Readline
 	for ctx.Err() == nil {
 		text, err := editor.Readline()
 		switch {
@@ -139,12 +137,12 @@ func (s *shell) mayLeave(editor *readline.Instance) bool {
 	return answer == "y" || answer == "yes"
 }
 
-// editor opens line editing on the terminal.
-func (s *shell) editor(ctx context.Context, history []string) (editor *readline.Instance, closeOnce func(), err error) {
+// editor opens line editing on the terminal, whose keys come through stdin.
+func (s *shell) editor(ctx context.Context, stdin io.ReadCloser, history []string) (editor *readline.Instance, closeIt func(), err error) {
 	tty := terminal{file: s.stdin}
 	editor, err = readline.NewEx(&readline.Config{
 		Prompt:                 promptText,
-		Stdin:                  readline.NewCancelableStdin(s.stdin),
+		Stdin:                  stdin,
 		Stdout:                 s.out.Writer,
 		Stderr:                 s.err.Writer,
 		AutoComplete:           &completer{shell: s, ctx: ctx},
@@ -164,12 +162,12 @@ func (s *shell) editor(ctx context.Context, history []string) (editor *readline.
 	for _, line := range history {
 		_ = editor.SaveHistory(line) // in memory
 	}
-	var once sync.Once
 	return editor, func() {
-		once.Do(func() {
-			_ = editor.Close() // the terminal may be gone
-			tty.close()
-		})
+		_ = stdin.Close()
+		// Of the whole only the terminal: Instance.Close leaves a goroutine
+		// behind that wants to report the end a second time.
+		_ = editor.Terminal.Close() // it may be gone
+		tty.close()
 	}, nil
 }
 

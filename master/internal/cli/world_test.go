@@ -67,7 +67,7 @@ type spoken struct {
 }
 
 func (w *world) getenv(name string) string {
-	return map[string]string{"MASTER_DATA_DIR": w.dir}[name]
+	return map[string]string{"MASTER_DATA_DIR": w.dir, "NO_COLOR": "1"}[name]
 }
 
 // cli runs a command as a process would, at a fixed time of day.
