@@ -129,8 +129,8 @@ type Progress struct {
 
 // Usage is what the present or last attempt has used.
 type Usage struct {
-	CPUSeconds  float64 `json:"cpu_seconds"`
-	MemoryPeak  float64 `json:"memory_peak" doc:"MiB."`
+	CPUSeconds  float64 `json:"cpu_seconds,omitempty" doc:"Absent when the container was never measured."`
+	MemoryPeak  float64 `json:"memory_peak,omitempty" doc:"MiB; absent when the container was never measured."`
 	LogBytes    int64   `json:"log_bytes"`
 	OutputBytes int64   `json:"output_bytes"`
 }

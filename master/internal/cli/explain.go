@@ -89,8 +89,7 @@ func (c *command) explainTask(t client.Task) {
 		add("why", t.Message, plainly)
 	}
 	if t.Usage != nil {
-		add("used", fmt.Sprintf("%.1f s of cpu, memory %s at most, log %s, output %s", t.Usage.CPUSeconds,
-			mib(int64(t.Usage.MemoryPeak+0.5)), bytesInWords(t.Usage.LogBytes), bytesInWords(t.Usage.OutputBytes)), plainly)
+		add("used", used(*t.Usage), plainly)
 	}
 	about.print(c.out, "")
 }
@@ -177,4 +176,13 @@ func notEmpty(texts ...string) []string {
 		}
 	}
 	return out
+}
+
+// used leaves out what was not measured: a container that ended at once.
+func used(u client.Usage) string {
+	words := fmt.Sprintf("log %s, output %s", bytesInWords(u.LogBytes), bytesInWords(u.OutputBytes))
+	if u.CPUSeconds > 0 || u.MemoryPeak > 0 {
+		words = fmt.Sprintf("%.1f s of cpu, memory %s at most, ", u.CPUSeconds, mib(int64(u.MemoryPeak+0.5))) + words
+	}
+	return words
 }
