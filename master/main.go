@@ -31,7 +31,11 @@ const ballast = 64 << 20
 
 func main() {
 	heap := make([]byte, ballast)
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	ends := []os.Signal{syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		ends = append(ends, syscall.SIGHUP) // the terminal is gone
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 	runtime.KeepAlive(heap)
@@ -39,9 +43,9 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the program; the number is its exit code. SIGTERM ends ctx; Ctrl-C is
-// the business of what runs: it ends a master without a prompt, and leaves a
-// command of the prompt.
+// run is the program; the number is its exit code. SIGTERM and the loss of the
+// terminal end ctx; Ctrl-C is the business of what runs: it ends a master
+// without a prompt, and leaves a command of the prompt.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin *os.File, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		switch args[0] {

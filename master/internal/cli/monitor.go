@@ -86,12 +86,13 @@ func (s *stateTeller) tell(ctx context.Context, t client.Task) {
 func eventInWords(e client.Event) string {
 	words := []string{e.State}
 	if e.Cause == "cancel_requested" {
-		words = []string{"cancel requested"}
-	}
-	if e.WorkerID != "" && (e.State == "assigned" || e.State == "running") {
+		words = nil // the note says it
+	} else if e.WorkerID != "" && (e.State == "assigned" || e.State == "running") {
 		words = append(words, "on", cleanCell(e.WorkerID))
 	}
-	if note := noteOf(e); note != "" {
+	if note := noteOf(e); note != "" && len(words) == 0 {
+		words = append(words, note)
+	} else if note := noteOf(e); note != "" {
 		words = append(words, "("+note+")")
 	}
 	if e.Attempt > 1 {

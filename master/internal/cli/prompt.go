@@ -150,11 +150,17 @@ func (s *shell) editor(ctx context.Context, stdin io.ReadCloser, history []strin
 		HistoryLimit:           historyLimit,
 		InterruptPrompt:        "^C",
 		EOFPrompt:              "\n",
-		FuncIsTerminal:         func() bool { return true },
-		FuncMakeRaw:            tty.raw,
-		FuncExitRaw:            tty.restore,
-		FuncGetWidth:           tty.width,
-		FuncOnWidthChanged:     tty.onResize,
+		FuncFilterInputRune: func(key rune) (rune, bool) {
+			if key == readline.CharInterrupt && editor.Operation.IsInCompleteMode() {
+				editor.Operation.ExitCompleteMode(true) // so that Ctrl-C drops the line here too
+			}
+			return key, true
+		},
+		FuncIsTerminal:     func() bool { return true },
+		FuncMakeRaw:        tty.raw,
+		FuncExitRaw:        tty.restore,
+		FuncGetWidth:       tty.width,
+		FuncOnWidthChanged: tty.onResize,
 	})
 	if err != nil {
 		return nil, nil, err

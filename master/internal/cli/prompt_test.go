@@ -183,8 +183,8 @@ func TestPromptCompletion(t *testing.T) {
 	p.sees("Shows each state", "master> ")
 	p.types("logs \t\t") // all that fit are shown
 	p.sees("task0002", "task0009")
-	p.types(ctrlC)
-	p.sees("master> ")
+	p.types(ctrlC + "help files\r") // and Ctrl-C drops the line with them
+	p.sees("have left files", "master> ")
 	p.types("logs 'task\t" + ctrlC) // within quotes nothing happens
 	p.sees("master> ")
 	p.types(ctrlD)

@@ -207,6 +207,9 @@ func (c *command) detached(ctx context.Context, id string, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
+	if c.err.tty {
+		c.err.line("") // after the ^C that the terminal shows
+	}
 	c.err.linef("left; task %s runs on: logs -f %s follows it again, cancel %s stops it", id, id, id)
 	return exitError{exitCancelled}
 }
