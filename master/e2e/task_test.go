@@ -236,8 +236,8 @@ func testNoShell(t *testing.T, w *world) {
 	w.removeImageLater(t, name)
 	r := w.small("echo hi")
 	r.DockerImage = name
-	if task := w.failed(t, w.submit(t, r), "runtime"); !strings.Contains(task.Message, "args") {
-		t.Errorf("there is no advice: %q", task.Message)
+	if task := w.failed(t, w.submit(t, r), "runtime"); !strings.Contains(task.Message, "args") || len(task.Attempts) != 1 {
+		t.Errorf("no advice, or hopeless attempts: %q, %d", task.Message, len(task.Attempts))
 	}
 }
 

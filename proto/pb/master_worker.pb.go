@@ -1748,8 +1748,11 @@ type TaskResult struct {
 	// output_files would be too long for a message and is empty: the files are
 	// those that were uploaded, each with the sha256 of its last chunk.
 	FilesAsUploaded bool `protobuf:"varint,21,opt,name=files_as_uploaded,json=filesAsUploaded,proto3" json:"files_as_uploaded,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The failure is in what was asked for: another attempt would end alike
+	// anywhere, and none is made.
+	Hopeless      bool `protobuf:"varint,22,opt,name=hopeless,proto3" json:"hopeless,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TaskResult) Reset() {
@@ -1925,6 +1928,13 @@ func (x *TaskResult) GetLogLost() bool {
 func (x *TaskResult) GetFilesAsUploaded() bool {
 	if x != nil {
 		return x.FilesAsUploaded
+	}
+	return false
+}
+
+func (x *TaskResult) GetHopeless() bool {
+	if x != nil {
+		return x.Hopeless
 	}
 	return false
 }
@@ -2665,7 +2675,7 @@ const file_master_worker_proto_rawDesc = "" +
 	"\x04mode\x18\x04 \x01(\rR\x04mode\"9\n" +
 	"\vSkippedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x96\x06\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb2\x06\n" +
 	"\n" +
 	"TaskResult\x12\x17\n" +
 	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12\x18\n" +
@@ -2691,7 +2701,8 @@ const file_master_worker_proto_rawDesc = "" +
 	"\vfinished_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12\x19\n" +
 	"\blog_lost\x18\x14 \x01(\bR\alogLost\x12*\n" +
-	"\x11files_as_uploaded\x18\x15 \x01(\bR\x0ffilesAsUploaded\"S\n" +
+	"\x11files_as_uploaded\x18\x15 \x01(\bR\x0ffilesAsUploaded\x12\x1a\n" +
+	"\bhopeless\x18\x16 \x01(\bR\bhopeless\"S\n" +
 	"\aNeedLog\x12#\n" +
 	"\rstdout_offset\x18\x01 \x01(\x03R\fstdoutOffset\x12#\n" +
 	"\rstderr_offset\x18\x02 \x01(\x03R\fstderrOffset\"5\n" +

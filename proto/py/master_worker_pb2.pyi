@@ -379,13 +379,14 @@ class TaskProgress(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., session: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., lease: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., exit_code: _Optional[int] = ..., outcome: _Optional[str] = ..., message: _Optional[str] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ...) -> None: ...
 
 class TaskResult(_message.Message):
-    __slots__ = ["attempt", "exit_code", "failure", "files_as_uploaded", "finished_at", "has_exit_code", "lease", "log_lost", "logs", "message", "output_files", "session", "skipped", "started_at", "states", "status", "stderr_length", "stdout_length", "task_id", "usage", "worker_id"]
+    __slots__ = ["attempt", "exit_code", "failure", "files_as_uploaded", "finished_at", "has_exit_code", "hopeless", "lease", "log_lost", "logs", "message", "output_files", "session", "skipped", "started_at", "states", "status", "stderr_length", "stdout_length", "task_id", "usage", "worker_id"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     FILES_AS_UPLOADED_FIELD_NUMBER: _ClassVar[int]
     FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
     HAS_EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    HOPELESS_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
     LOGS_FIELD_NUMBER: _ClassVar[int]
     LOG_LOST_FIELD_NUMBER: _ClassVar[int]
@@ -407,6 +408,7 @@ class TaskResult(_message.Message):
     files_as_uploaded: bool
     finished_at: _timestamp_pb2.Timestamp
     has_exit_code: bool
+    hopeless: bool
     lease: str
     log_lost: bool
     logs: _containers.RepeatedCompositeFieldContainer[LogChunk]
@@ -422,7 +424,7 @@ class TaskResult(_message.Message):
     task_id: str
     usage: TaskUsage
     worker_id: str
-    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., exit_code: _Optional[int] = ..., failure: _Optional[str] = ..., message: _Optional[str] = ..., output_files: _Optional[_Iterable[_Union[OutputFile, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ..., stdout_length: _Optional[int] = ..., stderr_length: _Optional[int] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., skipped: _Optional[_Iterable[_Union[SkippedFile, _Mapping]]] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ..., has_exit_code: bool = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., log_lost: bool = ..., files_as_uploaded: bool = ...) -> None: ...
+    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., exit_code: _Optional[int] = ..., failure: _Optional[str] = ..., message: _Optional[str] = ..., output_files: _Optional[_Iterable[_Union[OutputFile, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ..., stdout_length: _Optional[int] = ..., stderr_length: _Optional[int] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., skipped: _Optional[_Iterable[_Union[SkippedFile, _Mapping]]] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ..., has_exit_code: bool = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., log_lost: bool = ..., files_as_uploaded: bool = ..., hopeless: bool = ...) -> None: ...
 
 class TaskUsage(_message.Message):
     __slots__ = ["cpu", "cpu_seconds", "log_bytes", "memory", "memory_peak", "output_bytes"]

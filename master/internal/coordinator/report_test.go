@@ -55,3 +55,24 @@ func TestLossKeepsWhatWasReported(t *testing.T) {
 		t.Fatalf("%+v", last)
 	}
 }
+
+// A failure that lies in what was asked for is not tried again.
+func TestHopelessFailureIsFinal(t *testing.T) {
+	for _, hopeless := range []bool{false, true} {
+		d := newDesk(t)
+		d.join("w", "s")
+		s := spec()
+		s.MaxReschedules = 3
+		e, a := d.place("t", s)
+		d.answer(a, nil)
+		c := d.completion(e, cluster.OutcomeFailed, cluster.FailureRuntime)
+		c.Hopeless = hopeless
+		held, _, err := d.m.judge(d.now, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if held.final() != hopeless {
+			t.Errorf("hopeless %v: final %v", hopeless, held.final())
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (m *machine) judge(now time.Time, c Completion) (r *result, wait <-chan str
 		return nil, nil, fmt.Errorf("%w: success reported in state %s", cluster.ErrIllegalTransition, observed.State)
 	}
 	r = &result{entry: e, observed: observed, verdict: v, ref: c.Ref}
-	if v.Outcome == cluster.OutcomeFailed {
+	if v.Outcome == cluster.OutcomeFailed && !c.Hopeless {
 		r.pays = observed.MayRepeat(v.Failure)
 	}
 	e.pending, e.settled = &write{entry: e}, make(chan struct{})

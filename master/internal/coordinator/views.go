@@ -131,6 +131,7 @@ type Completion struct {
 	FinishedAt  time.Time // of the container by the engine; zero: none ran
 	Log         LogEnd
 	Manifest    Manifest
+	Hopeless    bool // another attempt would end alike
 }
 
 // Event tells a subscriber that something changed. Exactly one of the two is

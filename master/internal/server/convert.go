@@ -204,6 +204,7 @@ func completion(in *pb.TaskResult, from coordinator.Caller) (coordinator.Complet
 		}
 		c.Log.Tail = append(c.Log.Tail, piece)
 	}
+	c.Hopeless = in.GetHopeless()
 	c.Manifest.AsUploaded = in.GetFilesAsUploaded() && len(in.GetOutputFiles()) == 0
 	for _, f := range in.GetOutputFiles() {
 		c.Manifest.Files = append(c.Manifest.Files, cluster.File{Path: f.GetPath(), Size: f.GetSize(), SHA256: f.GetSha256()})

@@ -97,15 +97,16 @@ type sampling struct {
 
 // ending is how the attempt went, as far as is known.
 type ending struct {
-	exit    *executor.Container // nil while it runs, and when no container ran
-	failure Failure             // what stands in the place of an exit code
-	message string
-	log     executor.Offsets // lengths
-	missing missing
-	output  Collection
-	upload  string // why the output is not complete
-	result  *Result
-	acked   bool
+	exit     *executor.Container // nil while it runs, and when no container ran
+	failure  Failure             // what stands in the place of an exit code
+	message  string
+	hopeless bool             // another attempt would end alike
+	log      executor.Offsets // lengths
+	missing  missing
+	output   Collection
+	upload   string // why the output is not complete
+	result   *Result
+	acked    bool
 }
 
 // missing is what the master lacks of the log.

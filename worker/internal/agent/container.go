@@ -32,6 +32,9 @@ func (m *Machine) Created(now time.Time, ref Ref, c executor.Container, err erro
 		m.engineFault(now, a, err)
 	case errors.Is(err, executor.ErrImage):
 		m.fail(now, a, FailureImage, err.Error())
+	case errors.Is(err, executor.ErrSpec):
+		a.end.hopeless = true
+		m.fail(now, a, FailureRuntime, err.Error())
 	default:
 		m.fail(now, a, FailureRuntime, err.Error())
 	}
@@ -119,6 +122,9 @@ func (m *Machine) Exited(now time.Time, ref Ref, c executor.Container, log execu
 	case errors.Is(err, executor.ErrNotFound):
 		a.box.running = false
 		m.fail(now, a, FailureRuntime, "the container is gone: somebody or the engine has removed it")
+	case errors.Is(err, executor.ErrSpec):
+		a.box.running, a.end.hopeless = false, true
+		m.fail(now, a, FailureRuntime, err.Error())
 	case a.box.running && a.retry.tries < runTries:
 		// It runs, but its log could not be read.
 		m.again(now, a)

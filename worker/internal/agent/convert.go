@@ -152,6 +152,7 @@ func (a *Agent) resultToPB(r Result, tail []logstream.Chunk) *pb.TaskResult {
 		StdoutLength: r.Log.Stdout,
 		StderrLength: r.Log.Stderr,
 		LogLost:      r.LogLost,
+		Hopeless:     r.Hopeless,
 		Usage:        usageToPB(r.Usage),
 		StartedAt:    timeToPB(r.StartedAt),
 		FinishedAt:   timeToPB(r.FinishedAt),

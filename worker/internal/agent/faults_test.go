@@ -201,3 +201,14 @@ func TestF08AbsencesOutliveTheProcess(t *testing.T) {
 		t.Errorf("from a damaged record: %v", absences)
 	}
 }
+
+// What can never run is reported at once, and as hopeless.
+func TestContainerThatCanNeverRun(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.in(b.m.Exited(b.now, ref1, executor.Container{}, executor.Offsets{}, fmt.Errorf("%w: no shell", executor.ErrSpec)))
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	if r := b.result(); r.Failure != FailureRuntime || !r.Hopeless || !strings.Contains(r.Message, "no shell") {
+		t.Errorf("%+v", r)
+	}
+}

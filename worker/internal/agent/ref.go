@@ -136,4 +136,5 @@ type Result struct {
 	Usage      Usage
 	Log        executor.Offsets // lengths
 	LogLost    bool
+	Hopeless   bool // another attempt would end alike
 }

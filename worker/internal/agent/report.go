@@ -40,6 +40,8 @@ func (a *attempt) compose() Result {
 		Skipped: a.end.output.Skipped,
 		Usage:   a.news.usage,
 		Log:     a.end.log,
+
+		Hopeless: a.end.hopeless,
 	}
 	r.Usage.LogBytes = a.end.log.Stdout + a.end.log.Stderr
 	r.Usage.OutputBytes = a.end.output.Size

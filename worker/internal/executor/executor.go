@@ -26,6 +26,9 @@ var (
 	ErrRegistry = errors.New("registry not available")
 	// ErrEngine: the engine does not answer. The container's fate is unknown.
 	ErrEngine = errors.New("engine not available")
+	// ErrSpec: a container can never run as it was asked for, wherever it is
+	// tried; wrapped with advice. Final.
+	ErrSpec = errors.New("cannot run as asked")
 	// ErrConflict: the deterministic name is taken by a container with other
 	// labels.
 	ErrConflict = errors.New("name taken by a foreign container")
@@ -191,7 +194,7 @@ type Executor interface {
 	// PhaseExited. For one found running or exited the log is read from what
 	// the engine stored. On ErrEngine or a cancelled context the container
 	// goes on; call Run again with the offsets reached. A start that the
-	// engine refuses is an error that wraps none of the sentinels.
+	// engine refuses is an ErrSpec, or an error that wraps none of the sentinels.
 	Run(ctx context.Context, id string, from Offsets, started func(time.Time), sink LogSink) (Container, error)
 
 	// Logs sends what the engine stored from the offsets on, to the present

@@ -28,6 +28,8 @@ func fail(ctx context.Context, doing string, err error) error {
 		return sink.error
 	case cerrdefs.IsNotFound(err):
 		return fmt.Errorf("%w: %s: %w", executor.ErrNotFound, doing, err)
+	case cerrdefs.IsInvalidArgument(err):
+		return fmt.Errorf("%w: %s: %w", executor.ErrSpec, doing, err)
 	case engineGone(err):
 		return fmt.Errorf("%w: %s: %w", executor.ErrEngine, doing, err)
 	default:

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -94,6 +93,9 @@ func refused(ctx context.Context, err error) error {
 	if ctx.Err() != nil || engineGone(err) || own {
 		return fail(ctx, "starting the container", err)
 	}
+	if cerrdefs.IsInvalidArgument(err) {
+		return fmt.Errorf("%w: starting the container: %w", executor.ErrSpec, err)
+	}
 	return fmt.Errorf("starting the container: %w", err)
 }
 
@@ -122,4 +124,4 @@ func (e *Executor) ended(ctx context.Context, id string) (executor.Container, er
 }
 
 // errNoShell: the container's init started, but had no shell to start.
-var errNoShell = errors.New("the image has no /bin/sh to run a command with; use args, which the image's own program gets")
+var errNoShell = fmt.Errorf("%w: the image has no /bin/sh to run a command with; use args, which the image's own program gets", executor.ErrSpec)
