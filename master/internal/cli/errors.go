@@ -59,11 +59,17 @@ func verdictOf(err error) (code int, text string) {
 	case errors.Is(err, context.Canceled):
 		return exitCancelled, ""
 	case errors.As(err, &unreachable):
-		return exitFailed, unreachableText(unreachable)
+		return exitFailed, strings.Replace(err.Error(), unreachable.Error(), unreachableText(unreachable), 1)
 	case errors.As(err, &refused):
 		return refusedText(refused)
 	}
 	return exitFailed, err.Error()
+}
+
+// neverReached reports whether the call cannot have taken effect: nobody was
+// there to take it.
+func neverReached(e *client.UnreachableError) bool {
+	return errors.Is(e, fs.ErrNotExist) || errors.Is(e, syscall.ECONNREFUSED)
 }
 
 // unreachableText says what to do when no master answers.
@@ -73,7 +79,7 @@ func unreachableText(e *client.UnreachableError) string {
 		return e.Error() + "\nIs that the right address (--server, CLOUDAI_SERVER), and does a master run there?"
 	case errors.Is(e, fs.ErrPermission):
 		return fmt.Sprintf("the socket %s belongs to another user; run this as the user who runs the master, or use --server with a token", e.Where)
-	case errors.Is(e, fs.ErrNotExist), errors.Is(e, syscall.ECONNREFUSED):
+	case neverReached(e):
 		return fmt.Sprintf("no master is running at %s\nStart one with ./runMaster.sh, or say where it is: --data-dir (MASTER_DATA_DIR) names its data folder, --server its address.", e.Where)
 	}
 	return e.Error()

@@ -41,7 +41,7 @@ func (c *command) monitor(ctx context.Context, prefix string) error {
 		title += " " + c.err.cell(t.Name)
 	}
 	c.err.linef("%s: %s", c.err.paint(bold, title), c.err.cell(commandInWords(t)))
-	w := c.watch(t, true)
+	w := c.watch(t, true, false)
 	states := stateTeller{c: c, note: w.note}
 	w.tell = func(t client.Task) {
 		states.tell(ctx, t)

@@ -103,7 +103,7 @@ func (s *shell) prompt(ctx context.Context, opened func()) (code int, err error)
 		case err != nil: // Ctrl-D, or the terminal is gone
 			s.leaving = true
 		default:
-			if strings.TrimSpace(text) != "" {
+			if text != "" && text[0] != ' ' { // a space before it keeps a line out of the history
 				past.add(text)
 				_ = editor.SaveHistory(text) // in memory
 			}

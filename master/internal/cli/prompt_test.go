@@ -196,6 +196,8 @@ func TestPromptHistory(t *testing.T) {
 	p := w.atPrompt(t)
 	p.types("list-tasks failed\rlist-tasks queued\r")
 	p.sees("task0001", "task0004", "master> ")
+	p.types(" status --once\r") // a space keeps it out
+	p.sees("cluster", "master> ")
 	p.types(up + up + "\r")
 	p.sees("list-tasks failed", "task0001", "master> ")
 	p.types(ctrlD)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -159,7 +160,7 @@ func (c *command) submit(cmd *cobra.Command, f *taskFlags, worker, image string,
 	ctx := cmd.Context()
 	t, err := c.client.Submit(ctx, r)
 	if err != nil {
-		return err
+		return unsure(err)
 	}
 	if !f.follow && !f.wait {
 		return c.submitted(t, f.quiet)
@@ -171,11 +172,7 @@ func (c *command) submit(cmd *cobra.Command, f *taskFlags, worker, image string,
 	} else if !c.asDocument() {
 		c.out.line(t.TaskID)
 	}
-	w := c.watch(t, f.follow)
-	if !f.quiet {
-		w.tell = w.hints
-	}
-	t, err = w.run(ctx)
+	t, err = c.watch(t, f.follow, f.quiet).run(ctx)
 	if err != nil {
 		return c.detached(ctx, t.TaskID, err)
 	}
@@ -188,6 +185,15 @@ func (c *command) submit(cmd *cobra.Command, f *taskFlags, worker, image string,
 		}
 	}
 	return exitWith(exitCodeOf(t))
+}
+
+// unsure adds to an answer that did not come that the task may be there.
+func unsure(err error) error {
+	var unreachable *client.UnreachableError
+	if !errors.As(err, &unreachable) || neverReached(unreachable) {
+		return err
+	}
+	return fmt.Errorf("%w\nWhether it took the task is not known; list-tasks shows it if it did", err)
 }
 
 func (c *command) submitted(t client.Task, quiet bool) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"cloudai/master/client"
 	"cloudai/master/internal/cluster"
@@ -173,4 +174,35 @@ func TestMonitor(t *testing.T) {
 		t.Errorf("%d", code)
 	}
 	out.await(t, "task task0001 cancelled")
+}
+
+// Who waits for a task outlasts a restart of the master.
+func TestRestart(t *testing.T) {
+	w := newWorld(t)
+	id := w.submit(t, cluster.TaskRequest{})
+	must(t, w.core.Run(id, "w1"))
+	w.append(t, id, 1, "o:before\n")
+	out := newTape(nil)
+	s := newShell(w.getenv, nil, out, out)
+	done := make(chan int, 1)
+	go func() { done <- s.execute(t.Context(), []string{"monitor", string(id)}) }()
+	out.await(t, "\nbefore\n")
+	w.stop()
+	out.await(t, "the master does not answer")
+	w.serve(t)
+	must(t, w.keeper.Append(cluster.AttemptRef{TaskID: id, Attempt: 1}, []cluster.LogChunk{
+		{Stream: cluster.StreamStdout, Offset: int64(len("before\n")), Time: time.Now(), Data: []byte("after\n")},
+	}))
+	out.await(t, "after\n")
+	need, err := w.keeper.Finish(t.Context(), cluster.AttemptRef{TaskID: id, Attempt: 1}, cluster.LogEnd{Length: cluster.LogOffsets{Stdout: 13}})
+	if err != nil || need != nil {
+		t.Fatalf("need %v, err %v", need, err)
+	}
+	must(t, w.core.Finish(id, ptr(0), "", ""))
+	if code := <-done; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if n := strings.Count(out.text, "before"); n != 1 {
+		t.Errorf("the line came %d times:\n%s", n, out.text)
+	}
 }

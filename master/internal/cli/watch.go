@@ -16,16 +16,18 @@ const watchStep = 400 * time.Millisecond
 type watcher struct {
 	c       *command
 	id      string
-	log     *logPrinter // nil: the log is not shown
-	attempt int         // whose log is shown, or was last
-	tell    func(client.Task)
+	log     *logPrinter       // nil: the log is not shown
+	attempt int               // whose log is shown, or was last
+	quiet   bool              // without hints
+	tell    func(client.Task) // what to do with each look at the task
 
 	told string // the last hint
 }
 
 // watch makes a watcher of the task as it is now.
-func (c *command) watch(t client.Task, log bool) *watcher {
-	w := &watcher{c: c, id: t.TaskID, attempt: t.Attempt, tell: func(client.Task) {}}
+func (c *command) watch(t client.Task, log, quiet bool) *watcher {
+	w := &watcher{c: c, id: t.TaskID, attempt: t.Attempt, quiet: quiet}
+	w.tell = w.hints
 	if log {
 		w.log = c.newLogPrinter(logFlags{follow: true})
 	}
@@ -78,11 +80,14 @@ func (w *watcher) run(ctx context.Context) (client.Task, error) {
 			}
 		case <-ticker.C:
 			t, err := w.c.client.Task(ctx, w.id)
-			if err != nil || over {
-				continue // WaitTask is the one to lose patience
+			switch {
+			case over: // and now is its end
+			case err != nil: // WaitTask is the one to lose patience
+				w.unanswered(ctx)
+			default:
+				now = t
+				w.tell(t)
 			}
-			now = t
-			w.tell(t)
 		}
 		if w.log != nil && !following && w.attempt < now.Attempt {
 			w.attempt++
@@ -118,8 +123,19 @@ func (w *watcher) hints(t client.Task) {
 	case t.Progress != nil && t.State == "assigned":
 		hint = "pulling the image"
 	}
-	if hint != "" && hint != w.told {
-		w.told = hint
-		w.note(hint)
+	w.hint(hint)
+}
+
+// unanswered says that the master does not answer for the moment.
+func (w *watcher) unanswered(ctx context.Context) {
+	if ctx.Err() == nil {
+		w.hint("the master does not answer; waiting for it")
 	}
+}
+
+func (w *watcher) hint(text string) {
+	if text != w.told && text != "" && !w.quiet {
+		w.note(text)
+	}
+	w.told = text
 }

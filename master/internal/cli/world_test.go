@@ -33,6 +33,8 @@ type world struct {
 	dir    string
 	core   *fakecore.Core
 	keeper *logs.Keeper
+	files  *storage.Keeper
+	stop   func() // ends the edge
 }
 
 func newWorld(t *testing.T) *world {
@@ -46,18 +48,26 @@ func newWorld(t *testing.T) *world {
 	files, err := storage.New(storage.Config{Dir: filepath.Join(dir, "files")})
 	must(t, err)
 	t.Cleanup(func() { files.Close() })
-	edge, err := http.New(http.Config{Core: w.core, Logs: w.keeper, Files: files, Version: client.Version{Version: "1.2.3"}})
+	w.files = files
+	w.serve(t)
+	t.Cleanup(func() { w.stop() })
+	return w
+}
+
+// serve starts the edge; w.stop ends it.
+func (w *world) serve(t *testing.T) {
+	t.Helper()
+	edge, err := http.New(http.Config{Core: w.core, Logs: w.keeper, Files: w.files, Version: client.Version{Version: "1.2.3"}})
 	must(t, err)
-	socket, err := http.ListenSocket(t.Context(), dir)
+	socket, err := http.ListenSocket(t.Context(), w.dir)
 	must(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- edge.Run(ctx, socket, nil) }()
-	t.Cleanup(func() {
+	w.stop = func() {
 		stop()
 		must(t, <-ended)
-	})
-	return w
+	}
 }
 
 // spoken is what a command printed and how it ended.
