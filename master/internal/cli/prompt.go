@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/chzyer/readline"
@@ -86,7 +87,8 @@ func (s *shell) prompt(ctx context.Context, opened func()) (code int, err error)
 		opened()
 	}
 	past := openHistory(s.base.dataDir)
-	stdin := readline.NewCancelableStdin(s.stdin)
+	typed := &keyboard{file: s.stdin}
+	stdin := readline.NewCancelableStdin(typed)
 	editor, closeEditor, err := s.editor(ctx, stdin, past.lines())
 	if err != nil {
 		return exitFailed, err
@@ -96,11 +98,11 @@ func (s *shell) prompt(ctx context.Context, opened func()) (code int, err error)
 	for ctx.Err() == nil {
 		text, err := editor.Readline()
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil, typed.gone.Load():
 			return code, nil
 		case errors.Is(err, readline.ErrInterrupt):
 			continue
-		case err != nil: // Ctrl-D, or the terminal is gone
+		case err != nil: // Ctrl-D
 			s.leaving = true
 		default:
 			if text != "" && text[0] != ' ' { // a space before it keeps a line out of the history
@@ -121,8 +123,24 @@ func (s *shell) prompt(ctx context.Context, opened func()) (code int, err error)
 	return code, nil
 }
 
-// mayLeave asks before the serving master is shut down. A terminal that is
-// gone, or another Ctrl-D, is a yes.
+// keyboard is the terminal's input. Once it has ended there is nobody to ask
+// anything, and line editing would wait for ever.
+type keyboard struct {
+	file *os.File
+	gone atomic.Bool
+}
+
+// Read notes the end.
+func (k *keyboard) Read(p []byte) (int, error) {
+	n, err := k.file.Read(p)
+	if err != nil {
+		k.gone.Store(true)
+	}
+	return n, err
+}
+
+// mayLeave asks before the serving master is shut down. Another Ctrl-D is a
+// yes.
 func (s *shell) mayLeave(editor *readline.Instance) bool {
 	if s.mode != modeServing {
 		return true

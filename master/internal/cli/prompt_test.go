@@ -278,6 +278,15 @@ func TestServingPrompt(t *testing.T) {
 	p.types(ctrlD)
 	p.leaves(0)
 
+	for _, line := range []string{"", "half a line", "exit\r"} { // the terminal goes away
+		p, _ = open(t.Context())
+		p.sees("master> ")
+		p.types(line)
+		p.sees(strings.TrimSpace(line))
+		must(t, p.keys.Close())
+		p.leaves(0)
+	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	p, _ = open(ctx)
 	p.sees("master> ")
