@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin *
 	if len(args) > 0 {
 		switch args[0] {
 		case "cli":
-			return cli.Run(ctx, args[1:], getenv, stdin, stdout, stderr)
+			return cli.Run(ctx, args[1:], config.Getenv(getenv, ".env", "master/.env"), stdin, stdout, stderr)
 		case "openapi":
 			return openAPI(stdout, stderr)
 		case "serve":

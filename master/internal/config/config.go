@@ -145,6 +145,23 @@ func readEnvFile(name string) (map[string]string, error) {
 	return values, nil
 }
 
+// Getenv looks names up in the environment, then in the files that exist; a
+// file that cannot be read counts as absent. The one-shot commands find the
+// master's data folder with it.
+func Getenv(getenv func(string) string, files ...string) func(string) string {
+	return func(name string) string {
+		if v := getenv(name); v != "" {
+			return v
+		}
+		for _, file := range files {
+			if values, err := readEnvFile(file); err == nil && values[name] != "" {
+				return values[name]
+			}
+		}
+		return ""
+	}
+}
+
 const minSecret = 32 // bytes
 
 // Validate checks what several settings say together.

@@ -77,6 +77,17 @@ func TestBadValuesNameTheSetting(t *testing.T) {
 	}
 }
 
+func TestGetenvReadsFilesLast(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("b.env", []byte("MASTER_DATA_DIR=/b\nLOG_LEVEL=debug\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	get := Getenv(env("LOG_LEVEL", "warn"), "absent.env", "b.env")
+	if get("MASTER_DATA_DIR") != "/b" || get("LOG_LEVEL") != "warn" || get("HTTP_ADDR") != "" {
+		t.Fatalf("%q %q %q", get("MASTER_DATA_DIR"), get("LOG_LEVEL"), get("HTTP_ADDR"))
+	}
+}
+
 func TestHelpListsEverySetting(t *testing.T) {
 	var out strings.Builder
 	if _, err := Load([]string{"--help"}, env(), &out); !errors.Is(err, flag.ErrHelp) {
