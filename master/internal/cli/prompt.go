@@ -49,17 +49,22 @@ func (i *interrupts) watch() (stop func()) {
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for range signals {
-			i.mu.Lock()
-			if i.cancel != nil {
-				i.cancel()
-			}
-			i.mu.Unlock()
+			i.interrupt()
 		}
 	})
 	return func() {
 		signal.Stop(signals)
 		close(signals)
 		watching.Wait()
+	}
+}
+
+// interrupt ends the command that runs; without one it does nothing.
+func (i *interrupts) interrupt() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.cancel != nil {
+		i.cancel()
 	}
 }
 

@@ -147,7 +147,6 @@ func TestPromptInterrupt(t *testing.T) {
 		interrupt(t)
 		p.sees("task0001 runs on", "master> ")
 	}
-	interrupt(t) // nothing runs: nothing happens
 	p.types("status\r")
 	p.sees("tasks", "1 running", "Ctrl-C leaves")
 	interrupt(t)
@@ -159,6 +158,26 @@ func TestPromptInterrupt(t *testing.T) {
 	p.sees("master> ")
 	p.types("exit\r")
 	p.leaves(0)
+}
+
+// Between two commands nothing is there to be interrupted, and the next one
+// does not hear of it.
+func TestInterruptBetweenCommands(t *testing.T) {
+	var keys interrupts
+	keys.interrupt()
+	ran := false
+	keys.during(t.Context(), func(ctx context.Context) {
+		if ctx.Err() != nil {
+			t.Error("an earlier interrupt ends a later command")
+		}
+		keys.interrupt()
+		<-ctx.Done()
+		ran = true
+	})
+	keys.interrupt()
+	if !ran {
+		t.Error("the command did not run")
+	}
 }
 
 func TestPromptCompletion(t *testing.T) {
