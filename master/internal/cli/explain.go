@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -117,6 +118,7 @@ func (c *command) explainWaiting(t client.Task) {
 
 // explainTimeline prints each attempt's states with the time spent in them.
 func (c *command) explainTimeline(t client.Task, events []client.Event) {
+	events = whenEntered(events)
 	for start := 0; start < len(events); {
 		end := start
 		for end < len(events) && events[end].Attempt == events[start].Attempt {
@@ -166,6 +168,23 @@ func (c *command) explainAttempt(t client.Task, events, later []client.Event) {
 		timeline.row(cells(c.clock(e.Time), stayed, state, noteOf(e))...)
 	}
 	timeline.print(c.out, "  ")
+}
+
+// whenEntered gives each event the time at which its state was entered, as far
+// as that is known: the worker's, kept between the event before and the moment
+// when the master learnt of it. Short tasks report all their states at once.
+func whenEntered(events []client.Event) []client.Event {
+	events = slices.Clone(events)
+	for i := range events {
+		e := &events[i]
+		if e.WorkerTime != nil && e.WorkerTime.Before(e.Time) {
+			e.Time = *e.WorkerTime
+		}
+		if i > 0 && e.Time.Before(events[i-1].Time) {
+			e.Time = events[i-1].Time
+		}
+	}
+	return events
 }
 
 func notEmpty(texts ...string) []string {
