@@ -8,7 +8,7 @@ SHELL := bash
 
 # How long each fuzz target runs: in `make fuzz`, and in `make test`.
 FUZZTIME ?= 10s
-TEST_FUZZTIME ?= 5s
+TEST_FUZZTIME ?= 2s
 # Further flags for go test: make unit TESTFLAGS='-run TestRetry -v'
 TESTFLAGS ?=
 

@@ -157,7 +157,7 @@ func TestTerminalOutput(t *testing.T) {
 
 // FuzzYAML: the YAML of any text is that text again, and drives no terminal.
 func FuzzYAML(f *testing.F) {
-	for _, seed := range []string{"plain", "a\nb", "\x1b[31m", "\u009b", "yes", "1e3", "null", "- x", "a: b", "#", "\t", "\r\n", "\u2028", "\ufeff", "\u0085", "👍"} {
+	for _, seed := range []string{"plain", "a\nb", "\x1b[31m", "\u009b", "yes", "1e3", "null", "- x", "a: b", "#", "\t", "\t\n", "a\n \tb", "\r\n", "\u2028", "\ufeff", "\uffff", "\u0085", "👍"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -121,7 +122,7 @@ func (c *command) encode(v any, indent string) ([]byte, error) {
 func escapeControls(data []byte) []byte {
 	var out bytes.Buffer
 	for _, r := range string(data) {
-		if r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || reorders(r) {
+		if r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffe || r == 0xffff || reorders(r) {
 			fmt.Fprintf(&out, `\u%04x`, r)
 		} else {
 			out.WriteRune(r)
@@ -129,6 +130,9 @@ func escapeControls(data []byte) []byte {
 	}
 	return out.Bytes()
 }
+
+// indented finds a line that begins with white space.
+var indented = regexp.MustCompile(`(?m)^\s`)
 
 // toYAML writes a JSON document, which is YAML already, in YAML's block style;
 // order and names stay.
@@ -147,8 +151,14 @@ func toYAML(data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// blockStyle leaves the style to the encoder, but for strings that would begin
+// a line with white space: the encoder writes such blocks so that its own
+// decoder refuses some of them.
 func blockStyle(n *yaml.Node) {
 	n.Style = 0
+	if n.Kind == yaml.ScalarNode && indented.MatchString(n.Value) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
 	for _, child := range n.Content {
 		blockStyle(child)
 	}
