@@ -159,7 +159,9 @@ start_dockerd() {
 	if holds "$pidfile" dockerd; then
 		say "dockerd ($(cat "$pidfile")) is there but does not answer yet; waiting"
 		await_engine "$(cat "$pidfile")" && return 0
-		return 1
+		# Still there and silent: nothing to do about it here. Else it was on its
+		# way out, and another takes its place.
+		if holds "$pidfile" dockerd; then return 1; fi
 	fi
 	sweep_stale
 	if [ -r "$engine_log" ]; then before=$(wc -l <"$engine_log"); fi
