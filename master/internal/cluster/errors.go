@@ -13,6 +13,12 @@ var (
 	ErrDenied      = errors.New("denied")
 	ErrUnavailable = errors.New("unavailable")
 	ErrQuota       = errors.New("quota")
+	// ErrUnauthenticated: nobody can be recognised by what the caller has shown.
+	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrPrecondition: the thing has changed since the caller looked at it.
+	ErrPrecondition = errors.New("precondition failed")
+	// ErrBusy: too much of this at once; the same call succeeds a little later.
+	ErrBusy = errors.New("busy")
 
 	// ErrStaleAttempt refuses what an attempt says that is no longer the
 	// task's live one. Final for the sender.

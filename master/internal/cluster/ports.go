@@ -38,4 +38,7 @@ type Hello struct {
 	WorkerID WorkerID
 	Session  string
 	Version  string
+	// Fingerprint is that of the certificate that answered, where none was
+	// expected; empty otherwise, and without TLS.
+	Fingerprint string
 }

@@ -135,3 +135,30 @@ func (c *check) network(name string) string {
 	}
 	return name
 }
+
+// TaskChange is what a person wants changed of a waiting task; nil leaves a
+// field as it is.
+type TaskChange struct {
+	Name     *string
+	Priority *int
+	Timeout  *string // Go style; empty: none
+}
+
+// Edit checks the change. All that is wrong is reported at once, as an
+// *InvalidError.
+func (r TaskChange) Edit() (Edit, error) {
+	var c check
+	e := Edit{Name: r.Name, Priority: r.Priority}
+	if r.Name != nil {
+		c.text("name", *r.Name, MaxName)
+	}
+	orDefault(&c, "priority", r.Priority, DefaultPriority, 0, 100)
+	if r.Timeout != nil {
+		timeout := c.duration("timeout", *r.Timeout, 0, 1, MaxTimeout)
+		e.Timeout = &timeout
+	}
+	if len(c.fields) > 0 {
+		return Edit{}, &InvalidError{Fields: c.fields}
+	}
+	return e, nil
+}

@@ -118,14 +118,24 @@ func (c *check) argument(location, text string, size int) {
 
 // text checks one line that people read; empty is fine.
 func (c *check) text(location, text string, limit int) {
+	if wrong := lineFault(text, limit); wrong != "" {
+		c.add(location, wrong)
+	}
+}
+
+// CheckLine says what keeps a text from being a name that people read, or "".
+func CheckLine(text string) string { return lineFault(text, MaxName) }
+
+func lineFault(text string, limit int) string {
 	switch {
 	case len(text) > limit:
-		c.add(location, fmt.Sprintf("must be at most %d bytes, not %d", limit, len(text)))
+		return fmt.Sprintf("must be at most %d bytes, not %d", limit, len(text))
 	case !utf8.ValidString(text):
-		c.add(location, "must be valid UTF-8")
+		return "must be valid UTF-8"
 	case strings.ContainsFunc(text, notInName):
-		c.add(location, "must not have control characters or line breaks")
+		return "must not have control characters or line breaks"
 	}
+	return ""
 }
 
 // notInName holds for what would drive a terminal or turn the writing

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -45,6 +46,39 @@ func (t Task) Assign(worker WorkerID, lease string, now time.Time) (Task, error)
 		Number: t.Attempt, WorkerID: worker, Lease: lease, State: StateAssigned, AssignedAt: now,
 	})
 	return t.record(Event{Time: now, State: StateAssigned, WorkerID: worker, Cause: "dispatch"}), nil
+}
+
+// Edit is a checked change of a waiting task's spec; nil leaves a field as it
+// is.
+type Edit struct {
+	Name     *string
+	Priority *int
+	Timeout  *time.Duration
+}
+
+// Edit changes the spec of a task that waits; once it is placed its spec
+// stands. changed is false when it is so already.
+func (t Task) Edit(e Edit, by UserID, now time.Time) (next Task, changed bool, err error) {
+	if !t.State.Waiting() || t.CancelRequested {
+		return t, false, t.illegal("be changed")
+	}
+	var what []string
+	if e.Name != nil && *e.Name != t.Spec.Name {
+		t.Spec.Name = *e.Name
+		what = append(what, "name")
+	}
+	if e.Priority != nil && *e.Priority != t.Spec.Priority {
+		what = append(what, fmt.Sprintf("priority %d, was %d", *e.Priority, t.Spec.Priority))
+		t.Spec.Priority = *e.Priority
+	}
+	if e.Timeout != nil && *e.Timeout != t.Spec.Timeout {
+		t.Spec.Timeout = *e.Timeout
+		what = append(what, "timeout "+e.Timeout.String())
+	}
+	if len(what) == 0 {
+		return t, false, nil
+	}
+	return t.record(Event{Time: now, State: t.State, Cause: "edited", Message: strings.Join(what, ", ") + " by " + string(by)}), true, nil
 }
 
 // Observation is what a worker says about a placed attempt; it repeats all it

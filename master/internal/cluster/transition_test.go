@@ -87,6 +87,13 @@ func TestEveryTransition(t *testing.T) {
 				return legal
 			}(),
 		},
+		{
+			"edit", func(x Task) (Task, error) {
+				priority := 7
+				next, _, err := x.Edit(Edit{Priority: &priority}, "ann", at0)
+				return next, err
+			}, all(same, waiting...),
+		},
 		{"fail", func(x Task) (Task, error) {
 			return x.Finish(Verdict{Outcome: OutcomeFailed, Failure: FailureRuntime}, at0)
 		}, all(always(StateStored), live...)},

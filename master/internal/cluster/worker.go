@@ -1,6 +1,10 @@
 package cluster
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // WorkerStatus is what people see of a worker's health.
 type WorkerStatus string
@@ -63,4 +67,23 @@ func ValidName(s string) bool {
 		}
 	}
 	return true
+}
+
+// ValidAddress reports whether s is host:port with a port from 1 to 65535; an
+// IPv6 address stands in brackets.
+func ValidAddress(s string) bool {
+	const longest = 255 // of a host name
+	at := strings.LastIndexByte(s, ':')
+	if at < 1 || at > longest {
+		return false
+	}
+	host := s[:at]
+	if port, err := strconv.ParseUint(s[at+1:], 10, 16); err != nil || port == 0 {
+		return false
+	}
+	inBrackets := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") && len(host) > len("[]")
+	if !inBrackets && strings.ContainsAny(host, "[]:") {
+		return false
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/?#@\\", r) })
 }

@@ -53,6 +53,7 @@ type Store interface {
 	Workers
 	Files
 	Users
+	Tokens
 	Meta
 	// Close waits for writes under way, then releases the lock.
 	Close() error
@@ -94,6 +95,8 @@ type Result struct {
 	Message  string
 	StoredAt time.Time
 	Usage    cluster.Usage
+	// Samples are what its container used over its time, oldest first.
+	Samples []cluster.UsageSample
 }
 
 // Tasks keeps tasks with their attempts and events; one document is the unit.
@@ -147,25 +150,37 @@ type Files interface {
 	ListFiles(ctx context.Context, user cluster.UserID, page cluster.Page) ([]cluster.Task, cluster.Cursor, error)
 }
 
-// User is an account. The socket's user "local" is not stored.
-type User struct {
-	ID           cluster.UserID
-	Name         string
-	Email        string // as given; unique without regard to case
-	PasswordHash string
-	Role         cluster.Role
-	Disabled     bool
-	CreatedAt    time.Time
-}
-
 // Users keeps accounts.
 type Users interface {
 	// PutUser inserts or replaces by id; ErrVersion when another id has the
 	// same email (compared by strings.ToLower).
-	PutUser(ctx context.Context, u User) error
-	UserByID(ctx context.Context, id cluster.UserID) (User, error)
-	UserByEmail(ctx context.Context, email string) (User, error)
-	ListUsers(ctx context.Context) ([]User, error) // by creation, then id
+	PutUser(ctx context.Context, u cluster.User) error
+	// DeleteUser removes an account and its API tokens; nil when absent. A
+	// token that is left for want of one write for both counts for nothing.
+	DeleteUser(ctx context.Context, id cluster.UserID) error
+	UserByID(ctx context.Context, id cluster.UserID) (cluster.User, error)
+	UserByEmail(ctx context.Context, email string) (cluster.User, error)
+	ListUsers(ctx context.Context) ([]cluster.User, error) // by creation, then id
+	// CountUsers is how many accounts there are.
+	CountUsers(ctx context.Context) (int, error)
+}
+
+// Tokens keeps what else identifies a caller.
+type Tokens interface {
+	// PutToken inserts or replaces by id; ErrVersion when another id has the
+	// same hash.
+	PutToken(ctx context.Context, t cluster.APIToken) error
+	DeleteToken(ctx context.Context, id string) error // nil when absent
+	// TokenByHash finds a token by its SecretHash; cluster.ErrNotFound.
+	TokenByHash(ctx context.Context, hash string) (cluster.APIToken, error)
+	// ListTokens gives a user's tokens by creation, then id.
+	ListTokens(ctx context.Context, user cluster.UserID) ([]cluster.APIToken, error)
+	// EndSession notes that a sign-in is over, although it would be valid until
+	// then. Repeating it is a no-op.
+	EndSession(ctx context.Context, id string, until time.Time) error
+	// EndedSessions gives the sign-ins that EndSession named with an until after
+	// now, by id; it forgets all others.
+	EndedSessions(ctx context.Context, now time.Time) (map[string]time.Time, error)
 }
 
 // Meta keeps a few named values of the cluster, such as its id.

@@ -134,7 +134,7 @@ func fromEvent(d eventDoc) cluster.Event {
 func encodeResult(r *db.Result) ([]byte, error) {
 	return marshal("results", string(r.Ref.TaskID), &resultDoc{
 		Lease: r.Ref.Lease, Worker: r.WorkerID, Outcome: r.Outcome, ExitCode: r.ExitCode, Failure: r.Failure,
-		Message: r.Message, Stored: toStamp(r.StoredAt), Usage: usageDoc(r.Usage),
+		Message: r.Message, Stored: toStamp(r.StoredAt), Usage: usageDoc(r.Usage), Samples: each(r.Samples, toSample),
 	})
 }
 
@@ -146,8 +146,16 @@ func decodeResult(id string, attempt, sum int64, b []byte) (db.Result, error) {
 	return db.Result{
 		Ref:      cluster.AttemptRef{TaskID: cluster.TaskID(id), Attempt: int(attempt), Lease: d.Lease},
 		WorkerID: d.Worker, Outcome: d.Outcome, ExitCode: d.ExitCode, Failure: d.Failure,
-		Message: d.Message, StoredAt: d.Stored.time(), Usage: cluster.Usage(d.Usage),
+		Message: d.Message, StoredAt: d.Stored.time(), Usage: cluster.Usage(d.Usage), Samples: each(d.Samples, fromSample),
 	}, nil
+}
+
+func toSample(m cluster.UsageSample) sampleDoc {
+	return sampleDoc{Time: toStamp(m.Time), CPU: m.CPU, Memory: m.Memory}
+}
+
+func fromSample(d sampleDoc) cluster.UsageSample {
+	return cluster.UsageSample{Time: d.Time.time(), CPU: d.CPU, Memory: d.Memory}
 }
 
 func encodeWorker(w *cluster.Worker) ([]byte, error) {

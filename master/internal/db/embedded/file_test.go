@@ -125,6 +125,52 @@ func TestMigration(t *testing.T) {
 	}
 }
 
+// TestSchema1 opens a file of the first released schema: its rows are there,
+// and what came later can be written beside them.
+func TestSchema1(t *testing.T) {
+	released := migrations
+	defer func() { migrations = released }()
+	dir := t.TempDir()
+	migrations = released[:1]
+	s := open(t, dir)
+	life := benchLife(1)
+	if err := errors.Join(append(s.Commit(t.Context(), life), s.Close())...); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, dir, `INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, created_at) VALUES
+('u1', 'Ada', 'Ada@example.org', 'ada@example.org', 'h1', 'admin', 0, ?), ('u2', 'Bob', 'bob@example.org', 'bob@example.org', 'h2', 'user', 1, ?)`,
+		column(benchTime), column(benchTime.Add(1)))
+
+	migrations = released
+	s = open(t, dir)
+	ada := cluster.User{ID: "u1", Name: "Ada", Email: "Ada@example.org", PasswordHash: "h1", Role: cluster.RoleAdmin, CreatedAt: benchTime}
+	bob := cluster.User{
+		ID: "u2", Name: "Bob", Email: "bob@example.org", PasswordHash: "h2", Role: cluster.RoleUser, Disabled: true, CreatedAt: benchTime.Add(1),
+	}
+	users, err := s.ListUsers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "users", users, []cluster.User{ada, bob})
+	results, err := s.TaskResults(t.Context(), life[2].Task.ID)
+	if err != nil || len(results) != 1 {
+		t.Fatalf("results %v, %v", results, err)
+	}
+	same(t, "result", results[0], *life[2].Result)
+
+	ada.Generation = 1
+	token := cluster.APIToken{ID: "k1", UserID: "u1", SecretHash: "h"}
+	err = errors.Join(s.PutUser(t.Context(), ada), s.PutToken(t.Context(), token), s.EndSession(t.Context(), "s1", benchTime))
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := s.UserByEmail(t.Context(), "ada@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "user with a new field", user, ada)
+}
+
 func TestForeignFiles(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, fileName), []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {

@@ -109,6 +109,26 @@ CREATE TABLE meta (
 	name  TEXT NOT NULL PRIMARY KEY,
 	value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+`, `
+ALTER TABLE users ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE tokens (
+	id           TEXT    NOT NULL PRIMARY KEY,
+	user_id      TEXT    NOT NULL,
+	name         TEXT    NOT NULL,
+	scopes       TEXT    NOT NULL, -- JSON: a list or null
+	secret_hash  TEXT    NOT NULL UNIQUE,
+	expires_at   INTEGER NOT NULL,
+	created_at   INTEGER NOT NULL,
+	last_used_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tokens_by_user ON tokens (user_id, created_at, id);
+
+-- Without an index by time: who forgets old rows reads all others.
+CREATE TABLE ended_sessions (
+	id          TEXT    NOT NULL PRIMARY KEY,
+	valid_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `}
 
 // applicationID marks the file as ours ("CLAI").

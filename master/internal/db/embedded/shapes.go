@@ -128,6 +128,13 @@ type resultDoc struct {
 	Message  string           `json:"m,omitzero"`
 	Stored   stamp            `json:"t,omitzero"`
 	Usage    usageDoc         `json:"us,omitzero"`
+	Samples  []sampleDoc      `json:"sa,omitzero"`
+}
+
+type sampleDoc struct {
+	Time   stamp   `json:"t,omitzero"`
+	CPU    float64 `json:"c,omitzero"` // cores
+	Memory float64 `json:"m,omitzero"` // MiB
 }
 
 type workerDoc struct {

@@ -7,17 +7,6 @@ import (
 	"cloudai/master/internal/cluster"
 )
 
-// statement is a change that is one statement and has no answer of its own.
-type statement struct {
-	query string
-	args  []any
-}
-
-func (c statement) apply(s *session) (answer, failure error) {
-	_, err := s.exec(c.query, c.args...)
-	return nil, err
-}
-
 // PutWorker implements db.Workers.
 func (s *Store) PutWorker(ctx context.Context, w cluster.Worker) error {
 	doc, err := encodeWorker(&w)

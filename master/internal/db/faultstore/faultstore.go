@@ -6,6 +6,7 @@ package faultstore
 import (
 	"context"
 	"sync"
+	"time"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -134,6 +135,20 @@ func (s *Store) write(method string, call func() error) error {
 	return f.Err
 }
 
+// change is write for a call that gives a value too.
+func change[T any](s *Store, method string, call func() (T, error)) (value T, err error) {
+	err = s.write(method, func() error {
+		var err error
+		value, err = call()
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return value, nil
+}
+
 // read makes a call that only reads, or lets it fail.
 func read[T any](s *Store, method string, call func() (T, error)) (T, error) {
 	if f := s.next(method, false); f.Err != nil {
@@ -164,20 +179,38 @@ func (s *Store) DeleteWorker(ctx context.Context, id cluster.WorkerID) error {
 }
 
 // PutUser implements db.Users.
-func (s *Store) PutUser(ctx context.Context, u db.User) error {
+func (s *Store) PutUser(ctx context.Context, u cluster.User) error {
 	return s.write("PutUser", func() error { return s.inner.PutUser(ctx, u) })
 }
 
+// DeleteUser implements db.Users.
+func (s *Store) DeleteUser(ctx context.Context, id cluster.UserID) error {
+	return s.write("DeleteUser", func() error { return s.inner.DeleteUser(ctx, id) })
+}
+
+// PutToken implements db.Tokens.
+func (s *Store) PutToken(ctx context.Context, t cluster.APIToken) error {
+	return s.write("PutToken", func() error { return s.inner.PutToken(ctx, t) })
+}
+
+// DeleteToken implements db.Tokens.
+func (s *Store) DeleteToken(ctx context.Context, id string) error {
+	return s.write("DeleteToken", func() error { return s.inner.DeleteToken(ctx, id) })
+}
+
+// EndSession implements db.Tokens.
+func (s *Store) EndSession(ctx context.Context, id string, until time.Time) error {
+	return s.write("EndSession", func() error { return s.inner.EndSession(ctx, id, until) })
+}
+
+// EndedSessions implements db.Tokens; it is a write, since it forgets.
+func (s *Store) EndedSessions(ctx context.Context, now time.Time) (map[string]time.Time, error) {
+	return change(s, "EndedSessions", func() (map[string]time.Time, error) { return s.inner.EndedSessions(ctx, now) })
+}
+
 // MetaOnce implements db.Meta.
-func (s *Store) MetaOnce(ctx context.Context, name, value string) (now string, err error) {
-	err = s.write("MetaOnce", func() error {
-		now, err = s.inner.MetaOnce(ctx, name, value)
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	return now, nil
+func (s *Store) MetaOnce(ctx context.Context, name, value string) (string, error) {
+	return change(s, "MetaOnce", func() (string, error) { return s.inner.MetaOnce(ctx, name, value) })
 }
 
 // Close implements db.Store; it never fails by script.

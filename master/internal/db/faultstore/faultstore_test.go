@@ -84,7 +84,12 @@ func TestEachCallFails(t *testing.T) {
 		"Commit":          {true, func() error { return s.Commit(ctx, writes("a"))[0] }},
 		"PutWorker":       {true, func() error { return s.PutWorker(ctx, cluster.Worker{ID: "w"}) }},
 		"DeleteWorker":    {true, func() error { return s.DeleteWorker(ctx, "w") }},
-		"PutUser":         {true, func() error { return s.PutUser(ctx, db.User{ID: "u"}) }},
+		"PutUser":         {true, func() error { return s.PutUser(ctx, cluster.User{ID: "u"}) }},
+		"DeleteUser":      {true, func() error { return s.DeleteUser(ctx, "u") }},
+		"PutToken":        {true, func() error { return s.PutToken(ctx, cluster.APIToken{ID: "k"}) }},
+		"DeleteToken":     {true, func() error { return s.DeleteToken(ctx, "k") }},
+		"EndSession":      {true, func() error { return s.EndSession(ctx, "s", time.Unix(1, 0)) }},
+		"EndedSessions":   {true, func() error { _, err := s.EndedSessions(ctx, time.Unix(1, 0)); return err }},
 		"MetaOnce":        {true, func() error { _, err := s.MetaOnce(ctx, "n", "v"); return err }},
 		"Task":            {false, func() error { _, err := s.Task(ctx, "a"); return err }},
 		"ActiveTasks":     {false, func() error { return s.ActiveTasks(ctx, func(cluster.Task) error { return nil }) }},
@@ -99,6 +104,9 @@ func TestEachCallFails(t *testing.T) {
 		"UserByID":        {false, func() error { _, err := s.UserByID(ctx, "u"); return err }},
 		"UserByEmail":     {false, func() error { _, err := s.UserByEmail(ctx, "u"); return err }},
 		"ListUsers":       {false, func() error { _, err := s.ListUsers(ctx); return err }},
+		"CountUsers":      {false, func() error { _, err := s.CountUsers(ctx); return err }},
+		"TokenByHash":     {false, func() error { _, err := s.TokenByHash(ctx, "h"); return err }},
+		"ListTokens":      {false, func() error { _, err := s.ListTokens(ctx, "u"); return err }},
 	} {
 		if err := c.do(); !errors.Is(err, db.ErrUnavailable) {
 			t.Errorf("%s: %v", name, err)
@@ -121,7 +129,7 @@ func TestFailWriteAt(t *testing.T) {
 			t.Errorf("a read failed: %v", err)
 		}
 		id := string(rune('a' + n))
-		if err := s.PutUser(t.Context(), db.User{ID: cluster.UserID(id), Email: id}); !errors.Is(err, want) {
+		if err := s.PutUser(t.Context(), cluster.User{ID: cluster.UserID(id), Email: id}); !errors.Is(err, want) {
 			t.Errorf("write %d: %v, want %v", n, err, want)
 		}
 	}

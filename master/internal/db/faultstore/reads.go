@@ -59,16 +59,31 @@ func (s *Store) ListFiles(ctx context.Context, user cluster.UserID, p cluster.Pa
 }
 
 // UserByID implements db.Users.
-func (s *Store) UserByID(ctx context.Context, id cluster.UserID) (db.User, error) {
-	return read(s, "UserByID", func() (db.User, error) { return s.inner.UserByID(ctx, id) })
+func (s *Store) UserByID(ctx context.Context, id cluster.UserID) (cluster.User, error) {
+	return read(s, "UserByID", func() (cluster.User, error) { return s.inner.UserByID(ctx, id) })
 }
 
 // UserByEmail implements db.Users.
-func (s *Store) UserByEmail(ctx context.Context, email string) (db.User, error) {
-	return read(s, "UserByEmail", func() (db.User, error) { return s.inner.UserByEmail(ctx, email) })
+func (s *Store) UserByEmail(ctx context.Context, email string) (cluster.User, error) {
+	return read(s, "UserByEmail", func() (cluster.User, error) { return s.inner.UserByEmail(ctx, email) })
 }
 
 // ListUsers implements db.Users.
-func (s *Store) ListUsers(ctx context.Context) ([]db.User, error) {
-	return read(s, "ListUsers", func() ([]db.User, error) { return s.inner.ListUsers(ctx) })
+func (s *Store) ListUsers(ctx context.Context) ([]cluster.User, error) {
+	return read(s, "ListUsers", func() ([]cluster.User, error) { return s.inner.ListUsers(ctx) })
+}
+
+// CountUsers implements db.Users.
+func (s *Store) CountUsers(ctx context.Context) (int, error) {
+	return read(s, "CountUsers", func() (int, error) { return s.inner.CountUsers(ctx) })
+}
+
+// TokenByHash implements db.Tokens.
+func (s *Store) TokenByHash(ctx context.Context, hash string) (cluster.APIToken, error) {
+	return read(s, "TokenByHash", func() (cluster.APIToken, error) { return s.inner.TokenByHash(ctx, hash) })
+}
+
+// ListTokens implements db.Tokens.
+func (s *Store) ListTokens(ctx context.Context, user cluster.UserID) ([]cluster.APIToken, error) {
+	return read(s, "ListTokens", func() ([]cluster.APIToken, error) { return s.inner.ListTokens(ctx, user) })
 }

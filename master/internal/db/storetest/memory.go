@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -37,7 +38,9 @@ type memoryData struct {
 	results     map[attemptKey]db.Result
 	files       map[attemptKey][]cluster.File
 	workers     map[cluster.WorkerID]cluster.Worker
-	users       map[cluster.UserID]db.User
+	users       map[cluster.UserID]cluster.User
+	tokens      map[string]cluster.APIToken
+	ended       map[string]time.Time // sessions
 	meta        map[string]string
 }
 
@@ -49,7 +52,9 @@ func NewMemory() *Memory {
 		results:     map[attemptKey]db.Result{},
 		files:       map[attemptKey][]cluster.File{},
 		workers:     map[cluster.WorkerID]cluster.Worker{},
-		users:       map[cluster.UserID]db.User{},
+		users:       map[cluster.UserID]cluster.User{},
+		tokens:      map[string]cluster.APIToken{},
+		ended:       map[string]time.Time{},
 		meta:        map[string]string{},
 	}}
 }
@@ -182,55 +187,6 @@ func (m *Memory) ListWorkers(ctx context.Context) (list []cluster.Worker, err er
 		for _, id := range slices.Sorted(maps.Keys(d.workers)) {
 			list = append(list, d.workers[id])
 		}
-		return nil
-	})
-	return list, err
-}
-
-// PutUser implements db.Users.
-func (m *Memory) PutUser(ctx context.Context, u db.User) error {
-	return m.write(ctx, func(d *memoryData) error {
-		for _, other := range d.users {
-			if other.ID != u.ID && strings.ToLower(other.Email) == strings.ToLower(u.Email) { //nolint:staticcheck // EqualFold folds more than the contract says
-				return fmt.Errorf("%w: the email of user %s is taken", db.ErrVersion, u.ID)
-			}
-		}
-		d.users[u.ID] = u
-		return nil
-	})
-}
-
-// UserByID implements db.Users.
-func (m *Memory) UserByID(ctx context.Context, id cluster.UserID) (db.User, error) {
-	return m.user(ctx, func(u db.User) bool { return u.ID == id })
-}
-
-// UserByEmail implements db.Users.
-func (m *Memory) UserByEmail(ctx context.Context, email string) (db.User, error) {
-	key := strings.ToLower(email)
-	return m.user(ctx, func(u db.User) bool { return strings.ToLower(u.Email) == key })
-}
-
-func (m *Memory) user(ctx context.Context, is func(db.User) bool) (db.User, error) {
-	list, err := m.ListUsers(ctx)
-	if err != nil {
-		return db.User{}, err
-	}
-	if i := slices.IndexFunc(list, is); i >= 0 {
-		return list[i], nil
-	}
-	return db.User{}, fmt.Errorf("user: %w", cluster.ErrNotFound)
-}
-
-// ListUsers implements db.Users.
-func (m *Memory) ListUsers(ctx context.Context) (list []db.User, err error) {
-	err = m.use(ctx, func(d *memoryData) error {
-		list = slices.SortedFunc(maps.Values(d.users), func(a, b db.User) int {
-			if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-				return c
-			}
-			return strings.Compare(string(a.ID), string(b.ID))
-		})
 		return nil
 	})
 	return list, err

@@ -31,6 +31,22 @@ func race(f func(i int)) {
 	done.Wait()
 }
 
+// onlyOneWins races for what only one may have; the others are refused.
+func onlyOneWins(t testing.TB, what string, try func(i int) error) {
+	t.Helper()
+	var wins atomic.Int64
+	race(func(i int) {
+		if err := try(i); err == nil {
+			wins.Add(1)
+		} else {
+			isErr(t, what, err, db.ErrVersion)
+		}
+	})
+	if wins.Load() != 1 {
+		t.Errorf("%d racers got %s", wins.Load(), what)
+	}
+}
+
 // testVersionRace lets many writers follow the same version: one of them wins,
 // and what it wrote is there.
 func testVersionRace(t *testing.T, b Backend) {
@@ -62,18 +78,9 @@ func testInsertRace(t *testing.T, b Backend) {
 	s := b.Open(t)
 	for round := range 20 {
 		id := fmt.Sprintf("t%d", round)
-		var wins atomic.Int64
-		race(func(i int) {
-			err := s.Commit(t.Context(), []db.Write{insert(queued(id, minute(i)))})[0]
-			if err == nil {
-				wins.Add(1)
-			} else if !errors.Is(err, db.ErrVersion) {
-				t.Error(err)
-			}
+		onlyOneWins(t, "task "+id, func(i int) error {
+			return s.Commit(t.Context(), []db.Write{insert(queued(id, minute(i)))})[0]
 		})
-		if wins.Load() != 1 {
-			t.Errorf("%d writers inserted task %s", wins.Load(), id)
-		}
 	}
 }
 
@@ -134,13 +141,21 @@ func eachCall(ctx context.Context, s db.Store) (reads, writes map[string]error) 
 		"UserByID":        second(s.UserByID(ctx, "u")),
 		"UserByEmail":     second(s.UserByEmail(ctx, "e")),
 		"ListUsers":       second(s.ListUsers(ctx)),
+		"CountUsers":      second(s.CountUsers(ctx)),
+		"TokenByHash":     second(s.TokenByHash(ctx, "h")),
+		"ListTokens":      second(s.ListTokens(ctx, "u")),
 	}
 	writes = map[string]error{
-		"Commit":       s.Commit(ctx, []db.Write{insert(queued("new", base))})[0],
-		"PutWorker":    s.PutWorker(ctx, cluster.Worker{ID: "new"}),
-		"DeleteWorker": s.DeleteWorker(ctx, "w"),
-		"PutUser":      s.PutUser(ctx, db.User{ID: "new", Email: "new"}),
-		"MetaOnce":     second(s.MetaOnce(ctx, "new", "x")),
+		"Commit":        s.Commit(ctx, []db.Write{insert(queued("new", base))})[0],
+		"PutWorker":     s.PutWorker(ctx, cluster.Worker{ID: "new"}),
+		"DeleteWorker":  s.DeleteWorker(ctx, "w"),
+		"PutUser":       s.PutUser(ctx, cluster.User{ID: "new", Email: "new"}),
+		"DeleteUser":    s.DeleteUser(ctx, "u"),
+		"PutToken":      s.PutToken(ctx, cluster.APIToken{ID: "new", SecretHash: "new"}),
+		"DeleteToken":   s.DeleteToken(ctx, "k"),
+		"EndSession":    s.EndSession(ctx, "new", minute(1)),
+		"EndedSessions": second(s.EndedSessions(ctx, minute(9))),
+		"MetaOnce":      second(s.MetaOnce(ctx, "new", "x")),
 	}
 	return reads, writes
 }

@@ -3,8 +3,10 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -14,6 +16,10 @@ func testResults(t *testing.T, b Backend) {
 	s := b.Open(t)
 	task := queued("a", base)
 	put(t, s, task)
+	samples := map[int][]cluster.UsageSample{ // nil of attempt 1
+		2:  {},
+		10: {{Time: minute(1), CPU: 0.1 + 0.2, Memory: 512}, {}, {Time: time.Unix(0, 0).UTC(), Memory: math.MaxFloat64}, {CPU: 2}},
+	}
 	var want []db.Result
 	for _, attempt := range []int{10, 2, 1} {
 		w := update(get(t, s, "a"))
@@ -22,6 +28,7 @@ func testResults(t *testing.T, b Backend) {
 			Ref:      cluster.AttemptRef{TaskID: "a", Attempt: attempt, Lease: "l"},
 			WorkerID: "w1", Outcome: cluster.OutcomeFailed, ExitCode: &code, Failure: cluster.FailureExit,
 			Message: "why", StoredAt: minute(attempt), Usage: cluster.Usage{CPUSeconds: 1.5, LogBytes: 7},
+			Samples: samples[attempt],
 		}
 		must(t, s, w)
 		want = append(want, *w.Result)
@@ -143,63 +150,6 @@ func testWorkers(t *testing.T, b Backend) {
 	isErr(t, "delete", s.DeleteWorker(ctx, "w10"), nil)
 	isErr(t, "delete again", s.DeleteWorker(ctx, "w10"), nil)
 	same(t, "after a delete", list(), []cluster.Worker{second})
-}
-
-func testUsers(t *testing.T, b Backend) {
-	s, ctx := b.Open(t), t.Context()
-	ada := db.User{ID: "2", Name: "Ada", Email: "Ada@Example.org", PasswordHash: "h1", Role: cluster.RoleAdmin, CreatedAt: minute(2)}
-	bob := db.User{ID: "1", Name: "Bob", Email: "bob@example.org", PasswordHash: "h2", Role: cluster.RoleUser, CreatedAt: minute(3)}
-	cy := db.User{ID: "3", Name: "", Email: "ÇY@example.org", Disabled: true, CreatedAt: minute(2)}
-	for _, u := range []db.User{bob, ada, cy} {
-		isErr(t, "put", s.PutUser(ctx, u), nil)
-	}
-	check := func() {
-		t.Helper()
-		all, err := s.ListUsers(ctx)
-		isErr(t, "list", err, nil)
-		same(t, "by creation, then id", all, []db.User{ada, cy, bob})
-		for email, want := range map[string]db.User{
-			ada.Email: ada, "ADA@EXAMPLE.ORG": ada, "ada@example.org": ada, "BOB@example.org": bob, "çy@EXAMPLE.org": cy,
-		} {
-			u, err := s.UserByEmail(ctx, email)
-			isErr(t, email, err, nil)
-			same(t, email, u, want)
-		}
-		u, err := s.UserByID(ctx, "1")
-		isErr(t, "by id", err, nil)
-		same(t, "by id", u, bob)
-	}
-	check()
-	isErr(t, "email taken by a new user", s.PutUser(ctx, db.User{ID: "4", Email: "aDA@example.org"}), db.ErrVersion)
-	thief := bob
-	thief.Email = "ADA@example.org"
-	isErr(t, "email taken by an old user", s.PutUser(ctx, thief), db.ErrVersion)
-	check()
-	ada.Email, ada.Name = "ADA@example.org", "Ada L."
-	isErr(t, "own email in another case", s.PutUser(ctx, ada), nil)
-	check()
-	ada.Email = "new@example.org"
-	isErr(t, "a new email", s.PutUser(ctx, ada), nil)
-	_, err := s.UserByEmail(ctx, "ada@example.org")
-	isErr(t, "the old email", err, cluster.ErrNotFound)
-	bob.Email = "Ada@example.org"
-	isErr(t, "an email given up by another", s.PutUser(ctx, bob), nil)
-
-	var wins [racers]error
-	race(func(i int) {
-		wins[i] = s.PutUser(ctx, db.User{ID: cluster.UserID(fmt.Sprint("r", i)), Email: "race@example.org"})
-	})
-	won := 0
-	for _, err := range wins {
-		if err == nil {
-			won++
-		} else {
-			isErr(t, "race", err, db.ErrVersion)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d users got the same email", won)
-	}
 }
 
 func testMeta(t *testing.T, b Backend) {

@@ -64,6 +64,10 @@ func Run(t *testing.T, newBackend func(*testing.T) Backend) {
 		{"list files", testListFiles},
 		{"workers", testWorkers},
 		{"users", testUsers},
+		{"delete a user", testDeleteUser},
+		{"tokens", testTokens},
+		{"awkward tokens", testAwkwardTokens},
+		{"sessions", testSessions},
 		{"meta", testMeta},
 		{"race for meta", testMetaRace},
 	}

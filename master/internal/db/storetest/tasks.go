@@ -22,7 +22,11 @@ func testEmpty(t *testing.T, b Backend) {
 	isErr(t, "absent user", err, cluster.ErrNotFound)
 	_, err = s.UserByEmail(ctx, "nobody@example.org")
 	isErr(t, "absent email", err, cluster.ErrNotFound)
+	_, err = s.TokenByHash(ctx, "nothing")
+	isErr(t, "absent token", err, cluster.ErrNotFound)
 	isErr(t, "deleting an absent worker", s.DeleteWorker(ctx, "none"), nil)
+	isErr(t, "deleting an absent user", s.DeleteUser(ctx, "nobody"), nil)
+	isErr(t, "deleting an absent token", s.DeleteToken(ctx, "none"), nil)
 	if got := listIDs(t, s, cluster.TaskFilter{}, 10); len(got) != 0 {
 		t.Errorf("tasks in an empty store: %v", got)
 	}
@@ -34,6 +38,11 @@ func testEmpty(t *testing.T, b Backend) {
 	users, err2 := s.ListUsers(ctx)
 	if err != nil || err2 != nil || len(workers)+len(users) != 0 {
 		t.Errorf("workers %v, users %v, %v, %v", workers, users, err, err2)
+	}
+	tokens, err := s.ListTokens(ctx, "nobody")
+	n, err2 := s.CountUsers(ctx)
+	if err != nil || err2 != nil || len(tokens)+n != 0 {
+		t.Errorf("tokens %v, %d users, %v, %v", tokens, n, err, err2)
 	}
 	counts, err := s.CountTasks(ctx, cluster.TaskFilter{})
 	if err != nil {
@@ -82,9 +91,10 @@ func testEveryField(t *testing.T, b Backend) {
 	w.Task.State, w.Task.Files.Deleted = cluster.StateStored, false
 	w.Files[1].Path = w.Files[0].Path + "2"
 	must(t, s, w)
-	worker, user := filled[cluster.Worker](), filled[db.User]()
+	worker, user, token := filled[cluster.Worker](), filled[cluster.User](), filled[cluster.APIToken]()
 	isErr(t, "worker", s.PutWorker(ctx, worker), nil)
 	isErr(t, "user", s.PutUser(ctx, user), nil)
+	isErr(t, "token", s.PutToken(ctx, token), nil)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +116,7 @@ func testEveryField(t *testing.T, b Backend) {
 	got, err := s.UserByID(ctx, user.ID)
 	isErr(t, "user", err, nil)
 	same(t, "user", got, user)
+	checkTokens(t, s, token.UserID, token)
 	deleted := w.Task
 	deleted.Files.Deleted = true
 	must(t, s, update(deleted))
@@ -186,6 +197,9 @@ func testDurable(t *testing.T, b Backend) {
 		task.Version = 1
 		want = append(want, task)
 		isErr(t, "worker", s.PutWorker(t.Context(), cluster.Worker{ID: "w", Version: fmt.Sprint(round)}), nil)
+		isErr(t, "user", s.PutUser(t.Context(), cluster.User{ID: "u", Generation: int64(round)}), nil)
+		isErr(t, "token", s.PutToken(t.Context(), cluster.APIToken{ID: "k", UserID: "u", SecretHash: fmt.Sprint(round)}), nil)
+		isErr(t, "session", s.EndSession(t.Context(), fmt.Sprint(round), minute(round+1)), nil)
 		endings[round%len(endings)](s)
 	}
 	s := b.Open(t)
@@ -195,6 +209,13 @@ func testDurable(t *testing.T, b Backend) {
 	workers, err := s.ListWorkers(t.Context())
 	isErr(t, "workers", err, nil)
 	same(t, "workers", workers, []cluster.Worker{{ID: "w", Version: "5"}})
+	users, err := s.ListUsers(t.Context())
+	isErr(t, "users", err, nil)
+	same(t, "users", users, []cluster.User{{ID: "u", Generation: 5}})
+	checkTokens(t, s, "u", cluster.APIToken{ID: "k", UserID: "u", SecretHash: "5"})
+	ended, err := s.EndedSessions(t.Context(), minute(4))
+	isErr(t, "sessions", err, nil)
+	same(t, "sessions", ended, map[string]time.Time{"4": minute(5), "5": minute(6)})
 }
 
 func testActive(t *testing.T, b Backend) {
