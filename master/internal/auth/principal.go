@@ -1,5 +1,7 @@
-// Package auth knows who calls. For now it carries the principal in the
-// request's context; what the principal may do is decided in the core.
+// Package auth recognises callers: it hashes passwords, signs and reads the
+// tokens of sign-ins, makes the secrets of API tokens, and carries the
+// principal in a request's context. It keeps nothing and knows no accounts;
+// those are accounts' business, and what a principal may do is the core's.
 package auth
 
 import (

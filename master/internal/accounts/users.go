@@ -1,0 +1,182 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cloudai/master/internal/cluster"
+)
+
+// NewUser is an account that an administrator adds.
+type NewUser struct {
+	Name     string
+	Email    string
+	Password string
+	Role     cluster.Role // empty: user
+}
+
+// UserChange changes an account; nil leaves a field as it is.
+type UserChange struct {
+	Name     *string
+	Role     *cluster.Role
+	Disabled *bool
+	Password *string
+}
+
+// Users gives all accounts, oldest first. For administrators, as are the
+// methods below.
+func (a *Accounts) Users(ctx context.Context, p cluster.Principal) ([]cluster.User, error) {
+	if err := p.Require(cluster.ScopeAdmin); err != nil {
+		return nil, err
+	}
+	list, err := a.store.ListUsers(ctx)
+	return list, unavailable(err)
+}
+
+// AddUser adds an account. cluster.ErrConflict when the email is taken.
+func (a *Accounts) AddUser(ctx context.Context, p cluster.Principal, n NewUser) (cluster.User, error) {
+	if err := p.Require(cluster.ScopeAdmin); err != nil {
+		return cluster.User{}, err
+	}
+	if n.Role == "" {
+		n.Role = cluster.RoleUser
+	}
+	var c check
+	c.name("name", n.Name)
+	c.email("email", n.Email)
+	c.password("password", n.Password)
+	c.role("role", n.Role)
+	if err := c.err(); err != nil {
+		return cluster.User{}, err
+	}
+	hash, err := a.hasher.Hash(n.Password)
+	if err != nil {
+		return cluster.User{}, err
+	}
+	release, err := a.takeTurn(ctx)
+	if err != nil {
+		return cluster.User{}, err
+	}
+	defer release()
+	u := cluster.User{
+		ID: cluster.UserID(newID()), Name: n.Name, Email: n.Email, PasswordHash: hash, Role: n.Role, CreatedAt: a.now(),
+	}
+	if err := a.put(ctx, u); err != nil {
+		return cluster.User{}, err
+	}
+	a.settled()
+	a.log.Info("account added", "user_id", u.ID, "role", u.Role, "by", p.UserID)
+	return u, nil
+}
+
+// ChangeUser changes an account. Administrators cannot lock themselves out:
+// cluster.ErrConflict.
+func (a *Accounts) ChangeUser(ctx context.Context, p cluster.Principal, id cluster.UserID, change UserChange) (cluster.User, error) {
+	if err := p.Require(cluster.ScopeAdmin); err != nil {
+		return cluster.User{}, err
+	}
+	if _, err := a.user(ctx, id); err != nil {
+		return cluster.User{}, err
+	}
+	var c check
+	if change.Name != nil {
+		c.name("name", *change.Name)
+	}
+	if change.Role != nil {
+		c.role("role", *change.Role)
+	}
+	if change.Password != nil {
+		c.password("password", *change.Password)
+	}
+	if err := c.err(); err != nil {
+		return cluster.User{}, err
+	}
+	demoted := change.Role != nil && *change.Role != cluster.RoleAdmin
+	if id == p.UserID && (demoted || change.Disabled != nil && *change.Disabled) {
+		return cluster.User{}, fmt.Errorf("%w: this is your own account; another administrator may do that", cluster.ErrConflict)
+	}
+	u, err := a.change(ctx, id, change)
+	if err == nil {
+		a.log.Info("account changed", "user_id", id, "by", p.UserID)
+	}
+	return u, err
+}
+
+// change carries out a change that has been checked. Another password and a
+// disabled account end all sign-ins.
+func (a *Accounts) change(ctx context.Context, id cluster.UserID, change UserChange) (cluster.User, error) {
+	hash := ""
+	if change.Password != nil {
+		var err error
+		if hash, err = a.hasher.Hash(*change.Password); err != nil {
+			return cluster.User{}, err
+		}
+	}
+	release, err := a.takeTurn(ctx)
+	if err != nil {
+		return cluster.User{}, err
+	}
+	defer release()
+	u, err := a.user(ctx, id)
+	if err != nil {
+		return u, err
+	}
+	if change.Name != nil {
+		u.Name = *change.Name
+	}
+	if change.Role != nil {
+		u.Role = *change.Role
+	}
+	if hash != "" {
+		u.PasswordHash = hash
+		u.Generation++
+	}
+	if change.Disabled != nil && *change.Disabled != u.Disabled {
+		u.Disabled = *change.Disabled
+		u.Generation++
+	}
+	return u, a.put(ctx, u)
+}
+
+// RemoveUser removes an account with its sign-ins and API tokens; its tasks
+// stay. cluster.ErrConflict for one's own.
+func (a *Accounts) RemoveUser(ctx context.Context, p cluster.Principal, id cluster.UserID) error {
+	if err := p.Require(cluster.ScopeAdmin); err != nil {
+		return err
+	}
+	if id == p.UserID {
+		return fmt.Errorf("%w: this is your own account; another administrator may remove it", cluster.ErrConflict)
+	}
+	release, err := a.takeTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if _, err := a.user(ctx, id); err != nil {
+		return err
+	}
+	if err := a.store.DeleteUser(context.WithoutCancel(ctx), id); err != nil {
+		return unavailable(err)
+	}
+	a.log.Info("account removed", "user_id", id, "by", p.UserID)
+	n, err := a.store.CountUsers(ctx)
+	if err != nil || n > 0 {
+		return nil //nolint:nilerr // the account is gone; that nobody is left shows at the next start too
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.setupCode = newSetupCode()
+	a.log.Warn("no account is left; the next one that registers on this machine becomes the administrator's")
+	return nil
+}
+
+// Resolve gives the id of the account with this email; anything without an @
+// is an id already.
+func (a *Accounts) Resolve(ctx context.Context, email string) (cluster.UserID, error) {
+	u, err := a.store.UserByEmail(ctx, email)
+	if errors.Is(err, cluster.ErrNotFound) {
+		return "", fmt.Errorf("%w: no account has the email %s", cluster.ErrNotFound, email)
+	}
+	return u.ID, unavailable(err)
+}
