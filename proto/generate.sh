@@ -24,6 +24,8 @@ have_tools() {
 	local v
 	v=$(protoc --version 2>/dev/null) || fail "protoc is missing; run: make setup"
 	[ "$v" = "libprotoc $protoc_version" ] || fail "protoc is '$v', and the code is generated with $protoc_version (Debian 12's)" 3
+	[ -f "$(dirname "$(command -v protoc)")/../include/google/protobuf/timestamp.proto" ] ||
+		fail "protoc lacks its own .proto files (Debian: libprotobuf-dev); run: make setup"
 	"$python" -c 'import grpc_tools.protoc' 2>/dev/null || fail "$python has no grpc_tools (Debian: python3-grpc-tools); run: make setup"
 }
 

@@ -109,7 +109,7 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 		Usage:    func() agent.HostUsage { return agent.HostUsage(sampler.Latest()) },
 		Executor: engine, Uplink: up, Log: log,
 	})
-	edge := server.New(worker, identity, up.Pinned)
+	edge := server.New(worker, identity, up)
 	log.Info("worker starts", "worker_id", workerID, "version", version, "address", listener.Addr().String(),
 		"master", cfg.MasterAddr, "executor", cfg.Engine.Executor, "cpu", capacity.CPU, "memory_mib", capacity.Memory,
 		"storage_mib", capacity.Storage, "gpu", capacity.GPU)

@@ -109,7 +109,7 @@ func TestListenTakesTheNextFreePort(t *testing.T) {
 	}
 	defer taken.Close()
 	addr := taken.Addr().String()
-	if _, _, err := listen(t.Context(), config.Listen{Addr: addr, Fixed: true}); err == nil || !strings.Contains(err.Error(), "WORKER_ADDR") {
+	if _, _, err := listen(t.Context(), config.Listen{Addr: addr, Fixed: true}); err == nil || !strings.Contains(err.Error(), "WORKER_ADDR "+addr+" is in use by ") {
 		t.Errorf("a port that was asked for is taken: %v", err)
 	}
 	l, port, err := listen(t.Context(), config.Listen{Addr: addr})

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"cloudai/proto/netport"
 	"cloudai/proto/transport"
 	"cloudai/worker/internal/config"
 	"cloudai/worker/internal/executor"
@@ -65,14 +66,23 @@ func listen(ctx context.Context, cfg config.Listen) (net.Listener, int, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("WORKER_ADDR: %w", err)
 	}
+	if cfg.Fixed {
+		l, err := netport.ListenTCP(ctx, "WORKER_ADDR", "--worker-addr", cfg.Addr)
+		if err != nil {
+			return nil, 0, err
+		}
+		return l, l.Addr().(*net.TCPAddr).Port, nil
+	}
 	for last := port + portsTried; ; port++ {
 		var lc net.ListenConfig
 		l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err == nil {
+		switch {
+		case err == nil:
 			return l, l.Addr().(*net.TCPAddr).Port, nil
-		}
-		if cfg.Fixed || !errors.Is(err, syscall.EADDRINUSE) || port == last {
+		case !errors.Is(err, syscall.EADDRINUSE):
 			return nil, 0, fmt.Errorf("WORKER_ADDR: %w", err)
+		case port == last:
+			return nil, 0, fmt.Errorf("WORKER_ADDR: all ports from %s to %d are in use; choose a free one with --worker-addr", first, last)
 		}
 	}
 }

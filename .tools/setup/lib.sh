@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# What the set-up scripts share: how they speak, become root and install
-# Debian packages. To be sourced, after `set -euo pipefail`. Bash 3.2 is enough
-# (macOS ships no newer one).
+# What the scripts share: how they speak, look for Go, become root and install
+# Debian packages. To be sourced, after `set -eu`. Bash 3.2 is enough (macOS
+# ships no newer one).
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034 # for the scripts that source this
 cache=$root/.cache
 # Quiet lines are only for what was done or must be done; a set-up with
-# nothing to do says one line.
-say() { printf 'setup: %s\n' "$*" >&2; }
+# nothing to do says one line. The script that sources this may set speaker.
+say() { printf '%s: %s\n' "${speaker:-setup}" "$*" >&2; }
 die() {
-	printf 'setup: %s\n' "$*" >&2
+	say "$@"
 	exit 1
 }
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -23,6 +23,32 @@ limited() {
 	local seconds=$1
 	shift
 	if have timeout; then timeout "$seconds" "$@"; else "$@"; fi
+}
+
+# at_least WANTED FOUND: compares versions such as 1.26.0 and 1.26.8rc1.
+at_least() {
+	awk -v want="$1" -v got="$2" 'BEGIN {
+		split(want, w, "."); split(got, g, ".")
+		for (i = 1; i <= 3; i++) {
+			if (g[i] + 0 > w[i] + 0) exit 0
+			if (g[i] + 0 < w[i] + 0) exit 1
+		}
+		exit 0
+	}'
+}
+
+# check_go: run in the repository. It ends the script when Go is missing or too
+# old.
+check_go() {
+	local wanted found remedy="https://go.dev/dl (unpack to /usr/local, add /usr/local/go/bin to PATH)"
+	is_linux || remedy="brew install go (or https://go.dev/dl)"
+	wanted=$(awk '$1 == "go" { print $2 }' go.work)
+	have go || die "Go is missing. CloudAI needs Go $wanted or newer: $remedy"
+	# Asked inside the repository, so that a Go that fetches a newer one by itself
+	# has done so.
+	found=$(go env GOVERSION 2>/dev/null) || found=$(GOTOOLCHAIN=local GOWORK=off go -C / env GOVERSION 2>/dev/null) || found=unknown
+	at_least "$wanted" "${found#go}" ||
+		die "Go is $found, and CloudAI needs $wanted or newer: $remedy; a Go of 1.21 or newer fetches it by itself when GOTOOLCHAIN is auto"
 }
 
 # can_root tells whether as_root would work without breaking off half way.

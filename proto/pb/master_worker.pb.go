@@ -457,8 +457,9 @@ type RegisterAck struct {
 	WorkerId          string                 `protobuf:"bytes,4,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
 	Version           string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
 	HeartbeatInterval *durationpb.Duration   `protobuf:"bytes,6,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
-	Keep              []*AttemptRef          `protobuf:"bytes,7,rep,name=keep,proto3" json:"keep,omitempty"` // of the reported attempts: go on
-	Stop              []*AttemptRef          `protobuf:"bytes,8,rep,name=stop,proto3" json:"stop,omitempty"` // of the reported attempts: stop and remove
+	Keep              []*AttemptRef          `protobuf:"bytes,7,rep,name=keep,proto3" json:"keep,omitempty"`   // of the reported attempts: go on
+	Stop              []*AttemptRef          `protobuf:"bytes,8,rep,name=stop,proto3" json:"stop,omitempty"`   // of the reported attempts: stop and remove
+	Proof             []byte                 `protobuf:"bytes,9,opt,name=proof,proto3" json:"proof,omitempty"` // answers MasterInfo.challenge, made by transport.Proof
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -549,13 +550,21 @@ func (x *RegisterAck) GetStop() []*AttemptRef {
 	return nil
 }
 
+func (x *RegisterAck) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
 type MasterInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MasterId      string                 `protobuf:"bytes,1,opt,name=master_id,json=masterId,proto3" json:"master_id,omitempty"`
-	MasterAddress string                 `protobuf:"bytes,2,opt,name=master_address,json=masterAddress,proto3" json:"master_address,omitempty"`
+	MasterAddress string                 `protobuf:"bytes,2,opt,name=master_address,json=masterAddress,proto3" json:"master_address,omitempty"` // host:port at which the worker may reach the master
 	ClusterId     string                 `protobuf:"bytes,3,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
 	WorkerId      string                 `protobuf:"bytes,4,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"` // who the master thinks it calls
 	Session       string                 `protobuf:"bytes,5,opt,name=session,proto3" json:"session,omitempty"`                   // the session the master knows; may be empty
+	Challenge     []byte                 `protobuf:"bytes,6,opt,name=challenge,proto3" json:"challenge,omitempty"`               // 32 random bytes; empty when no proof is wanted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -623,6 +632,13 @@ func (x *MasterInfo) GetSession() string {
 		return x.Session
 	}
 	return ""
+}
+
+func (x *MasterInfo) GetChallenge() []byte {
+	if x != nil {
+		return x.Challenge
+	}
+	return nil
 }
 
 type RunningTask struct {
@@ -2544,7 +2560,7 @@ const file_master_worker_proto_rawDesc = "" +
 	"\treturning\x18\x0e \x01(\bR\treturning\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbc\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd2\x02\n" +
 	"\vRegisterAck\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1b\n" +
@@ -2554,7 +2570,8 @@ const file_master_worker_proto_rawDesc = "" +
 	"\aversion\x18\x05 \x01(\tR\aversion\x12H\n" +
 	"\x12heartbeat_interval\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12*\n" +
 	"\x04keep\x18\a \x03(\v2\x16.cloudai.v1.AttemptRefR\x04keep\x12*\n" +
-	"\x04stop\x18\b \x03(\v2\x16.cloudai.v1.AttemptRefR\x04stop\"\xa6\x01\n" +
+	"\x04stop\x18\b \x03(\v2\x16.cloudai.v1.AttemptRefR\x04stop\x12\x14\n" +
+	"\x05proof\x18\t \x01(\fR\x05proof\"\xc4\x01\n" +
 	"\n" +
 	"MasterInfo\x12\x1b\n" +
 	"\tmaster_id\x18\x01 \x01(\tR\bmasterId\x12%\n" +
@@ -2562,7 +2579,8 @@ const file_master_worker_proto_rawDesc = "" +
 	"\n" +
 	"cluster_id\x18\x03 \x01(\tR\tclusterId\x12\x1b\n" +
 	"\tworker_id\x18\x04 \x01(\tR\bworkerId\x12\x18\n" +
-	"\asession\x18\x05 \x01(\tR\asession\"\xe9\x02\n" +
+	"\asession\x18\x05 \x01(\tR\asession\x12\x1c\n" +
+	"\tchallenge\x18\x06 \x01(\fR\tchallenge\"\xe9\x02\n" +
 	"\vRunningTask\x12\x17\n" +
 	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12+\n" +

@@ -323,6 +323,9 @@ const (
 // Worker is called by the master.
 type WorkerClient interface {
 	// MasterRegister proves that the worker can be called and who answers there.
+	// With a challenge it also proves that the worker knows the join secret,
+	// which is sent to nobody for that. UNAUTHENTICATED: the worker's join token
+	// names another master, or it has none.
 	MasterRegister(ctx context.Context, in *MasterInfo, opts ...grpc.CallOption) (*RegisterAck, error)
 	// AssignTask is idempotent by task, attempt and lease. OK: accepted (or was
 	// before). RESOURCE_EXHAUSTED, FAILED_PRECONDITION, INVALID_ARGUMENT: a
@@ -400,6 +403,9 @@ type Worker_StreamTaskLogsClient = grpc.ServerStreamingClient[LogChunk]
 // Worker is called by the master.
 type WorkerServer interface {
 	// MasterRegister proves that the worker can be called and who answers there.
+	// With a challenge it also proves that the worker knows the join secret,
+	// which is sent to nobody for that. UNAUTHENTICATED: the worker's join token
+	// names another master, or it has none.
 	MasterRegister(context.Context, *MasterInfo) (*RegisterAck, error)
 	// AssignTask is idempotent by task, attempt and lease. OK: accepted (or was
 	// before). RESOURCE_EXHAUSTED, FAILED_PRECONDITION, INVALID_ARGUMENT: a

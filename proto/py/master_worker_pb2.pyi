@@ -164,18 +164,20 @@ class LogChunk(_message.Message):
     def __init__(self, stream: _Optional[_Union[LogChunk.Stream, str]] = ..., offset: _Optional[int] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., data: _Optional[bytes] = ..., dropped: _Optional[int] = ..., end: bool = ..., stdout_length: _Optional[int] = ..., stderr_length: _Optional[int] = ...) -> None: ...
 
 class MasterInfo(_message.Message):
-    __slots__ = ["cluster_id", "master_address", "master_id", "session", "worker_id"]
+    __slots__ = ["challenge", "cluster_id", "master_address", "master_id", "session", "worker_id"]
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     MASTER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     MASTER_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    challenge: bytes
     cluster_id: str
     master_address: str
     master_id: str
     session: str
     worker_id: str
-    def __init__(self, master_id: _Optional[str] = ..., master_address: _Optional[str] = ..., cluster_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
+    def __init__(self, master_id: _Optional[str] = ..., master_address: _Optional[str] = ..., cluster_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., session: _Optional[str] = ..., challenge: _Optional[bytes] = ...) -> None: ...
 
 class NeedLog(_message.Message):
     __slots__ = ["stderr_offset", "stdout_offset"]
@@ -198,11 +200,12 @@ class OutputFile(_message.Message):
     def __init__(self, path: _Optional[str] = ..., size: _Optional[int] = ..., sha256: _Optional[str] = ..., mode: _Optional[int] = ...) -> None: ...
 
 class RegisterAck(_message.Message):
-    __slots__ = ["cluster_id", "heartbeat_interval", "keep", "master_id", "session", "stop", "version", "worker_id"]
+    __slots__ = ["cluster_id", "heartbeat_interval", "keep", "master_id", "proof", "session", "stop", "version", "worker_id"]
     CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     KEEP_FIELD_NUMBER: _ClassVar[int]
     MASTER_ID_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -211,11 +214,12 @@ class RegisterAck(_message.Message):
     heartbeat_interval: _duration_pb2.Duration
     keep: _containers.RepeatedCompositeFieldContainer[AttemptRef]
     master_id: str
+    proof: bytes
     session: str
     stop: _containers.RepeatedCompositeFieldContainer[AttemptRef]
     version: str
     worker_id: str
-    def __init__(self, cluster_id: _Optional[str] = ..., master_id: _Optional[str] = ..., session: _Optional[str] = ..., worker_id: _Optional[str] = ..., version: _Optional[str] = ..., heartbeat_interval: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., keep: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., stop: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ...) -> None: ...
+    def __init__(self, cluster_id: _Optional[str] = ..., master_id: _Optional[str] = ..., session: _Optional[str] = ..., worker_id: _Optional[str] = ..., version: _Optional[str] = ..., heartbeat_interval: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., keep: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., stop: _Optional[_Iterable[_Union[AttemptRef, _Mapping]]] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
 class RunningTask(_message.Message):
     __slots__ = ["attempt", "cluster_id", "cpu_allocated", "gpu_allocated", "has_container", "lease", "memory_allocated", "state", "storage_allocated", "task_id"]

@@ -165,6 +165,9 @@ class WorkerServicer(object):
 
   def MasterRegister(self, request, context):
     """MasterRegister proves that the worker can be called and who answers there.
+    With a challenge it also proves that the worker knows the join secret,
+    which is sent to nobody for that. UNAUTHENTICATED: the worker's join token
+    names another master, or it has none.
     """
     context.set_code(grpc.StatusCode.UNIMPLEMENTED)
     context.set_details('Method not implemented!')

@@ -59,6 +59,28 @@ func ClientCredentials(id Identity, pinned string) credentials.TransportCredenti
 	return credentials.NewTLS(config)
 }
 
+// UnpinnedCredentials presents id and accepts any server with a certificate,
+// over TLS 1.3, for a first call to somebody who is not known yet. Nothing may
+// be said on such a connection that not everybody may hear; who it was tells
+// [FingerprintOf] afterwards. When id is plaintext, they are as from
+// [ClientCredentials].
+func UnpinnedCredentials(id Identity) credentials.TransportCredentials {
+	if id.plaintext {
+		return newPlaintextCredentials()
+	}
+	config := baseConfig(id)
+	config.InsecureSkipVerify = true
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if _, ok := stateFingerprint(state); !ok {
+			return errNoCertificate
+		}
+		return nil
+	}
+	return credentials.NewTLS(config)
+}
+
+var errNoCertificate = errors.New("the other end has no certificate")
+
 func baseConfig(id Identity) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS13}
 	if len(id.Certificate.Certificate) > 0 {
@@ -73,7 +95,7 @@ func checkPin(state tls.ConnectionState, pinned string) error {
 	}
 	got, ok := stateFingerprint(state)
 	if !ok {
-		return errors.New("the other end has no certificate")
+		return errNoCertificate
 	}
 	if subtle.ConstantTimeCompare([]byte(got), []byte(pinned)) != 1 {
 		return &FingerprintError{Want: pinned, Got: got}
@@ -88,6 +110,12 @@ func PeerFingerprint(ctx context.Context) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	return FingerprintOf(p)
+}
+
+// FingerprintOf returns the fingerprint of the far end of the call that filled
+// p, as grpc.Peer has it done. It is absent without TLS.
+func FingerprintOf(p *peer.Peer) (string, bool) {
 	info, ok := p.AuthInfo.(credentials.TLSInfo)
 	if !ok {
 		return "", false

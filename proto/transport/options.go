@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -50,8 +51,12 @@ func ServerOptions(id Identity, more ...grpc.ServerOption) []grpc.ServerOption {
 // both ends live, to the server with the pinned fingerprint. more is added at
 // the end.
 func DialOptions(id Identity, pinned string, more ...grpc.DialOption) []grpc.DialOption {
+	return dialOptions(ClientCredentials(id, pinned), more...)
+}
+
+func dialOptions(creds credentials.TransportCredentials, more ...grpc.DialOption) []grpc.DialOption {
 	return append([]grpc.DialOption{
-		grpc.WithTransportCredentials(ClientCredentials(id, pinned)),
+		grpc.WithTransportCredentials(creds),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingTimeout, PermitWithoutStream: true}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: backoffBase, Multiplier: 1.6, Jitter: 0.2, MaxDelay: backoffMax},

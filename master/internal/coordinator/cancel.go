@@ -72,34 +72,12 @@ func (m *machine) cancelAnswered(now time.Time, o order, err error) step {
 // Cancel stops a task. A waiting one is cancelled at once, a placed one when
 // its worker confirms. cluster.ErrConflict when it is over already.
 func (c *Coordinator) Cancel(ctx context.Context, p cluster.Principal, id cluster.TaskID) (TaskView, error) {
-	for {
-		c.mu.Lock()
-		e := c.visible(p, id)
-		c.mu.Unlock()
-		if e == nil {
-			t, err := c.stored(ctx, p, id)
-			if err != nil {
-				return TaskView{}, err
-			}
-			return TaskView{}, fmt.Errorf("%w: task %s is %s already", cluster.ErrConflict, id, t.Status())
-		}
-		var wait <-chan struct{}
-		st, err := c.try(func(now time.Time) (st step, err error) {
-			st, wait, err = c.m.cancel(now, e, p.UserID)
-			return st, err
-		})
-		switch {
-		case err != nil:
-			return TaskView{}, err
-		case wait != nil:
-			if err := c.await(ctx, wait); err != nil {
-				return TaskView{}, err
-			}
-			continue
-		}
-		if err := c.carryOut(ctx, st); err != nil {
-			return TaskView{}, err
-		}
-		return c.viewOf(e), nil
+	if err := p.Require(cluster.ScopeSubmit); err != nil {
+		return TaskView{}, err
 	}
+	return c.change(ctx, p, id,
+		func(now time.Time, e *task) (step, <-chan struct{}, error) { return c.m.cancel(now, e, p.UserID) },
+		func(t cluster.Task) error {
+			return fmt.Errorf("%w: task %s is %s already", cluster.ErrConflict, id, t.Status())
+		})
 }

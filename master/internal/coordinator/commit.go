@@ -102,6 +102,7 @@ func (m *machine) leave(now time.Time, e *task, was cluster.Task) {
 	}
 	e.sent, e.tries, e.conflicts, e.accepted, e.began, e.following, e.loss = false, 0, 0, false, false, false, nil
 	e.seen, e.progress, e.cpu, e.mem = nil, nil, nil, nil
+	e.used, e.usage = 0, nil
 	delete(m.dirty, was.ID)
 	m.awaitEnd(e, time.Time{})
 }
@@ -120,7 +121,7 @@ func (m *machine) resume(now time.Time, e *task) (st step) {
 		return st
 	}
 	if w := m.workers[e.task.WorkerID]; w == nil || w.gone() {
-		return m.lose(now, e, lostWorker(e))
+		return m.lose(now, e, m.lostWorker(e))
 	}
 	if e.loss != nil {
 		return m.lose(now, e, *e.loss)

@@ -71,7 +71,7 @@ func spec() cluster.Spec {
 
 func (d *desk) submit(id cluster.TaskID, s cluster.Spec) *task {
 	d.t.Helper()
-	e, st := d.m.submit(d.now, id, "ann", s)
+	e, st := d.m.submit(d.now, id, "ann", s, "")
 	d.ok(st)
 	d.now = d.now.Add(time.Millisecond)
 	return e

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,14 +10,16 @@ import (
 )
 
 // caller finds the worker behind a call and checks that it is the registered
-// one.
+// one. cluster.ErrBarred when an administrator has removed it.
 func (m *machine) caller(c Caller) (*worker, error) {
 	w := m.workers[c.WorkerID]
-	if w == nil || w.worker.Session != c.Session || w.worker.Barred {
+	switch {
+	case w == nil || w.worker.Session != c.Session:
 		return nil, fmt.Errorf("%w: worker %s", cluster.ErrUnknownSession, c.WorkerID)
-	}
-	if w.worker.Fingerprint != c.Fingerprint {
+	case w.worker.Fingerprint != c.Fingerprint:
 		return nil, fmt.Errorf("%w: worker %s calls with another certificate", cluster.ErrDenied, c.WorkerID)
+	case w.worker.Barred:
+		return nil, fmt.Errorf("%w: worker %s was removed", cluster.ErrBarred, c.WorkerID)
 	}
 	return w, nil
 }
@@ -24,7 +27,13 @@ func (m *machine) caller(c Caller) (*worker, error) {
 // heartbeat notes a sign of life and compares the worker's attempts with ours.
 func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, st step, err error) {
 	w, err := m.caller(h.Caller)
-	if err != nil {
+	switch {
+	case errors.Is(err, cluster.ErrBarred) && len(h.Running) > 0:
+		reply.Stop = refsOf(h.Running)
+		return reply, st, nil
+	case errors.Is(err, cluster.ErrBarred): // it has cleared up: let it register, and hear why not
+		return reply, st, fmt.Errorf("%w: worker %s was removed", cluster.ErrUnknownSession, h.WorkerID)
+	case err != nil:
 		return reply, st, err
 	}
 	if h.Number <= w.number {
@@ -33,6 +42,7 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 	w.number, w.heard = h.Number, now
 	h.Use.Time = now
 	w.use = &h.Use
+	w.history.Add(h.Use)
 	st.events = []Event{workerEvent(w)}
 	st.join(m.revive(now, w, h))
 	st.join(m.disowned(now, w, h.Absent))

@@ -19,8 +19,11 @@ type loss struct {
 
 // lostWorker is the loss of an attempt together with its worker. One that was
 // never sent there has nothing to pay for.
-func lostWorker(e *task) loss {
+func (m *machine) lostWorker(e *task) loss {
 	l := loss{failure: cluster.FailureWorkerLost, cause: "worker_lost", message: fmt.Sprintf("worker %s was lost", e.task.WorkerID)}
+	if w := m.workers[e.task.WorkerID]; w != nil && w.worker.Barred {
+		l.cause, l.message = "worker_removed", fmt.Sprintf("worker %s was removed by an administrator", e.task.WorkerID)
+	}
 	l.free = e.tries == 0 && !e.accepted
 	return l
 }
@@ -68,7 +71,7 @@ func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
 	}
 	w := m.propose(e, next)
 	w.loss = &l
-	w.Result = resultOf(next, t.Ref(), usage, now)
+	w.Result = resultOf(next, t.Ref(), usage, e.samples(), now)
 	st.writes = []*write{w}
 	if !l.free {
 		st.abandon = []lostLog{{ref: t.Ref(), reason: l.message}}
@@ -77,12 +80,12 @@ func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
 }
 
 // resultOf is the history row of the attempt as next has ended it.
-func resultOf(next cluster.Task, ref cluster.AttemptRef, usage cluster.Usage, now time.Time) *db.Result {
+func resultOf(next cluster.Task, ref cluster.AttemptRef, usage cluster.Usage, samples []cluster.UsageSample, now time.Time) *db.Result {
 	for _, a := range next.Attempts {
 		if a.Number == ref.Attempt {
 			return &db.Result{
 				Ref: ref, WorkerID: a.WorkerID, Outcome: a.Outcome, ExitCode: a.ExitCode,
-				Failure: a.Failure, Message: a.Message, StoredAt: now, Usage: usage,
+				Failure: a.Failure, Message: a.Message, StoredAt: now, Usage: usage, Samples: samples,
 			}
 		}
 	}
@@ -101,7 +104,7 @@ func (m *machine) loseWorker(now time.Time, w *worker) (st step) {
 	st.events = []Event{workerEvent(w)}
 	for _, id := range sortedKeys(w.attempts) {
 		if e := m.tasks[id]; e != nil && e.task.State.Placed() {
-			st.join(m.lose(now, e, lostWorker(e)))
+			st.join(m.lose(now, e, m.lostWorker(e)))
 		}
 	}
 	return st

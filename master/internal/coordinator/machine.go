@@ -10,6 +10,7 @@ import (
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/queue"
 	"cloudai/master/internal/scheduler"
+	"cloudai/master/internal/telemetry"
 )
 
 // rules are the numbers that the machine's decisions hang on.
@@ -74,6 +75,8 @@ type task struct {
 	seen     *cluster.Observation // progress that is not written yet
 	progress *Progress
 	cpu, mem *float64
+	used     float64                                 // CPU seconds at the last measurement
+	usage    *telemetry.Thinned[cluster.UsageSample] // nil: nothing was measured
 }
 
 // live reports whether the attempt is the task's live one.
@@ -90,7 +93,8 @@ type worker struct {
 	illness   string         // why it is not healthy
 	deadline  time.Time      // lost when it passes
 	heard     time.Time      // the last heartbeat
-	number    uint64         // of the last heartbeat
+	history   *telemetry.Recent[cluster.Sample]
+	number    uint64 // of the last heartbeat
 	use       *cluster.Sample
 	unsaved   bool // the store has not taken the present value
 
@@ -195,11 +199,27 @@ func (m *machine) addWorker(w *worker) {
 
 func newWorker(w cluster.Worker) *worker {
 	return &worker{
-		worker: w, healthy: true, stale: true,
+		worker: w, healthy: true, stale: true, history: telemetry.NewRecent[cluster.Sample](historySize),
 		refused:  map[cluster.TaskID]bool{},
 		attempts: map[cluster.TaskID]cluster.Resources{},
 		foreign:  map[cluster.AttemptRef]cluster.Resources{},
 		recent:   map[cluster.AttemptRef]time.Time{},
+	}
+}
+
+// Bounds of what is kept of measurements: an hour of heartbeats of a worker,
+// and a picture of an attempt's whole time.
+const (
+	historySize = 720
+	usageSize   = 240
+)
+
+// dropWorker takes a worker that was removed out of all that people and the
+// scheduler see; its id stays barred.
+func (m *machine) dropWorker(w *worker) {
+	if at := slices.Index(m.order, w); at >= 0 {
+		m.order = slices.Delete(m.order, at, at+1)
+		m.offers = slices.Delete(m.offers, at, at+1)
 	}
 }
 

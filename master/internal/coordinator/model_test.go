@@ -18,7 +18,7 @@ func (w *world) submit() {
 		MaxRetries: w.rng.IntN(3), MaxReschedules: w.rng.IntN(3),
 	}
 	id := cluster.TaskID(w.next("t"))
-	e, st := w.m.submit(w.now, id, "ann", spec)
+	e, st := w.m.submit(w.now, id, "ann", spec, "")
 	w.note("submit %s (%d)", id, n)
 	w.do(st)
 	settled := e.settled
@@ -53,6 +53,46 @@ func (w *world) cancelOne() {
 		w.note("cancel %s", e.task.ID)
 		w.do(st)
 	}
+}
+
+func (w *world) editOne() {
+	if len(w.acked) == 0 {
+		return
+	}
+	e := w.m.tasks[w.acked[w.rng.IntN(len(w.acked))]]
+	if e == nil {
+		return
+	}
+	priority := w.rng.IntN(3)
+	st, _, err := w.m.edit(w.now, e, cluster.Edit{Priority: &priority}, 0, "ann")
+	if waits := e.task.State.Waiting() && !e.task.CancelRequested; err != nil && waits {
+		w.failf("edit of waiting task %s: %v", e.task.ID, err)
+	}
+	w.note("edit %s: %v", e.task.ID, err)
+	w.do(st)
+}
+
+// manage does what administrators do to workers.
+func (w *world) manage(s *simWorker) {
+	var st step
+	var err error
+	switch n := w.rng.IntN(4); {
+	case w.m.barred(s.id):
+		w.note("worker %s is registered again", s.id)
+		if st, err = w.m.readmit(s.id); err != nil {
+			return // not yet
+		}
+	case n == 0:
+		w.note("worker %s is removed", s.id)
+		st, err = w.m.remove(w.now, s.id, true)
+	default:
+		w.note("worker %s drains: %v", s.id, n > 1)
+		st, err = w.m.drain(s.id, n > 1)
+	}
+	if err != nil && w.m.known(s.id) != nil {
+		w.failf("managing worker %s: %v", s.id, err)
+	}
+	w.do(st)
 }
 
 // pass lets time go by and does what is due.
@@ -92,8 +132,12 @@ func (w *world) operate() {
 	switch n := w.rng.IntN(1000); {
 	case n < 60:
 		w.submit()
-	case n < 75:
+	case n < 73:
 		w.cancelOne()
+	case n < 80:
+		w.editOne()
+	case n < 83:
+		w.manage(s)
 	case n < 500:
 		w.deliver()
 	case n < 780:
@@ -126,12 +170,18 @@ func (w *world) settle() {
 	w.calm = true
 	for _, s := range w.workers {
 		s.cut, s.sick = false, false
+		if st, err := w.m.drain(s.id, false); err == nil {
+			w.do(st)
+		}
 		if s.away {
 			w.startWorker(s)
 		}
 	}
 	for range 3000 {
 		for _, s := range w.workers {
+			if st, err := w.m.readmit(s.id); err == nil {
+				w.do(st)
+			}
 			w.heartbeat(s)
 			for range 2 * len(s.attempts) {
 				w.work(s)

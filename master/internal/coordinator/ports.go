@@ -24,6 +24,10 @@ type (
 type WorkerClient interface {
 	// Hello calls MasterRegister. cluster.ErrConnRefused when nothing listens there.
 	Hello(ctx context.Context, to Target) (Hello, error)
+	// Introduce calls MasterRegister at host:port, whoever answers there, and has
+	// it prove that it knows the join token. cluster.ErrConnRefused when nothing
+	// listens there, cluster.ErrDenied without the proof.
+	Introduce(ctx context.Context, worker cluster.WorkerID, address string) (Hello, error)
 	// Assign calls AssignTask: nil, cluster.ErrRefused, or unknown.
 	Assign(ctx context.Context, to Target, order Order) error
 	// Cancel calls CancelTask: nil, cluster.ErrNoAttempt, or unknown.

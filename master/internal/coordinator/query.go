@@ -154,6 +154,9 @@ func (c *Coordinator) FilesOf(ctx context.Context, p cluster.Principal, page clu
 // DeleteFiles removes a finished task's files: from the record first, then
 // from the disk. cluster.ErrConflict while the task is not terminal.
 func (c *Coordinator) DeleteFiles(ctx context.Context, p cluster.Principal, id cluster.TaskID) error {
+	if err := p.Require(cluster.ScopeSubmit); err != nil {
+		return err
+	}
 	for range 3 {
 		c.mu.Lock()
 		active := c.visible(p, id) != nil
@@ -198,24 +201,29 @@ func (m *machine) workerView(w *worker, p cluster.Principal) WorkerView {
 	return v
 }
 
+// workerViews copies all workers by id; c.mu must be held.
+func (m *machine) workerViews(p cluster.Principal) []WorkerView {
+	views := make([]WorkerView, 0, len(m.order))
+	for _, w := range m.order {
+		views = append(views, m.workerView(w, p))
+	}
+	return views
+}
+
 // Workers gives all workers by id.
 func (c *Coordinator) Workers(_ context.Context, p cluster.Principal) ([]WorkerView, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	views := make([]WorkerView, 0, len(c.m.order))
-	for _, w := range c.m.order {
-		views = append(views, c.m.workerView(w, p))
-	}
-	return views, nil
+	return c.m.workerViews(p), nil
 }
 
 // Worker gives one worker; cluster.ErrNotFound.
 func (c *Coordinator) Worker(_ context.Context, p cluster.Principal, id cluster.WorkerID) (WorkerView, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := c.m.workers[id]
+	w := c.m.known(id)
 	if w == nil {
-		return WorkerView{}, fmt.Errorf("%w: no worker %s", cluster.ErrNotFound, id)
+		return WorkerView{}, noWorker(id)
 	}
 	return c.m.workerView(w, p), nil
 }

@@ -14,10 +14,11 @@ const justStarted = "the master has just started and has not called it yet"
 // timeout to return, longer if it announced its stop.
 func (m *machine) restoreWorker(now time.Time, stored cluster.Worker) {
 	w := newWorker(stored)
-	m.addWorker(w)
 	if stored.Barred {
+		m.workers[stored.ID] = w
 		return
 	}
+	m.addWorker(w)
 	w.reason = justStarted
 	w.deadline = now.Add(max(m.HeartbeatTimeout, stored.LeftUntil.Sub(now)))
 	if stored.Lost {
@@ -45,7 +46,9 @@ func (m *machine) restoreTask(now time.Time, t cluster.Task) {
 	e.tries = 1 // for all we know
 	e.accepted = t.State.Rank() > cluster.StateAssigned.Rank()
 	if w == nil || w.gone() {
-		m.stuck[t.ID] = e // resume ends the attempt
+		l := m.lostWorker(e)
+		e.loss = &l
+		m.stuck[t.ID] = e // resume ends the attempt, also when the worker is registered again by then
 		m.arm(now)
 	}
 	if t.CancelRequested {

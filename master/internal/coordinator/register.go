@@ -126,7 +126,7 @@ func (c *Coordinator) Register(ctx context.Context, r Registration) (RegisterRep
 	barred := c.m.barred(r.WorkerID)
 	c.mu.Unlock()
 	if barred {
-		return RegisterReply{}, fmt.Errorf("%w: %s was removed by an administrator", cluster.ErrBarred, r.WorkerID)
+		return c.expel(ctx, r)
 	}
 	if ask {
 		probe, cancel := context.WithTimeout(ctx, probeTimeout)
@@ -143,6 +143,18 @@ func (c *Coordinator) Register(ctx context.Context, r Registration) (RegisterRep
 		}
 		reply, st = c.m.register(now, r)
 		return st, nil
+	})
+	if err != nil {
+		return reply, err
+	}
+	return reply, c.carryOut(ctx, st)
+}
+
+// expel answers a removed worker.
+func (c *Coordinator) expel(ctx context.Context, r Registration) (reply RegisterReply, err error) {
+	st, err := c.try(func(time.Time) (st step, err error) {
+		reply, st, err = c.m.expel(r)
+		return st, err
 	})
 	if err != nil {
 		return reply, err

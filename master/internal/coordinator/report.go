@@ -17,6 +17,9 @@ var errNotActive = errors.New("task is not active")
 // when the attempt's result has been taken already.
 func (m *machine) attempt(c Caller, ref cluster.AttemptRef) (e *task, recorded bool, err error) {
 	if _, err := m.caller(c); err != nil {
+		if errors.Is(err, cluster.ErrBarred) { // its attempts ended with it
+			err = fmt.Errorf("%w: worker %s was removed", cluster.ErrStaleAttempt, c.WorkerID)
+		}
 		return nil, false, err
 	}
 	e = m.tasks[ref.TaskID]
@@ -66,6 +69,7 @@ func (m *machine) report(now time.Time, r ProgressReport) (st step, err error) {
 		e.progress = &r.Progress
 	}
 	e.cpu, e.mem = &r.CPU, &r.Memory
+	e.measured(now, r)
 	if rank >= cluster.StateRunning.Rank() {
 		if w := m.workers[e.task.WorkerID]; w != nil {
 			st.join(m.follow(e, w))

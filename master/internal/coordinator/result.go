@@ -124,7 +124,7 @@ func (m *machine) conclude(now time.Time, r *result, files []cluster.File, skipp
 	}
 	next.Version = r.entry.task.Version + 1
 	w := r.entry.pending // the hold becomes the write
-	w.Write = db.Write{Task: next, Expect: r.entry.task.Version, Files: files, Result: resultOf(next, r.ref, r.observed.Usage, now)}
+	w.Write = db.Write{Task: next, Expect: r.entry.task.Version, Files: files, Result: resultOf(next, r.ref, r.observed.Usage, r.entry.samples(), now)}
 	st.writes = []*write{w}
 	return st, nil
 }

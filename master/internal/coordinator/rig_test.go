@@ -95,6 +95,11 @@ type scriptClient struct {
 	hellos  []Target
 	assign  func(Target, Order) error
 	hello   func(Target) (Hello, error)
+	intro   func(address string) (Hello, error)
+}
+
+func (c *scriptClient) Introduce(_ context.Context, _ cluster.WorkerID, address string) (Hello, error) {
+	return c.intro(address)
 }
 
 func (c *scriptClient) Hello(_ context.Context, to Target) (Hello, error) {

@@ -226,7 +226,7 @@ func TestSeam3PendingWrites(t *testing.T) {
 	}
 	t.Run("an insert that is not there is forgotten", func(t *testing.T) {
 		d := newDesk(t)
-		e, st := d.m.submit(d.now, "a", "ann", spec())
+		e, st := d.m.submit(d.now, "a", "ann", spec(), "")
 		d.m.committed(d.now, st.writes[0], db.ErrOutcomeUnknown)
 		d.m.readBack(d.now, st.writes[0], cluster.Task{}, true)
 		select {
@@ -240,7 +240,7 @@ func TestSeam3PendingWrites(t *testing.T) {
 	})
 	t.Run("another writer stops the master", func(t *testing.T) {
 		d := newDesk(t)
-		_, st := d.m.submit(d.now, "a", "ann", spec())
+		_, st := d.m.submit(d.now, "a", "ann", spec(), "")
 		if st = d.m.committed(d.now, st.writes[0], db.ErrVersion); st.fatal == nil {
 			t.Fatal("it goes on")
 		}

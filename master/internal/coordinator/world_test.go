@@ -246,6 +246,14 @@ func (w *world) committed(t cluster.Task) {
 
 // check holds the promises that must be true between any two events.
 func (w *world) check() {
+	if len(w.m.order) != len(w.m.offers) {
+		w.failf("%d workers make %d offers", len(w.m.order), len(w.m.offers))
+	}
+	for _, wk := range w.m.workers {
+		if wk.worker.Barred == slices.Contains(w.m.order, wk) {
+			w.failf("worker %s: removed %v, shown %v", wk.worker.ID, wk.worker.Barred, !wk.worker.Barred)
+		}
+	}
 	for _, wk := range w.m.order {
 		var sum cluster.Resources
 		want := map[cluster.TaskID]bool{}

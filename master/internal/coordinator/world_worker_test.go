@@ -58,6 +58,10 @@ func (w *world) register(s *simWorker) {
 		Caller: s.caller(), Address: "sim:1", Version: "1",
 		Total: cluster.Resources{CPU: 4, Memory: 4096, Storage: 1 << 20}, Running: s.running(),
 	}
+	if w.m.barred(s.id) {
+		w.expel(s, r)
+		return
+	}
 	if old, ask := w.m.mustProbe(r); ask {
 		// The old process is dead, its port answers as the new one.
 		if err := claim(r, old, Hello{WorkerID: s.id, Session: s.session}, nil); err != nil {
@@ -69,6 +73,19 @@ func (w *world) register(s *simWorker) {
 	if w.chance(10) {
 		return // the answer is lost
 	}
+	s.known = true
+	for _, ref := range reply.Stop {
+		s.drop(ref)
+	}
+}
+
+// expel is the answer to a worker that was removed.
+func (w *world) expel(s *simWorker, r Registration) {
+	reply, st, err := w.m.expel(r)
+	if err != nil {
+		return
+	}
+	w.do(st)
 	s.known = true
 	for _, ref := range reply.Stop {
 		s.drop(ref)

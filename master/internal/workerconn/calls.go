@@ -24,13 +24,8 @@ const helloTries = 2
 // Hello asks who answers at a target's address, which may be another session
 // than the target's. cluster.ErrConnRefused when nothing listens there.
 func (p *Pool) Hello(ctx context.Context, to cluster.Target) (cluster.Hello, error) {
-	request := &pb.MasterInfo{
-		MasterId:      p.config.MasterID,
-		MasterAddress: p.config.MasterAddress,
-		ClusterId:     p.config.ClusterID,
-		WorkerId:      string(to.WorkerID),
-		Session:       to.Session,
-	}
+	request := p.masterInfo(ctx, to.WorkerID, to.Address)
+	request.Session = to.Session
 	var ack *pb.RegisterAck
 	var err error
 	for range helloTries {
@@ -48,7 +43,7 @@ func (p *Pool) Hello(ctx context.Context, to cluster.Target) (cluster.Hello, err
 	case err != nil:
 		return cluster.Hello{}, err
 	}
-	return cluster.Hello{WorkerID: cluster.WorkerID(ack.WorkerId), Session: ack.Session, Version: ack.Version}, nil
+	return helloFromWire(ack), nil
 }
 
 // Assign hands an attempt to a worker: nil when it has accepted it,

@@ -42,6 +42,10 @@ func taskToWire(order cluster.Order, to cluster.Target, clusterID string) *pb.Ta
 	return task
 }
 
+func helloFromWire(ack *pb.RegisterAck) cluster.Hello {
+	return cluster.Hello{WorkerID: cluster.WorkerID(ack.WorkerId), Session: ack.Session, Version: ack.Version}
+}
+
 func logRequestToWire(to cluster.Target, ref cluster.AttemptRef, from cluster.LogOffsets) *pb.TaskLogRequest {
 	return &pb.TaskLogRequest{
 		TaskId:       string(ref.TaskID),

@@ -3,8 +3,6 @@ package workerconn
 import (
 	"context"
 	"fmt"
-	"net"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -22,18 +20,13 @@ type link struct {
 	conn   *grpc.ClientConn
 	client pb.WorkerClient
 	calls  int // under way; guarded by the pool's mutex
-	// dialErr is why the last attempt to connect failed. gRPC would tell only
-	// its text.
-	dialErr atomic.Pointer[error]
+	dialer *transport.Dialer
 }
 
 // newLink prepares a connection; it is made when the first call needs it.
 func newLink(id transport.Identity, to cluster.Target) (*link, error) {
-	l := &link{target: to}
-	// passthrough gives the address to dial as it is: names are looked up
-	// again at each attempt, and there is one error for all they stand for.
-	conn, err := grpc.NewClient("passthrough:///"+to.Address,
-		transport.DialOptions(id, to.Fingerprint, grpc.WithContextDialer(l.dial))...)
+	l := &link{target: to, dialer: transport.NewDialer(transport.ClientCredentials(id, to.Fingerprint))}
+	conn, err := newConn(to.Address, l.dialer)
 	if err != nil {
 		return nil, fmt.Errorf("worker %s at %s: %w", to.WorkerID, to.Address, err)
 	}
@@ -41,20 +34,18 @@ func newLink(id transport.Identity, to cluster.Target) (*link, error) {
 	return l, nil
 }
 
-func (l *link) dial(ctx context.Context, address string) (net.Conn, error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", address)
-	if err != nil {
-		l.dialErr.Store(&err)
-		return nil, err
-	}
-	l.dialErr.Store(nil)
-	return conn, nil
+// newConn gives the address to dial as it is: names are looked up again at each
+// attempt, and there is one error for all they stand for.
+func newConn(address string, dialer *transport.Dialer) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+address, dialer.Options()...)
 }
 
-// failing reports whether the last attempt to connect failed and the next one
-// is not yet due. Calls fail at once meanwhile, with that error.
-func (l *link) failing() bool { return l.conn.GetState() == connectivity.TransientFailure }
+// failing reports whether the last attempt to connect failed. Until the next
+// one is due calls fail at once, with that error. The connection's own state
+// follows a moment after the calls that it fails.
+func (l *link) failing() bool {
+	return l.conn.GetState() == connectivity.TransientFailure || l.dialer.Err() != nil
+}
 
 // close ends the connection and the calls on it. It may be called again.
 func (l *link) close() {
@@ -98,9 +89,7 @@ func (l *link) explain(ctx context.Context, err error) error {
 	case codes.Canceled, codes.DeadlineExceeded:
 		e.cause = ctx.Err()
 	case codes.Unavailable:
-		if dialErr := l.dialErr.Load(); dialErr != nil {
-			e.cause = *dialErr
-		}
+		e.cause = l.dialer.Err()
 	default: // speaks for itself
 	}
 	return e

@@ -15,10 +15,15 @@ var errClosed = errors.New("the connections to workers are closed")
 
 // Config is who calls.
 type Config struct {
-	Identity      transport.Identity
-	ClusterID     string
-	MasterID      string
-	MasterAddress string // host:port that workers are told
+	Identity  transport.Identity
+	ClusterID string
+	MasterID  string
+	// MasterAddress is the host:port that workers are told. An unspecified
+	// host, like 0.0.0.0, stands for the address of ours on the way to the
+	// worker that is called.
+	MasterAddress string
+	// JoinSecret is what a worker has to know; it is not sent.
+	JoinSecret string
 }
 
 // Pool holds the connections to all workers. It is safe for concurrent use.

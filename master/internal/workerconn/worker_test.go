@@ -51,6 +51,22 @@ func (w *fakeWorker) MasterRegister(ctx context.Context, in *pb.MasterInfo) (*pb
 	return w.register(ctx, in)
 }
 
+// prove makes the worker answer a challenge as one that knows the secret, under
+// its own fingerprint or the one given.
+func (w *fakeWorker) prove(secret, fingerprint string) {
+	w.register = func(ctx context.Context, in *pb.MasterInfo) (*pb.RegisterAck, error) {
+		caller, _ := transport.PeerFingerprint(ctx)
+		own := w.identity.Fingerprint
+		if fingerprint != "" {
+			own = fingerprint
+		}
+		return &pb.RegisterAck{
+			WorkerId: "w1", Session: testSession, Version: "v1",
+			Proof: transport.Proof(secret, in.Challenge, caller, own, "w1", testSession),
+		}, nil
+	}
+}
+
 func (w *fakeWorker) AssignTask(ctx context.Context, in *pb.Task) (*pb.TaskAck, error) {
 	w.note(ctx)
 	if w.assign == nil {
@@ -156,12 +172,19 @@ func newIdentity(t *testing.T, name string) transport.Identity {
 	return id
 }
 
+const testSecret = "the join secret"
+
 // newPool returns a pool that is closed when the test ends.
-func newPool(t *testing.T) *Pool {
+func newPool(t *testing.T, changes ...func(*Config)) *Pool {
 	t.Helper()
-	pool := New(Config{
+	config := Config{
 		Identity: newIdentity(t, "master"), ClusterID: "cluster-1", MasterID: "master-1", MasterAddress: "10.0.0.1:50051",
-	})
+		JoinSecret: testSecret,
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	pool := New(config)
 	t.Cleanup(pool.Close)
 	return pool
 }

@@ -82,6 +82,8 @@ type Agent struct {
 	wake   chan struct{}
 	wg     sync.WaitGroup
 	saying saying
+	// callback watches for the master's calls.
+	callback callback
 
 	mu       sync.Mutex // never held over I/O
 	machine  *Machine
@@ -220,6 +222,7 @@ func (a *Agent) Cancel(ref Ref, clusterID string) error {
 
 // MasterCalled says that the master has called back.
 func (a *Agent) MasterCalled() {
+	a.callback.came(a.log)
 	a.input(func(m *Machine, now time.Time) []Action { return m.MasterCalled(now) })
 }
 

@@ -10,6 +10,9 @@ const (
 	// not be reached, joinSlowly with one that has refused.
 	joinAgain  = time.Second
 	joinSlowly = 30 * time.Second
+	// wanted is how long after a call of the master its refusal is not taken for
+	// its last word: it calls a worker that it is about to let in.
+	wanted = 10 * time.Second
 	// beatAgain is the pause after a heartbeat that was not answered.
 	beatAgain = time.Second
 )
@@ -21,6 +24,7 @@ type link struct {
 	interval  time.Duration
 	joining   bool
 	joinAt    time.Time // zero before the start
+	calledAt  time.Time // by the master, last
 	beating   bool
 	beatAt    time.Time
 	soon      bool // another heartbeat is wanted after this one
@@ -81,6 +85,9 @@ func (m *Machine) Registered(now time.Time, r Joined) []Action {
 		m.join(now, r)
 	case ReplyDenied, ReplyClone, ReplyRefused:
 		m.link.joinAt = now.Add(joinSlowly)
+		if m.link.calledAt.Add(wanted).After(now) {
+			m.link.joinAt = now.Add(joinAgain)
+		}
 	case ReplyRetry, ReplyGone, ReplyQuota, ReplyUnknownSession:
 		m.link.joinAt = now.Add(joinAgain)
 	}
@@ -131,6 +138,7 @@ func (m *Machine) lostSession(now time.Time) {
 // MasterCalled says that the master has called back: a heartbeat or a
 // registration now finds it.
 func (m *Machine) MasterCalled(now time.Time) []Action {
+	m.link.calledAt = now
 	if m.link.joined {
 		m.beatSoon(now)
 	} else if !m.link.joinAt.IsZero() {

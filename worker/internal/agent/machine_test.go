@@ -250,6 +250,34 @@ func TestHeartbeatsAreNumberedAndAnswered(t *testing.T) {
 	}
 }
 
+// A refusal stands for a while, unless the master has just called: then it is
+// about to let the worker in.
+func TestRefusedWorkerThatIsCalledAsksAgain(t *testing.T) {
+	b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
+	b.in(b.m.Found(b.now, nil, nil))
+	b.want("Register")
+	for _, code := range []Code{ReplyDenied, ReplyClone, ReplyRefused} {
+		b.in(b.m.Registered(b.now, Joined{Reply: Reply{Code: code}}))
+		b.pass(joinSlowly - time.Millisecond)
+		b.want()
+		b.in(b.m.MasterCalled(b.now))
+		b.want("Register") // at once
+		b.in(b.m.Registered(b.now, Joined{Reply: Reply{Code: code}}))
+		b.pass(joinAgain)
+		b.want("Register") // and soon once more
+		b.pass(wanted)
+		b.in(b.m.Registered(b.now, Joined{Reply: Reply{Code: code}}))
+		b.pass(joinSlowly - time.Millisecond)
+		b.want()
+		b.pass(time.Millisecond)
+		b.want("Register")
+	}
+	b.in(b.m.MasterCalled(b.now)) // while a registration is on its way
+	b.want()
+	b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
+	b.want("SendHeartbeat", "ListContainers")
+}
+
 func TestPastIsBounded(t *testing.T) {
 	p := newPast()
 	for i := range pastSize + 10 {

@@ -39,7 +39,8 @@ func (a *Agent) tryRegister(ctx context.Context, x Register) Joined {
 	a.mu.Lock()
 	a.master = client
 	a.mu.Unlock()
-	a.log.Info("registered", "master_id", ack.GetMasterId(), "cluster_id", ack.GetClusterId(),
+	a.callback.registered(intro.Host, intro.Port)
+	a.log.Info("joined the master", "worker_id", a.cfg.Worker.ID, "master_id", ack.GetMasterId(), "cluster_id", ack.GetClusterId(),
 		"running", len(x.Running), "stop", len(ack.GetStop()))
 	return Joined{
 		ClusterID: ack.GetClusterId(),
@@ -52,15 +53,15 @@ func (a *Agent) tryRegister(ctx context.Context, x Register) Joined {
 func (a *Agent) sayRefused(reply Reply, err error) {
 	switch reply.Code {
 	case ReplyDenied:
-		a.saying.say("the master does not accept the join token: give this worker the present one, "+
-			"shown by `bin/master cli join` on the master's machine, in JOIN_TOKEN or JOIN_TOKEN_FILE", err, a.log.Error)
+		a.saying.say("waiting to join: the master does not accept the join token; give this worker the present one, "+
+			"in JOIN_TOKEN or JOIN_TOKEN_FILE", err, a.log.Error)
 	case ReplyClone:
-		a.saying.say("another worker with this WORKER_ID is alive: stop it, or give this one another "+
-			"WORKER_ID and WORKER_DATA_DIR", err, a.log.Error)
+		a.saying.say("waiting to join: another worker with this WORKER_ID is alive; stop it, or give this one a "+
+			"WORKER_ID and a WORKER_DATA_DIR of its own", err, a.log.Error)
 	case ReplyRefused:
-		a.saying.say("the master refuses this worker", err, a.log.Error)
+		a.saying.say("waiting to join: the master refuses this worker", err, a.log.Error)
 	case ReplyOK, ReplyRetry, ReplyGone, ReplyQuota, ReplyUnknownSession:
-		a.saying.say("the master cannot be reached or is not ready; still trying", err, a.log.Warn)
+		a.saying.say("waiting to join: the master does not take this worker yet", err, a.log.Warn)
 	}
 }
 
@@ -76,13 +77,25 @@ func (a *Agent) sendHeartbeat(ctx context.Context, x SendHeartbeat) feedback {
 		Cancel:    refsFromPB(ack.GetCancel()),
 	}
 	if err != nil {
-		a.saying.say("heartbeat not answered", err, a.log.Warn)
+		a.sayUnanswered(beat.Reply, err)
 	} else {
-		a.saying.over()
+		if a.saying.over() {
+			a.log.Info("the master answers again")
+		}
+		a.callback.check(a.log)
 	}
 	return func(m *Machine, now time.Time) []Action {
 		return m.HeartbeatAnswered(now, len(x.Heartbeat.Absent), beat)
 	}
+}
+
+// sayUnanswered says what becomes of this worker's tasks meanwhile.
+func (a *Agent) sayUnanswered(reply Reply, err error) {
+	if reply.Code == ReplyUnknownSession || reply.Code == ReplyDenied {
+		a.saying.say("the master has this worker register again", err, a.log.Warn)
+		return
+	}
+	a.saying.say("the master does not answer; tasks run on, and what comes of them is kept until it does", err, a.log.Warn)
 }
 
 func (a *Agent) reportProgress(ctx context.Context, x ReportProgress) feedback {

@@ -69,7 +69,7 @@ func startWorker(t testing.TB, m *master, dir, session string, opts ...workerOpt
 		opt(&cfg)
 	}
 	w := &worker{t: t, dir: dir, agent: agent.New(cfg)}
-	edge := server.New(w.agent, id, up.Pinned)
+	edge := server.New(w.agent, id, up)
 	ctx, cancel := context.WithCancel(context.Background())
 	ran, served := make(chan error, 1), make(chan error, 1)
 	go func() { ran <- w.agent.Run(ctx) }()

@@ -17,33 +17,55 @@ import (
 	"cloudai/worker/internal/logstream"
 )
 
+// Uplink is the worker's way to its master. Its methods may be called at any
+// time, also at once.
+type Uplink interface {
+	// Pinned is the fingerprint of the only master that may call; empty: none may.
+	Pinned() string
+	// Called says that this master has called, and at which host:port it says
+	// that it is reached; what can't be called counts as nothing.
+	Called(address string)
+	// Prove answers a challenge as transport.Proof does, nil when it cannot.
+	Prove(challenge []byte, master, workerID, session string) []byte
+}
+
 // Server answers the master's calls. It implements pb.WorkerServer.
 type Server struct {
 	pb.UnimplementedWorkerServer
 	agent *agent.Agent
+	up    Uplink
 }
 
-// New returns a gRPC server for the master whose fingerprint pinned returns at
-// the time of a call; every other caller is refused.
-func New(a *agent.Agent, id transport.Identity, pinned func() string) *grpc.Server {
-	guard := guard{pinned: pinned, open: id.Plaintext()}
+// New returns a gRPC server for the master that the uplink has pinned at the
+// time of a call; every other caller is refused.
+func New(a *agent.Agent, id transport.Identity, up Uplink) *grpc.Server {
+	guard := guard{pinned: up.Pinned, open: id.Plaintext()}
 	s := grpc.NewServer(transport.ServerOptions(id,
 		grpc.UnaryInterceptor(guard.unary), grpc.StreamInterceptor(guard.stream))...)
-	pb.RegisterWorkerServer(s, &Server{agent: a})
+	pb.RegisterWorkerServer(s, &Server{agent: a, up: up})
 	return s
 }
 
-// MasterRegister proves who answers here, and has a heartbeat sent soon: a
-// master that has just started learns at once what runs.
-func (s *Server) MasterRegister(_ context.Context, in *pb.MasterInfo) (*pb.RegisterAck, error) {
-	s.agent.MasterCalled()
-	return &pb.RegisterAck{
+// MasterRegister proves who answers here, and has the worker speak up soon: a
+// master that has just started learns at once what runs, and one that nobody
+// has told this worker of gets its registration.
+func (s *Server) MasterRegister(ctx context.Context, in *pb.MasterInfo) (*pb.RegisterAck, error) {
+	ack := &pb.RegisterAck{
 		MasterId:  in.GetMasterId(),
 		ClusterId: in.GetClusterId(),
 		Session:   s.agent.Session(),
 		WorkerId:  s.agent.WorkerID(),
 		Version:   s.agent.Version(),
-	}, nil
+	}
+	if challenge := in.GetChallenge(); len(challenge) > 0 {
+		caller, _ := transport.PeerFingerprint(ctx) // absent without TLS
+		ack.Proof = s.up.Prove(challenge, caller, ack.WorkerId, ack.Session)
+	}
+	if id := in.GetWorkerId(); id == "" || id == ack.WorkerId { // else another one was meant
+		s.up.Called(in.GetMasterAddress())
+	}
+	s.agent.MasterCalled()
+	return ack, nil
 }
 
 // AssignTask accepts an attempt.

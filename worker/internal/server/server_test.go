@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +32,47 @@ func TestErrorsHaveTheirCodes(t *testing.T) {
 		if got := status.Code(toStatus(c.err)); got != c.code {
 			t.Errorf("%v: %v, want %v", c.err, got, c.code)
 		}
+	}
+}
+
+// uplink notes what it is told.
+type uplink struct{ called, asked []string }
+
+func (u *uplink) Pinned() string        { return "" }
+func (u *uplink) Called(address string) { u.called = append(u.called, address) }
+
+func (u *uplink) Prove(challenge []byte, master, workerID, session string) []byte {
+	u.asked = append(u.asked, fmt.Sprintf("%s %q %s %s", challenge, master, workerID, session))
+	return []byte("proof")
+}
+
+func TestMasterRegister(t *testing.T) {
+	for name, c := range map[string]struct {
+		in            *pb.MasterInfo
+		called, asked []string
+	}{
+		"a worker it knows": {&pb.MasterInfo{WorkerId: "w1", MasterAddress: "m:1"}, []string{"m:1"}, nil},
+		"whoever it may be": {&pb.MasterInfo{MasterAddress: "m:1"}, []string{"m:1"}, nil},
+		"a challenge":       {&pb.MasterInfo{WorkerId: "w1", Challenge: []byte("c")}, []string{""}, []string{`c "" w1 s1`}},
+		"another was meant": {&pb.MasterInfo{WorkerId: "w2", MasterAddress: "m:1"}, nil, nil},
+		"and has to prove it": {
+			&pb.MasterInfo{WorkerId: "w2", MasterAddress: "m:1", Challenge: []byte("c")}, nil, []string{`c "" w1 s1`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			up := &uplink{}
+			s := &Server{agent: agent.New(agent.Config{Worker: agent.Worker{ID: "w1", Session: "s1", Version: "v1"}}), up: up}
+			ack, err := s.MasterRegister(t.Context(), c.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ack.GetWorkerId() != "w1" || ack.GetSession() != "s1" || ack.GetVersion() != "v1" || (ack.GetProof() != nil) != (c.asked != nil) {
+				t.Errorf("answer %v", ack)
+			}
+			if !slices.Equal(up.called, c.called) || !slices.Equal(up.asked, c.asked) {
+				t.Errorf("called %q, want %q; asked %q, want %q", up.called, c.called, up.asked, c.asked)
+			}
+		})
 	}
 }
 

@@ -1,0 +1,190 @@
+package coordinator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// known finds a worker that people may ask about; nil when there is none, or
+// when an administrator has removed it.
+func (m *machine) known(id cluster.WorkerID) *worker {
+	if w := m.workers[id]; w != nil && !w.worker.Barred {
+		return w
+	}
+	return nil
+}
+
+func noWorker(id cluster.WorkerID) error {
+	return fmt.Errorf("%w: no worker %s", cluster.ErrNotFound, id)
+}
+
+// drain has a worker finish what it has and get nothing new, or ends that.
+func (m *machine) drain(id cluster.WorkerID, on bool) (st step, err error) {
+	w := m.known(id)
+	if w == nil {
+		return st, noWorker(id)
+	}
+	if w.worker.Draining == on && !w.unsaved {
+		return st, nil
+	}
+	w.worker.Draining, w.stale, w.unsaved = on, true, true
+	st.workers = []cluster.Worker{w.worker}
+	st.events = []Event{workerEvent(w)}
+	st.wake = !on
+	return st, nil
+}
+
+// remove takes a worker out and bars its id. Its attempts are lost; what it
+// says of them afterwards is stale, which makes it stop their containers.
+func (m *machine) remove(now time.Time, id cluster.WorkerID, force bool) (st step, err error) {
+	w := m.known(id)
+	if w == nil {
+		if w = m.workers[id]; w != nil && w.unsaved { // the store refused it last time
+			return step{workers: []cluster.Worker{w.worker}}, nil
+		}
+		return st, noWorker(id)
+	}
+	if n := len(w.attempts); n > 0 && !force {
+		return st, fmt.Errorf("%w: worker %s has %d tasks; drain it and wait, or force it, and they run elsewhere", cluster.ErrConflict, id, n)
+	}
+	w.worker.Barred, w.worker.Draining = true, false
+	st = m.loseWorker(now, w)
+	m.dropWorker(w)
+	return st, nil
+}
+
+// readmit ends the bar of a worker, which registers next. First the loss of its
+// tasks must be on the disk: a master that starts in between would take them
+// for ones that it still has.
+func (m *machine) readmit(id cluster.WorkerID) (st step, err error) {
+	w := m.workers[id]
+	switch {
+	case w == nil || !w.worker.Barred:
+		return st, nil
+	case len(w.attempts) > 0:
+		return st, fmt.Errorf("%w: %d tasks are still being taken off worker %s", cluster.ErrUnavailable, len(w.attempts), id)
+	}
+	w.worker.Barred, w.unsaved = false, true
+	m.addWorker(w)
+	st.workers = []cluster.Worker{w.worker}
+	return st, nil
+}
+
+// expel answers a removed worker that wants to register: while it has
+// containers it is told to stop them.
+func (m *machine) expel(r Registration) (reply RegisterReply, st step, err error) {
+	if len(r.Running) == 0 {
+		return reply, st, fmt.Errorf("%w: %s was removed by an administrator; register it again with `register %s %s`",
+			cluster.ErrBarred, r.WorkerID, r.WorkerID, r.Address)
+	}
+	w := m.workers[r.WorkerID]
+	w.worker.Session, w.worker.Fingerprint, w.unsaved = r.Session, r.Fingerprint, true
+	return RegisterReply{HeartbeatInterval: m.HeartbeatInterval, Stop: refsOf(r.Running)},
+		step{workers: []cluster.Worker{w.worker}}, nil
+}
+
+func refsOf(running []cluster.RunningAttempt) (refs []cluster.AttemptRef) {
+	for _, r := range running {
+		refs = append(refs, r.Ref)
+	}
+	return refs
+}
+
+// Drain has a worker finish what it has and get nothing new; with on false it
+// gets tasks again.
+func (c *Coordinator) Drain(ctx context.Context, p cluster.Principal, id cluster.WorkerID, on bool) (WorkerView, error) {
+	if err := p.Require(cluster.ScopeAdmin); err != nil {
+		return WorkerView{}, err
+	}
+	st, err := c.try(func(time.Time) (step, error) { return c.m.drain(id, on) })
+	if err != nil {
+		return WorkerView{}, err
+	}
+	if err := c.carryOut(ctx, st); err != nil {
+		return WorkerView{}, err
+	}
+	return c.Worker(ctx, p, id)
+}
+
+// RemoveWorker takes a worker out and bars its id until it is registered
+// again. cluster.ErrConflict when it has tasks and force is false.
+func (c *Coordinator) RemoveWorker(ctx context.Context, p cluster.Principal, id cluster.WorkerID, force bool) error {
+	if err := p.Require(cluster.ScopeAdmin); err != nil {
+		return err
+	}
+	st, err := c.try(func(now time.Time) (step, error) { return c.m.remove(now, id, force) })
+	if err != nil {
+		return err
+	}
+	return c.carryOut(ctx, st)
+}
+
+// joinTimeout is how long a worker that was called by its address may take to
+// register.
+const joinTimeout = 10 * time.Second
+
+// RegisterWorker calls a worker at host:port, has it prove that it knows the
+// join token, ends a bar of its id and waits until it has registered.
+// cluster.ErrDenied when it does not know the token, cluster.ErrConflict when
+// another worker answers there.
+func (c *Coordinator) RegisterWorker(ctx context.Context, p cluster.Principal, id cluster.WorkerID, address string) (WorkerView, error) {
+	if err := p.Require(cluster.ScopeAdmin); err != nil {
+		return WorkerView{}, err
+	}
+	if err := validAddress(id, address); err != nil {
+		return WorkerView{}, err
+	}
+	changes := c.hub.Subscribe(0)
+	defer changes.Close()
+	call, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	hello, err := c.client.Introduce(call, id, address)
+	switch {
+	case err != nil:
+		return WorkerView{}, fmt.Errorf("%w: worker %s cannot be called at %s: %v", cluster.ErrConflict, id, address, err) //nolint:errorlint // what kind of error it is there is none of the caller's
+	case hello.WorkerID != id:
+		return WorkerView{}, fmt.Errorf("%w: at %s answers worker %s, not %s", cluster.ErrConflict, address, hello.WorkerID, id)
+	}
+	st, err := c.try(func(time.Time) (step, error) { return c.m.readmit(id) })
+	if err != nil {
+		return WorkerView{}, err
+	}
+	if err := c.carryOut(ctx, st); err != nil {
+		return WorkerView{}, err
+	}
+	wait, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	for {
+		c.mu.Lock()
+		w := c.m.known(id)
+		if w != nil && w.worker.Session == hello.Session && !w.worker.Lost && w.reachable {
+			defer c.mu.Unlock()
+			return c.m.workerView(w, p), nil
+		}
+		c.mu.Unlock()
+		if _, err := changes.Next(wait); err != nil {
+			return WorkerView{}, fmt.Errorf("%w: worker %s answers at %s and knows the join token, but has not registered within %s; its log says what keeps it from calling this master",
+				cluster.ErrUnavailable, id, address, joinTimeout)
+		}
+	}
+}
+
+func validAddress(id cluster.WorkerID, address string) error {
+	var bad cluster.InvalidError
+	add := func(field, message string) {
+		bad.Fields = append(bad.Fields, cluster.FieldError{Location: field, Message: message})
+	}
+	if !cluster.ValidName(string(id)) {
+		add("worker_id", "must be 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or digit")
+	}
+	if !cluster.ValidAddress(address) {
+		add("address", "must be host:port, for instance 10.0.0.7:50052")
+	}
+	if len(bad.Fields) > 0 {
+		return &bad
+	}
+	return nil
+}
