@@ -50,7 +50,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin *
 	if len(args) > 0 {
 		switch args[0] {
 		case "cli":
-			return cli.Run(ctx, args[1:], config.Getenv(getenv, ".env", "master/.env"), stdin, stdout, stderr)
+			return cli.Run(ctx, args[1:], cli.Config{
+				Version: version, Getenv: config.Getenv(getenv, ".env", "master/.env"), Stdin: stdin, Stdout: stdout, Stderr: stderr,
+			})
 		case "openapi":
 			return openAPI(stdout, stderr)
 		case "serve":

@@ -23,7 +23,7 @@ type prompt struct {
 func newPrompt(cfg config.Config, getenv func(string) string, stdin *os.File, stdout, stderr io.Writer, opened func()) *prompt {
 	return &prompt{
 		wanted: !cfg.NoPrompt && mayPrompt(stdin),
-		config: cli.Config{DataDir: cfg.DataDir, Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Opened: opened},
+		config: cli.Config{Version: version, DataDir: cfg.DataDir, Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Opened: opened},
 	}
 }
 

@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	"cloudai/master/client"
+	"cloudai/master/internal/accounts"
 	"cloudai/master/internal/config"
 	"cloudai/master/internal/coordinator"
 	"cloudai/master/internal/db/embedded"
@@ -28,6 +28,7 @@ import (
 	"cloudai/master/internal/server"
 	"cloudai/master/internal/storage"
 	"cloudai/master/internal/workerconn"
+	"cloudai/proto/netport"
 	"cloudai/proto/transport"
 )
 
@@ -61,7 +62,7 @@ func serve(ctx context.Context, cfg config.Config, getenv func(string) string, s
 		return err
 	}
 	defer m.close()
-	for _, line := range m.greeting(cfg) {
+	for _, line := range m.greeting() {
 		fmt.Fprintln(stderr, line)
 	}
 	log.Info("serving", "grpc", m.workerDoor.Addr(), "http", m.tcp.Addr(), "socket", m.socket.Path, "version", version)
@@ -75,6 +76,7 @@ type master struct {
 	files      *storage.Keeper
 	pool       *workerconn.Pool
 	core       *coordinator.Coordinator
+	people     *accounts.Accounts
 	grpc       *grpc.Server
 	web        *http.Server
 	workerDoor net.Listener
@@ -112,7 +114,9 @@ func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *s
 		return nil, err
 	}
 	masterID := clusterID // one master per cluster
-	m.pool = workerconn.New(workerconn.Config{Identity: identity, ClusterID: clusterID, MasterID: masterID, MasterAddress: advertised(cfg, m.workerDoor)})
+	m.pool = workerconn.New(workerconn.Config{
+		Identity: identity, ClusterID: clusterID, MasterID: masterID, MasterAddress: advertised(cfg, m.workerDoor), JoinSecret: token.Secret,
+	})
 	m.logs, err = logs.New(logs.Config{Dir: filepath.Join(cfg.DataDir, "logs"), Limit: cfg.LogLimit, Source: m.pool, Logger: log, FollowDelay: followDelay})
 	if err != nil {
 		return nil, fmt.Errorf("logs: %w", err)
@@ -129,11 +133,30 @@ func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *s
 		Core: m.core, Files: m.files, Logs: m.logs, JoinSecret: token.Secret,
 		ClusterID: clusterID, MasterID: masterID, Version: version, Log: log,
 	}).Register(m.grpc)
+	if m.people, err = newAccounts(ctx, cfg, store, clusterID, log); err != nil {
+		return nil, err
+	}
 	m.web, err = http.New(http.Config{
-		Core: m.core, Logs: m.logs, Files: m.files, Log: log,
+		Core: m.core, Accounts: m.people, Logs: m.logs, Files: m.files, Log: log,
+		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS,
 		Version: client.Version{Version: version, Go: runtime.Version()},
 	})
 	return m, err
+}
+
+// newAccounts makes the accounts and reads what the store has of them.
+func newAccounts(ctx context.Context, cfg config.Config, store accounts.Store, clusterID string, log *slog.Logger) (*accounts.Accounts, error) {
+	key := cfg.Accounts.JWTSecret
+	if key == "" {
+		var err error
+		if key, err = transport.LoadOrCreateSecret(filepath.Join(cfg.DataDir, "jwt-secret")); err != nil {
+			return nil, err
+		}
+	}
+	people := accounts.New(accounts.Config{
+		Store: store, Key: []byte(key), Issuer: clusterID, TTL: cfg.Accounts.JWTTTL, Open: cfg.Accounts.Open, Log: log,
+	})
+	return people, people.Load(ctx)
 }
 
 // identities are the master's certificate and the join token made for it.
@@ -151,15 +174,7 @@ func identities(cfg config.Config) (transport.Identity, transport.JoinToken, err
 }
 
 func listenWorkers(ctx context.Context, addr string) (net.Listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("GRPC_ADDR %s is in use by another program; stop it, or choose another with --grpc-addr", addr)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("GRPC_ADDR %s: %w", addr, err)
-	}
-	return l, nil
+	return netport.ListenTCP(ctx, "GRPC_ADDR", "--grpc-addr", addr)
 }
 
 // advertised is the address that workers are told.
@@ -192,14 +207,16 @@ func openLog(cfg config.Config, stderr io.Writer, toFile bool) (*slog.Logger, fu
 }
 
 // greeting is what a person should know at the start.
-func (m *master) greeting(cfg config.Config) []string {
+func (m *master) greeting() []string {
 	lines := []string{
 		fmt.Sprintf("master %s: workers call %s, HTTP on %s", version, m.workerDoor.Addr(), m.tcp.Addr()),
-		fmt.Sprintf("API and prompt: %s; a worker elsewhere needs MASTER_ADDR and the join token in %s",
-			m.socket.Path, filepath.Join(cfg.DataDir, "join-token")),
+		fmt.Sprintf("socket of this machine: %s; `join` prints the command for a worker on another one", m.socket.Path),
+	}
+	if code := m.people.SetupCode(); code != "" {
+		lines = append(lines, "no account yet: the first one that registers is the administrator's; from another machine with setup_code "+code)
 	}
 	if err := transport.CheckLoopback(m.tcp.Addr().String()); err != nil {
-		lines = append(lines, "HTTP_ADDR is beyond loopback and without HTTPS: only the open calls answer there")
+		lines = append(lines, "HTTP_ADDR is beyond loopback and without HTTPS: passwords and tokens cross the network readable")
 	}
 	return lines
 }

@@ -217,3 +217,12 @@ func call[T any](ctx context.Context, c *Client, r request) (T, error) {
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
 	return call[T](ctx, c, request{method: http.MethodGet, path: path, query: query})
 }
+
+func post[T any](ctx context.Context, c *Client, path string, body any) (T, error) {
+	return call[T](ctx, c, request{method: http.MethodPost, path: path, body: body})
+}
+
+func remove(ctx context.Context, c *Client, path string, query url.Values) error {
+	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: path, query: query})
+	return err
+}

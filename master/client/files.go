@@ -28,8 +28,7 @@ func (c *Client) TaskFiles(ctx context.Context, id string) (Files, error) {
 
 // DeleteFiles removes what a finished task has left.
 func (c *Client) DeleteFiles(ctx context.Context, id string) error {
-	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: filesPath(id)})
-	return err
+	return remove(ctx, c, filesPath(id), nil)
 }
 
 // OpenFile reads one file; the caller closes it.
@@ -45,12 +44,18 @@ func (c *Client) OpenFile(ctx context.Context, id, name string) (io.ReadCloser, 
 	return resp.Body, nil
 }
 
+// DownloadOptions are told how a download goes on; nil members are not.
+type DownloadOptions struct {
+	Done    func(File)    // after each file
+	Arrived func(n int64) // after each further n bytes
+}
+
 // Download copies what a task has left into the folder dir, which is made when
 // it is not there, and checks each file's size and SHA-256. A file appears
 // under its name only when it is complete and right; one that has the name
 // already is replaced. Nothing is written outside of dir, whatever the paths
-// and links in it. done, which may be nil, is called after each file.
-func (c *Client) Download(ctx context.Context, id, dir string, done func(File)) (Files, error) {
+// and links in it.
+func (c *Client) Download(ctx context.Context, id, dir string, o DownloadOptions) (Files, error) {
 	files, err := c.TaskFiles(ctx, id)
 	if err != nil {
 		return files, err
@@ -63,19 +68,31 @@ func (c *Client) Download(ctx context.Context, id, dir string, done func(File)) 
 		return files, err
 	}
 	defer root.Close()
+	if o.Arrived == nil {
+		o.Arrived = func(int64) {}
+	}
 	for _, f := range files.Files {
-		if err := c.fetch(ctx, root, id, f); err != nil {
+		if err := c.fetch(ctx, root, id, f, counter(o.Arrived)); err != nil {
 			return files, fmt.Errorf("%s: %w", f.Path, err)
 		}
-		if done != nil {
-			done(f)
+		if o.Done != nil {
+			o.Done(f)
 		}
 	}
 	return files, nil
 }
 
-// fetch brings one file into the folder.
-func (c *Client) fetch(ctx context.Context, root *os.Root, id string, f File) (err error) {
+// counter is a writer that tells how many bytes were written.
+type counter func(n int64)
+
+// Write counts.
+func (c counter) Write(p []byte) (int, error) {
+	c(int64(len(p)))
+	return len(p), nil
+}
+
+// fetch brings one file into the folder; its bytes go to arrived as well.
+func (c *Client) fetch(ctx context.Context, root *os.Root, id string, f File, arrived io.Writer) (err error) {
 	if !fs.ValidPath(f.Path) || f.Path == "." {
 		return errors.New("is not a path that a file of a task can have")
 	}
@@ -99,7 +116,7 @@ func (c *Client) fetch(ctx context.Context, root *os.Root, id string, f File) (e
 		}
 	}()
 	sum := sha256.New()
-	n, copied := io.Copy(io.MultiWriter(file, sum), body)
+	n, copied := io.Copy(io.MultiWriter(file, sum, arrived), body)
 	if err := errors.Join(copied, file.Close()); err != nil {
 		return err
 	}

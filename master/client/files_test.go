@@ -39,13 +39,17 @@ func TestDownload(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "new")
 	var seen []string
+	var arrived int64
 	for range 2 { // a second time replaces
-		seen = nil
-		_, err := m.client.Download(t.Context(), task.TaskID, dir, func(f client.File) { seen = append(seen, f.Path) })
+		seen, arrived = nil, 0
+		_, err := m.client.Download(t.Context(), task.TaskID, dir, client.DownloadOptions{
+			Done:    func(f client.File) { seen = append(seen, f.Path) },
+			Arrived: func(n int64) { arrived += n },
+		})
 		must(t, err)
 	}
-	if len(seen) != 3 {
-		t.Errorf("told of %v", seen)
+	if len(seen) != 3 || arrived != 100_005 {
+		t.Errorf("told of %v, %d bytes", seen, arrived)
 	}
 	for path, size := range map[string]int{"out.txt": 5, "dir/ a?%2F#ü.bin": 100_000, "empty": 0} {
 		if data, err := os.ReadFile(filepath.Join(dir, path)); err != nil || len(data) != size {
@@ -68,21 +72,21 @@ func TestDownloadChecks(t *testing.T) {
 	bad.SHA256 = strings.Repeat("0", 64)
 	m.publish(t, id, bad)
 	dir := t.TempDir()
-	if _, err := m.client.Download(t.Context(), task.TaskID, dir, nil); err == nil || !strings.Contains(err.Error(), "bad.txt: arrived with") {
+	if _, err := m.client.Download(t.Context(), task.TaskID, dir, client.DownloadOptions{}); err == nil || !strings.Contains(err.Error(), "bad.txt: arrived with") {
 		t.Errorf("%v", err)
 	}
 	// A master that lies about paths writes nothing outside, nor does a link
 	// in the folder.
 	for _, path := range []string{"../evil", "/evil", "a/../../evil", ".", ""} {
 		must(t, m.core.Publish(id, row(path, 5)))
-		if _, err := m.client.Download(t.Context(), task.TaskID, dir, nil); err == nil {
+		if _, err := m.client.Download(t.Context(), task.TaskID, dir, client.DownloadOptions{}); err == nil {
 			t.Errorf("%q is taken", path)
 		}
 	}
 	outside := t.TempDir()
 	must(t, os.Symlink(outside, filepath.Join(dir, "link")))
 	m.publish(t, id, row("link/evil", 5))
-	if _, err := m.client.Download(t.Context(), task.TaskID, dir, nil); err == nil {
+	if _, err := m.client.Download(t.Context(), task.TaskID, dir, client.DownloadOptions{}); err == nil {
 		t.Error("a link leads out")
 	}
 	for _, d := range []string{dir, outside} {

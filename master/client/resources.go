@@ -33,6 +33,36 @@ type Worker struct {
 	LastHeartbeat *time.Time        `json:"last_heartbeat,omitempty" doc:"Absent when there was none since the master's start."`
 }
 
+// WorkerRequest asks the master to call a worker and take it in.
+type WorkerRequest struct {
+	WorkerID string `json:"worker_id" doc:"Who must answer there." minLength:"1" maxLength:"128"`
+	Address  string `json:"address" doc:"host:port at which the worker listens." example:"10.0.0.7:50052"`
+}
+
+// WorkerMetrics is a worker's use over the last while.
+type WorkerMetrics struct {
+	WorkerID string         `json:"worker_id"`
+	Total    Resources      `json:"total"`
+	Samples  []WorkerSample `json:"samples" doc:"Oldest first; one for each heartbeat since the master's start, of the last hour at most."`
+}
+
+// WorkerSample is one measurement of a worker.
+type WorkerSample struct {
+	Time    time.Time `json:"time"`
+	CPU     float64   `json:"cpu" doc:"Cores in use."`
+	Memory  int64     `json:"memory" doc:"MiB."`
+	Storage int64     `json:"storage" doc:"MiB."`
+	GPU     int       `json:"gpu" doc:"Devices."`
+}
+
+// Join says how a worker on another machine joins.
+type Join struct {
+	Token      string `json:"token" doc:"The join token: a secret, and the fingerprint of the master's certificate."`
+	MasterAddr string `json:"master_addr" doc:"host:port that workers call."`
+	Command    string `json:"command" doc:"What to type on the worker's machine."`
+	Note       string `json:"note,omitempty" doc:"What may keep the command from working as it stands."`
+}
+
 // Telemetry is a worker's latest measured use.
 type Telemetry struct {
 	WorkerID     string     `json:"worker_id"`
@@ -113,4 +143,11 @@ type Problem struct {
 type FieldError struct {
 	Location string `json:"location" doc:"As the sender wrote it." example:"inputs[2].path"`
 	Message  string `json:"message"`
+}
+
+// Frame is one message of a WebSocket.
+type Frame[T any] struct {
+	Seq  int64  `json:"seq" doc:"From 1 without holes within one connection."`
+	Type string `json:"type" enum:"snapshot,delta,resync"`
+	Data T      `json:"data"`
 }

@@ -166,3 +166,26 @@ type LogRecord struct {
 	Base64  string    `json:"base64,omitempty" doc:"In place of text when the bytes are not UTF-8."`
 	Partial bool      `json:"partial,omitempty" doc:"No line end followed: the line goes on in the next record of this stream, or the log ends here."`
 }
+
+// TaskChange changes a task that waits; nil leaves a field as it is.
+type TaskChange struct {
+	Name     *string `json:"name,omitempty" maxLength:"256"`
+	Priority *int    `json:"priority,omitempty" minimum:"0" maximum:"100"`
+	Timeout  *string `json:"timeout,omitempty" doc:"Go style duration; empty: none."`
+}
+
+// TaskMetrics is what the container of one attempt used over its time.
+type TaskMetrics struct {
+	TaskID      string       `json:"task_id"`
+	Attempt     int          `json:"attempt"`
+	CPULimit    float64      `json:"cpu_limit" doc:"Cores."`
+	MemoryLimit int64        `json:"memory_limit" doc:"MiB."`
+	Samples     []TaskSample `json:"samples" doc:"Oldest first; the longer the task runs the wider apart."`
+}
+
+// TaskSample is one measurement of a container.
+type TaskSample struct {
+	Time   time.Time `json:"time"`
+	CPU    float64   `json:"cpu" doc:"Cores."`
+	Memory float64   `json:"memory" doc:"MiB."`
+}

@@ -63,6 +63,27 @@ func (c *Client) Cancel(ctx context.Context, id string) (Task, error) {
 	return call[Task](ctx, c, request{method: http.MethodDelete, path: taskPath(id)})
 }
 
+// Retry submits the spec of a finished task anew, as a task of the caller's;
+// while it is not finished that is a conflict.
+func (c *Client) Retry(ctx context.Context, id string) (Task, error) {
+	return post[Task](ctx, c, taskPath(id)+"/retry", nil)
+}
+
+// Edit changes a task that waits; afterwards it is a conflict.
+func (c *Client) Edit(ctx context.Context, id string, change TaskChange) (Task, error) {
+	return call[Task](ctx, c, request{method: http.MethodPatch, path: taskPath(id), body: change})
+}
+
+// TaskMetrics gives what the container of an attempt used over its time;
+// attempt 0 is the newest.
+func (c *Client) TaskMetrics(ctx context.Context, id string, attempt int) (TaskMetrics, error) {
+	query := url.Values{}
+	if attempt > 0 {
+		query.Set("attempt", strconv.Itoa(attempt))
+	}
+	return get[TaskMetrics](ctx, c, taskPath(id)+"/metrics", query)
+}
+
 // TaskQuery narrows a list; zero fields do not narrow.
 type TaskQuery struct {
 	Status   []string // any of them

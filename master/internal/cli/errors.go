@@ -34,6 +34,18 @@ type exitError struct{ code int }
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
+// advisedError is an error and what to do about it.
+type advisedError struct {
+	err    error
+	advice string
+}
+
+func (e *advisedError) Error() string { return e.err.Error() }
+
+func (e *advisedError) Unwrap() error { return e.err }
+
+func advised(err error, advice string) error { return &advisedError{err, advice} }
+
 // exitWith is nil for 0.
 func exitWith(code int) error {
 	if code == 0 {
@@ -47,11 +59,15 @@ func exitWith(code int) error {
 func verdictOf(err error) (code int, text string) {
 	var exit exitError
 	var usage usageError
+	var advised *advisedError
 	var refused *client.Error
 	var unreachable *client.UnreachableError
 	switch {
 	case err == nil:
 		return 0, ""
+	case errors.As(err, &advised):
+		code, text = verdictOf(advised.err)
+		return code, text + "\n" + advised.advice
 	case errors.As(err, &exit):
 		return exit.code, ""
 	case errors.As(err, &usage):
@@ -64,6 +80,21 @@ func verdictOf(err error) (code int, text string) {
 		return refusedText(refused)
 	}
 	return exitFailed, err.Error()
+}
+
+// identityAdvice says what to do when a master elsewhere does not know who
+// calls. The one on this machine knows.
+func (c *command) identityAdvice(err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized || c.server == "" {
+		return err
+	}
+	begin := "CLOUDAI_TOKEN is not set. "
+	if c.token != "" {
+		begin = "CLOUDAI_TOKEN is not valid there, or not any more. "
+	}
+	return advised(err, begin+"On the master's machine, bin/master cli token <name> makes a token;\n"+
+		"or sign in: POST "+strings.TrimSuffix(c.server, "/")+"/api/auth/login with email and password gives one.")
 }
 
 // neverReached reports whether the call cannot have taken effect: nobody was
@@ -91,7 +122,7 @@ var flagOf = map[string]string{
 	"gpu_required": "--gpu", "env": "--env", "timeout": "--timeout", "priority": "--priority", "max_retries": "--retries",
 	"labels": "--label", "constraints": "--constraint", "network": "--network", "command": "--command", "name": "--name",
 	"args": "arguments after --", "worker_id": "--worker", "limit": "--limit", "label": "--label", "failure": "--failure",
-	"tail": "--tail", "attempt": "--attempt",
+	"tail": "--tail", "attempt": "--attempt", "role": "--role", "scopes": "--scope", "expires_in": "--expires",
 }
 
 // refusedText puts the master's complaints about fields in the words of the

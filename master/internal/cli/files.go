@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -140,11 +141,7 @@ func (c *command) download(ctx context.Context, args []string) error {
 		c.skipped(list)
 		return nil
 	}
-	files, err := c.client.Download(ctx, id, dir, func(f client.File) {
-		if !c.asDocument() {
-			c.out.linef("%s  %s", c.out.cell(f.Path), bytesInWords(f.Size))
-		}
-	})
+	files, err := c.fetch(ctx, id, dir, list.TotalSize)
 	if err != nil {
 		return fmt.Errorf("download into %s: %w", dir, err)
 	}
@@ -154,6 +151,29 @@ func (c *command) download(ctx context.Context, args []string) error {
 	c.err.linef("%s of %s are in %s", plural(len(files.Files), "file"), bytesInWords(files.TotalSize), dir)
 	c.skipped(files)
 	return nil
+}
+
+// barStep is how often the bar of a download moves.
+const barStep = 100 * time.Millisecond
+
+// fetch downloads with a bar for all files together.
+func (c *command) fetch(ctx context.Context, id, dir string, total int64) (client.Files, error) {
+	b := &bar{out: c.err}
+	defer b.hide()
+	arrived, drawn := int64(0), time.Time{}
+	return c.client.Download(ctx, id, dir, client.DownloadOptions{
+		Arrived: func(n int64) {
+			if arrived += n; time.Since(drawn) >= barStep {
+				drawn = time.Now()
+				b.show("downloading", min(arrived, total), total)
+			}
+		},
+		Done: func(f client.File) {
+			if !c.asDocument() {
+				b.aside(func() { c.out.linef("%s  %s", c.out.cell(f.Path), bytesInWords(f.Size)) })
+			}
+		},
+	})
 }
 
 func plural(n int, what string) string {

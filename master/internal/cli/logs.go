@@ -124,6 +124,7 @@ type logPrinter struct {
 
 	mu       sync.Mutex
 	out, err *logStream
+	bar      *bar // below the log
 }
 
 // logStream is where one stream of a task goes.
@@ -136,7 +137,7 @@ type logStream struct {
 }
 
 func (c *command) newLogPrinter(f logFlags) *logPrinter {
-	return &logPrinter{c: c, follow: f.follow, times: f.times, out: newLogStream(c.out), err: newLogStream(c.err)}
+	return &logPrinter{c: c, follow: f.follow, times: f.times, out: newLogStream(c.out), err: newLogStream(c.err), bar: &bar{}}
 }
 
 func newLogStream(s stream) *logStream {
@@ -170,6 +171,7 @@ func (p *logPrinter) record(r client.LogRecord) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.bar.hide() // until the next look at the task
 	to, other := p.out, p.err
 	if r.Stream != "stdout" {
 		to, other = p.err, p.out
@@ -215,9 +217,20 @@ func (s *logStream) endLine() {
 func (p *logPrinter) note(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.c.err.tty {
-		p.out.endLine()
-		p.err.endLine()
+	p.bar.aside(func() {
+		if p.c.err.tty {
+			p.out.endLine()
+			p.err.endLine()
+		}
+		p.c.err.line(p.c.err.paint(dim, p.c.err.text(text)))
+	})
+}
+
+// withBar draws or hides the bar, unless a line of the log is under way.
+func (p *logPrinter) withBar(draw func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.out.midLine && !p.err.midLine {
+		draw()
 	}
-	p.c.err.line(p.c.err.paint(dim, p.c.err.text(text)))
 }

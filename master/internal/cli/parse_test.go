@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -111,6 +114,46 @@ func FuzzSplit(f *testing.F) {
 		got, err := split(quote([]string{a, b}))
 		if err != nil || !slices.Equal(got, []string{a, b}) {
 			t.Fatalf("%q %q: %q, %v", a, b, got, err)
+		}
+	})
+}
+
+// FuzzLine runs any line, and completes it, on a master that never answers.
+func FuzzLine(f *testing.F) {
+	for _, seed := range []string{
+		"task alpine --cpu 1 -- echo hi", "list-tasks queued -o json", "logs -f --tail=3 x", "users add a@b --role", "token -- x --scope ''",
+		"help users add", "help \x00", "explain 'x", "-o yaml", "--server=http://x stats w", "task a b c -n", "download x /nowhere", "doctor -o json", "-", "--", "-o",
+	} {
+		f.Add(seed, len(seed))
+	}
+	nobody, cancel := context.WithCancel(context.Background())
+	cancel()
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, line string, pos int) {
+		var out, errs bytes.Buffer
+		getenv := func(name string) string { return map[string]string{"MASTER_DATA_DIR": dir}[name] }
+		s := newShell(Config{Getenv: getenv, Stdout: &out, Stderr: &errs})
+		s.mode = modePrompt
+		s.out.tty, s.err.tty = true, true
+		code, ran := s.line(nobody, line)
+		switch code {
+		case 0, exitFailed, exitUsage, exitCancelled:
+		default:
+			t.Fatalf("%q: exit code %d", line, code)
+		}
+		if ran && code == exitUsage && errs.Len() == 0 {
+			t.Fatalf("%q: not a word", line)
+		}
+		for _, r := range out.String() + errs.String() {
+			if !isText(r) && r != '\n' && r != '\t' {
+				t.Fatalf("%q prints %q", line, r)
+			}
+		}
+		runes := []rune(line)
+		pos = max(0, min(pos, len(runes)))
+		complete := completer{shell: s, ctx: nobody, columns: &atomic.Int64{}}
+		if _, typed := complete.Do(runes, pos); typed < 0 || typed > pos {
+			t.Fatalf("%q: %d characters are typed before %d", line, typed, pos)
 		}
 	})
 }

@@ -84,7 +84,7 @@ func (s *seat) leaves(code int) {
 func (w *world) atPrompt(t *testing.T) *seat {
 	t.Helper()
 	s := sit(t, func(tty *os.File) int {
-		return Run(context.Background(), nil, w.getenv, tty, tty, tty)
+		return Run(context.Background(), nil, Config{Getenv: w.getenv, Stdin: tty, Stdout: tty, Stderr: tty})
 	})
 	s.sees("master> ")
 	return s
@@ -333,7 +333,7 @@ func TestScript(t *testing.T) {
 		must(t, err)
 		defer in.Close()
 		out := newTape(nil)
-		return Run(t.Context(), []string{"-o", "json"}, w.getenv, in, out, out), out.text
+		return Run(t.Context(), []string{"-o", "json"}, Config{Getenv: w.getenv, Stdin: in, Stdout: out, Stderr: out}), out.text
 	}
 	code, out := script("list-tasks failed\n\n# a comment\nexplain nope\nexplain task0001")
 	if code != 0 || !strings.Contains(out, `"task0001"`) || !strings.Contains(out, "no task's id") {

@@ -11,12 +11,24 @@ import (
 	"time"
 )
 
+// Config is what a run of the command line works with.
+type Config struct {
+	Version        string // of this program
+	DataDir        string // of the serving master; Prompt only
+	Getenv         func(string) string
+	Stdin          *os.File
+	Stdout, Stderr io.Writer
+	// Opened is called once Ctrl-C has become the prompt's own business; Prompt
+	// only.
+	Opened func()
+}
+
 // Run runs one command, or without one the prompt: on a terminal with line
 // editing, else every line of stdin in turn. It gives the exit code, that of
 // the last line. Ctrl-C is its own business while it runs: it leaves the
 // command.
-func Run(ctx context.Context, args []string, getenv func(string) string, stdin *os.File, stdout, stderr io.Writer) int {
-	s := newShell(getenv, stdin, stdout, stderr)
+func Run(ctx context.Context, args []string, cfg Config) int {
+	s := newShell(cfg)
 	flags, rest, err := s.leadingFlags(args)
 	if err != nil {
 		return s.report(err)
@@ -28,7 +40,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdin *
 		return s.execute(ctx, args)
 	}
 	s.base, s.mode = flags, modePrompt
-	if !isTerminal(stdin) {
+	if !isTerminal(cfg.Stdin) {
 		ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 		defer stop()
 		return s.script(ctx)
@@ -51,20 +63,22 @@ const (
 
 // shell is what outlasts one command.
 type shell struct {
+	version  string // of this program
 	stdin    *os.File
 	out, err stream
 	now      func() time.Time
 	zone     *time.Location // of the times that people read
 	base     settings       // what a command's global flags start from
 	mode     mode
-	leaving  bool // the person wants to leave the prompt
+	editor   *lineEditor // of the prompt that is open
+	leaving  bool        // the person wants to leave the prompt
 }
 
-func newShell(getenv func(string) string, stdin *os.File, stdout, stderr io.Writer) *shell {
-	colorful := getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+func newShell(cfg Config) *shell {
+	colorful := cfg.Getenv("NO_COLOR") == "" && cfg.Getenv("TERM") != "dumb"
 	return &shell{
-		stdin: stdin, out: newStream(stdout, colorful), err: newStream(stderr, colorful),
-		now: time.Now, zone: time.Local, base: settingsFrom(getenv),
+		version: cfg.Version, stdin: cfg.Stdin, out: newStream(cfg.Stdout, colorful), err: newStream(cfg.Stderr, colorful),
+		now: time.Now, zone: time.Local, base: settingsFrom(cfg.Getenv),
 	}
 }
 
@@ -74,7 +88,7 @@ func (s *shell) execute(ctx context.Context, args []string) int {
 	defer c.close()
 	root := c.tree()
 	root.SetArgs(args)
-	return s.report(root.ExecuteContext(ctx))
+	return s.report(c.identityAdvice(root.ExecuteContext(ctx)))
 }
 
 // line runs one line of the prompt; ok is false when there was nothing to run.

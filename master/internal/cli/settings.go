@@ -78,6 +78,7 @@ type command struct {
 	args     []string // as given
 	out, err stream
 	client   *client.Client
+	socket   string // that is called; empty with a server
 }
 
 // connect makes the client; it does not call.
@@ -97,10 +98,15 @@ func (c *command) connect(cmd *cobra.Command) error {
 			return err
 		}
 		options.Socket = client.SocketIn(dir)
+		c.socket = options.Socket
 	}
 	var err error
 	if c.client, err = client.New(options); err != nil {
-		return usageError{err.Error()}
+		flag := "--server"
+		if c.user != "" {
+			flag = "--user"
+		}
+		return usagef("%s: %v", flag, err)
 	}
 	c.out.raw, c.err.raw = c.raw, c.raw
 	return nil

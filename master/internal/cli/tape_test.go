@@ -41,22 +41,38 @@ func (tp *tape) Write(p []byte) (int, error) {
 // await returns once the words have come after what was awaited before.
 func (tp *tape) await(t testing.TB, words string) {
 	t.Helper()
-	timeout := time.After(deadline)
+	if !tp.comes(words, deadline) {
+		tp.mu.Lock()
+		defer tp.mu.Unlock()
+		t.Fatalf("%q did not come, only %q", words, tp.text[tp.read:])
+	}
+}
+
+// comes reports whether the words come within the time.
+func (tp *tape) comes(words string, within time.Duration) bool {
+	timeout := time.After(within)
 	for {
 		tp.mu.Lock()
 		at := strings.Index(tp.text[tp.read:], words)
 		if at >= 0 {
 			tp.read += at + len(words)
 		}
-		changed, rest := tp.changed, tp.text[tp.read:]
+		changed := tp.changed
 		tp.mu.Unlock()
 		if at >= 0 {
-			return
+			return true
 		}
 		select {
 		case <-changed:
 		case <-timeout:
-			t.Fatalf("%q did not come, only %q", words, rest)
+			return false
 		}
 	}
+}
+
+// all is everything so far.
+func (tp *tape) all() string {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	return tp.text
 }

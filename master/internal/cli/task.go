@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +13,7 @@ type taskFlags struct {
 	name, cpu, mem, storage, timeout, network, command string
 	env, labels, constraints                           []string
 	gpu, priority, retries                             int
-	wait, follow, quiet                                bool
+	stayFlags
 }
 
 const taskLong = `Submits a task and prints its id. What follows -- are the arguments of the
@@ -60,11 +58,7 @@ func (c *command) dispatchCommand() *cobra.Command {
 		},
 		ValidArgsFunction: c.workerIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			worker, err := c.worker(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return c.submit(cmd, &f, worker, args[1], args[2:])
+			return c.submit(cmd, &f, args[0], args[1], args[2:])
 		},
 	}
 	f.bind(cmd)
@@ -88,9 +82,7 @@ func (f *taskFlags) bind(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.constraints, "constraint", nil, "`name=value` that the worker must have; may be repeated")
 	flags.StringVar(&f.network, "network", "", "`name`: bridge or none (default bridge)")
 	flags.StringVar(&f.command, "command", "", "run this `line` with /bin/sh -c")
-	flags.BoolVar(&f.wait, "wait", false, "wait for the end")
-	flags.BoolVar(&f.follow, "follow", false, "show the log until the end")
-	flags.BoolVar(&f.quiet, "quiet", false, "no hints")
+	f.stayFlags.bind(flags)
 	_ = cmd.RegisterFlagCompletionFunc("network", cobra.FixedCompletions([]string{"bridge", "none"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 }
 
@@ -144,10 +136,10 @@ func (f *taskFlags) request(cmd *cobra.Command) (client.TaskRequest, error) {
 	return r, nil
 }
 
-// submit hands the task in and, when asked to, stays until its end.
+// submit hands the task in; an empty worker is any.
 func (c *command) submit(cmd *cobra.Command, f *taskFlags, worker, image string, args []string) error {
-	if f.follow && c.asDocument() {
-		return usagef("--follow prints the log, not a document; use --wait with -o %s", c.output)
+	if err := f.check(c); err != nil {
+		return err
 	}
 	r, err := f.request(cmd)
 	if err != nil {
@@ -156,78 +148,14 @@ func (c *command) submit(cmd *cobra.Command, f *taskFlags, worker, image string,
 	if len(args) > 0 && f.command != "" {
 		return usagef("give --command or arguments after --, not both")
 	}
-	r.DockerImage, r.Args, r.TargetWorkerID = image, args, worker
 	ctx := cmd.Context()
-	t, err := c.client.Submit(ctx, r)
-	if err != nil {
-		return unsure(err)
-	}
-	if !f.follow && !f.wait {
-		return c.submitted(t, f.quiet)
-	}
-	if f.follow {
-		if !f.quiet {
-			c.err.line(c.err.paint(dim, "task "+t.TaskID))
-		}
-	} else if !c.asDocument() {
-		c.out.line(t.TaskID)
-	}
-	t, err = c.watch(t, f.follow, f.quiet).run(ctx)
-	if err != nil {
-		return c.detached(ctx, t.TaskID, err)
-	}
-	if !f.quiet {
-		c.verdict(t)
-	}
-	if c.asDocument() {
-		if err := c.document(t); err != nil {
+	r.DockerImage, r.Args = image, args
+	if worker != "" {
+		w, err := c.worker(ctx, worker)
+		if err != nil {
 			return err
 		}
+		r.TargetWorkerID = w.WorkerID
 	}
-	return exitWith(exitCodeOf(t))
-}
-
-// unsure adds to an answer that did not come that the task may be there.
-func unsure(err error) error {
-	var unreachable *client.UnreachableError
-	if !errors.As(err, &unreachable) || neverReached(unreachable) {
-		return err
-	}
-	return fmt.Errorf("%w\nWhether it took the task is not known; list-tasks shows it if it did", err)
-}
-
-func (c *command) submitted(t client.Task, quiet bool) error {
-	if c.asDocument() {
-		return c.document(t)
-	}
-	c.out.line(t.TaskID)
-	if !quiet {
-		c.err.line(c.err.paint(dim, "logs -f "+t.TaskID+" follows it, explain "+t.TaskID+" says how it stands"))
-	}
-	return nil
-}
-
-// detached says that the task runs on when the command was left; other errors
-// pass.
-func (c *command) detached(ctx context.Context, id string, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	if c.err.tty {
-		c.err.line("") // after the ^C that the terminal shows
-	}
-	c.err.linef("left; task %s runs on: logs -f %s follows it again, cancel %s stops it", id, id, id)
-	return exitError{exitCancelled}
-}
-
-// verdict says in one line how the task ended.
-func (c *command) verdict(t client.Task) {
-	line := "task " + t.TaskID + " " + c.err.paint(styleOf(t.Status), t.Status)
-	if t.StartedAt != nil && t.FinishedAt != nil {
-		line += " after " + roughly(t.FinishedAt.Sub(*t.StartedAt))
-	}
-	if why := failureInWords(t); why != "" {
-		line += ": " + c.err.text(why)
-	}
-	c.err.line(line)
+	return c.handIn(ctx, f.stayFlags, func() (client.Task, error) { return c.client.Submit(ctx, r) })
 }

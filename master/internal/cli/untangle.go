@@ -29,7 +29,7 @@ func (c *command) untangleFlags(cmd *cobra.Command, due int) {
 		if _, rest := untangle(cmd.Flags(), c.args, due+1); len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 			return c.tangled(cmd, due)
 		}
-		return usagef("%s\n%s", err, seeHelp(cmd))
+		return flagError(cmd, err)
 	})
 }
 

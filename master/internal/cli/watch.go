@@ -20,16 +20,18 @@ type watcher struct {
 	attempt int               // whose log is shown, or was last
 	quiet   bool              // without hints
 	tell    func(client.Task) // what to do with each look at the task
+	bar     *bar              // shared with the log
 
 	told string // the last hint
 }
 
 // watch makes a watcher of the task as it is now.
 func (c *command) watch(t client.Task, log, quiet bool) *watcher {
-	w := &watcher{c: c, id: t.TaskID, attempt: t.Attempt, quiet: quiet}
+	w := &watcher{c: c, id: t.TaskID, attempt: t.Attempt, quiet: quiet, bar: &bar{out: c.err}}
 	w.tell = w.hints
 	if log {
 		w.log = c.newLogPrinter(logFlags{follow: true})
+		w.log.bar = w.bar
 	}
 	return w
 }
@@ -37,6 +39,7 @@ func (c *command) watch(t client.Task, log, quiet bool) *watcher {
 // run returns when the task has its verdict and its log is shown to the end.
 // Of several attempts the logs come one after the other.
 func (w *watcher) run(ctx context.Context) (client.Task, error) {
+	defer w.bar.hide()
 	ctx, cancel := context.WithCancel(ctx)
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
@@ -87,6 +90,7 @@ func (w *watcher) run(ctx context.Context) (client.Task, error) {
 			default:
 				now = t
 				w.tell(t)
+				w.progress(t)
 			}
 		}
 		if w.log != nil && !following && w.attempt < now.Attempt {
@@ -110,7 +114,24 @@ func (w *watcher) note(text string) {
 		w.log.note(text)
 		return
 	}
-	w.c.err.line(w.c.err.paint(dim, w.c.err.text(text)))
+	w.bar.aside(func() { w.c.err.line(w.c.err.paint(dim, w.c.err.text(text))) })
+}
+
+// progress shows how far a pull or an upload is.
+func (w *watcher) progress(t client.Task) {
+	draw := w.bar.hide
+	if p := t.Progress; p != nil && !w.quiet {
+		what := "keeping the files"
+		if t.State == "assigned" {
+			what = "pulling the image"
+		}
+		draw = func() { w.bar.show(what, p.DoneBytes, p.TotalBytes) }
+	}
+	if w.log != nil {
+		w.log.withBar(draw)
+	} else {
+		draw()
+	}
 }
 
 // hints says why the task waits, and that it begins anew, whenever that

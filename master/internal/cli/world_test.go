@@ -94,7 +94,7 @@ func (w *world) cliCtx(ctx context.Context, args ...string) spoken {
 }
 
 func (w *world) shell(out, errs *bytes.Buffer) *shell {
-	s := newShell(w.getenv, nil, out, errs)
+	s := newShell(Config{Version: "1.2.3", Getenv: w.getenv, Stdout: out, Stderr: errs})
 	s.now = func() time.Time { return time.Date(2026, 1, 2, 3, 10, 0, 0, time.UTC) }
 	s.zone = time.UTC
 	return s

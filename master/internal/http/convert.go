@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloudai/master/client"
+	"cloudai/master/internal/accounts"
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
 )
@@ -211,4 +212,39 @@ func durationOf(d time.Duration) string {
 		return ""
 	}
 	return d.String()
+}
+
+func taskMetricsOf(u coordinator.UsageView) client.TaskMetrics {
+	return client.TaskMetrics{
+		TaskID: string(u.TaskID), Attempt: u.Attempt, CPULimit: u.Limits.CPU, MemoryLimit: u.Limits.Memory,
+		Samples: each(u.Samples, func(s cluster.UsageSample) client.TaskSample {
+			return client.TaskSample{Time: s.Time.UTC(), CPU: s.CPU, Memory: s.Memory}
+		}),
+	}
+}
+
+func workerMetricsOf(w cluster.Worker, samples []cluster.Sample) client.WorkerMetrics {
+	return client.WorkerMetrics{
+		WorkerID: string(w.ID), Total: resourcesOf(w.Total),
+		Samples: each(samples, func(s cluster.Sample) client.WorkerSample {
+			return client.WorkerSample{Time: s.Time.UTC(), CPU: s.CPU, Memory: s.Memory, Storage: s.Storage, GPU: s.GPU}
+		}),
+	}
+}
+
+func userOf(u cluster.User) client.User {
+	return client.User{
+		ID: string(u.ID), Name: u.Name, Email: u.Email, Role: string(u.Role), Disabled: u.Disabled, CreatedAt: u.CreatedAt.UTC(),
+	}
+}
+
+func sessionOf(s accounts.Session) client.Session {
+	return client.Session{User: userOf(s.User), Token: s.Token, ExpiresAt: s.ExpiresAt.UTC()}
+}
+
+func tokenOf(t cluster.APIToken) client.APIToken {
+	return client.APIToken{
+		ID: t.ID, Name: t.Name, Scopes: each(t.Scopes, func(s cluster.Scope) string { return string(s) }),
+		ExpiresAt: timeOf(t.ExpiresAt), CreatedAt: t.CreatedAt.UTC(), LastUsedAt: timeOf(t.LastUsedAt),
+	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
+	"cloudai/master/internal/events"
 )
 
 // Core is what the edge asks of the coordinator. Methods are safe for
@@ -19,9 +20,22 @@ type Core interface {
 	Tasks(context.Context, cluster.Principal, cluster.TaskFilter, cluster.Page) ([]coordinator.TaskView, cluster.Cursor, error)
 	TasksWithPrefix(ctx context.Context, p cluster.Principal, prefix string, limit int) ([]cluster.TaskID, error)
 	Cancel(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, error)
+	// EditTask changes a waiting task; version 0 is whatever it has.
+	EditTask(ctx context.Context, p cluster.Principal, id cluster.TaskID, change cluster.TaskChange, version int64) (coordinator.TaskView, error)
+	Retry(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, error)
+	// TaskUsage gives what an attempt's container used; 0 is the newest.
+	TaskUsage(ctx context.Context, p cluster.Principal, id cluster.TaskID, attempt int) (coordinator.UsageView, error)
 
 	Workers(context.Context, cluster.Principal) ([]coordinator.WorkerView, error) // by id
 	Worker(context.Context, cluster.Principal, cluster.WorkerID) (coordinator.WorkerView, error)
+	WorkerTasks(context.Context, cluster.Principal, cluster.WorkerID, cluster.TaskFilter, cluster.Page) ([]coordinator.TaskView, cluster.Cursor, error)
+	WorkerHistory(context.Context, cluster.Principal, cluster.WorkerID) (cluster.Worker, []cluster.Sample, error)
+	// WatchWorkers gives a snapshot and what changes after it; the caller
+	// closes the subscription.
+	WatchWorkers(context.Context, cluster.Principal) ([]coordinator.WorkerView, *events.Subscription[coordinator.Event])
+	RegisterWorker(ctx context.Context, p cluster.Principal, id cluster.WorkerID, address string) (coordinator.WorkerView, error)
+	RemoveWorker(ctx context.Context, p cluster.Principal, id cluster.WorkerID, force bool) error
+	Drain(ctx context.Context, p cluster.Principal, id cluster.WorkerID, on bool) (coordinator.WorkerView, error)
 	Cluster(context.Context, cluster.Principal) (coordinator.ClusterView, error)
 
 	TaskFiles(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, []cluster.File, error)

@@ -58,3 +58,9 @@ func (p place) cursor() cluster.Cursor {
 	}
 	return cluster.Cursor{CreatedAt: time.Unix(0, p.at).UTC(), ID: p.id}
 }
+
+// before reports whether what was created at that time under that id follows
+// the place, in lists with the oldest first.
+func (p place) before(at time.Time, id string) bool {
+	return at.UnixNano() > p.at || at.UnixNano() == p.at && id > p.id
+}

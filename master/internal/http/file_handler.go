@@ -17,25 +17,25 @@ import (
 )
 
 func (s *Server) fileRoutes(api huma.API) {
-	register(api, huma.Operation{
+	register(api, accessRead, huma.Operation{
 		OperationID: "listFiles", Method: nethttp.MethodGet, Path: "/api/files",
 		Summary: "Tasks that have left files, newest first", Tags: []string{"files"},
 	}, s.listFiles)
-	register(api, s.aboutTask(huma.Operation{
+	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "getTaskFiles", Method: nethttp.MethodGet, Path: "/api/files/{id}",
 		Summary: "What one task has left", Tags: []string{"files"},
 	}), s.getTaskFiles)
-	register(api, s.aboutTask(huma.Operation{
+	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "downloadTaskFiles", Method: nethttp.MethodGet, Path: "/api/files/{id}/download",
 		Summary: "All files of one task in one archive", Tags: []string{"files"},
 		Responses: binaryResponse("application/gzip", "application/zip"),
 	}), s.downloadTaskFiles)
-	register(api, s.aboutTask(huma.Operation{
+	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "readTaskFile", Method: nethttp.MethodGet, Path: "/api/files/{id}/content/{path...}",
 		Summary: "One file, with ranges", Tags: []string{"files"},
 		Responses: binaryResponse("application/octet-stream"),
 	}), s.readTaskFile)
-	register(api, s.aboutTask(huma.Operation{
+	register(api, accessSubmit, s.aboutTask(huma.Operation{
 		OperationID: "deleteTaskFiles", Method: nethttp.MethodDelete, Path: "/api/files/{id}", DefaultStatus: nethttp.StatusNoContent,
 		Summary: "Delete what one task has left", Tags: []string{"files"},
 		Description: "409 while the task is not finished.",

@@ -12,15 +12,15 @@ import (
 
 // The calls here are open: no secret, no name of a task or user in them.
 func (s *Server) healthRoutes(api huma.API) {
-	register(api, huma.Operation{
+	register(api, accessOpen, huma.Operation{
 		OperationID: "getHealth", Method: nethttp.MethodGet, Path: "/health",
 		Summary: "Answers while the process serves", Tags: []string{"service"},
 	}, s.getHealth)
-	register(api, huma.Operation{
+	register(api, accessOpen, huma.Operation{
 		OperationID: "getReady", Method: nethttp.MethodGet, Path: "/ready",
 		Summary: "200 when tasks can be accepted, else 503", Tags: []string{"service"},
 	}, s.getReady)
-	register(api, huma.Operation{
+	register(api, accessOpen, huma.Operation{
 		OperationID: "getVersion", Method: nethttp.MethodGet, Path: "/version",
 		Summary: "What the master is", Tags: []string{"service"},
 	}, s.getVersion)

@@ -8,10 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"cloudai/master/client"
+	"cloudai/proto/netport"
 )
 
 const (
@@ -19,17 +19,10 @@ const (
 	bornPrefix = ".sock"    // of the folder in which a socket is made
 )
 
-// ListenTCP listens at HTTP_ADDR. A port in use is named with its setting.
+// ListenTCP listens at HTTP_ADDR. A port in use is named with its setting and
+// its owner.
 func ListenTCP(ctx context.Context, addr string) (net.Listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("HTTP_ADDR %s is in use by another program; stop it, or choose another with --http-addr", addr)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("HTTP_ADDR %s: %w", addr, err)
-	}
-	return l, nil
+	return netport.ListenTCP(ctx, "HTTP_ADDR", "--http-addr", addr)
 }
 
 // Socket is the Unix socket of a master. Whoever can open it is the admin.

@@ -23,7 +23,7 @@ const (
 
 func (s *Server) logRoutes(api huma.API) {
 	record := api.OpenAPI().Components.Schemas.Schema(typeOf[client.LogRecord](), true, "")
-	register(api, s.aboutTask(huma.Operation{
+	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "readTaskLog", Method: nethttp.MethodGet, Path: "/api/tasks/{id}/logs",
 		Summary: "The log of one attempt", Tags: []string{"logs"},
 		Description: "Bytes as they came, or with Accept: application/x-ndjson one JSON object per line. offset counts bytes of " +

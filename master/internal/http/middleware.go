@@ -1,17 +1,16 @@
 package http
 
 import (
+	"bufio"
 	"context"
 	"log/slog"
+	"net"
 	nethttp "net/http"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
 
-	"cloudai/master/client"
 	"cloudai/master/internal/auth"
-	"cloudai/master/internal/cluster"
 )
 
 const (
@@ -20,20 +19,15 @@ const (
 	writePiece   = 64 << 10         // bytes
 )
 
-// door is where a connection came in.
-type door int
-
-const (
-	doorTCP    door = iota // nobody yet
-	doorSocket             // someone who may use the master's files
-)
-
 // call is what the edge keeps about one request.
 type call struct {
 	log *slog.Logger
 	// guard looks at the ownership of what the path names; nil when it names
 	// nothing that is owned.
-	guard func() error
+	guard   func() error
+	who     identity
+	trusted bool // from the master's own machine
+	secure  bool // over TLS
 }
 
 type (
@@ -52,6 +46,7 @@ func callOf(ctx context.Context) *call {
 // there: a new route is closed until it is written here.
 var openPaths = map[string]bool{
 	"/health": true, "/ready": true, "/version": true, "/openapi.json": true,
+	"/api/auth/register": true, "/api/auth/login": true,
 }
 
 // ServeHTTP is the way of every request: count it, bound it, identify the
@@ -64,7 +59,8 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	defer s.leave()
 	start := time.Now()
 	out := newPatientWriter(w)
-	r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{log: s.log}))
+	c := &call{log: s.log, trusted: trusted(r), secure: r.TLS != nil}
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	defer func() {
 		s.recovered(out, r, recover())
 		out.extend() // for what the server itself still has to flush
@@ -74,15 +70,30 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	if r.ContentLength != 0 {
 		_ = out.control.SetReadDeadline(start.Add(bodyTimeout)) // a writer without deadlines is a test's
 	}
-	principal, refused := identify(r)
-	switch {
-	case refused != nil && !openPaths[r.URL.Path]:
+	if refused := s.admit(c, &r); refused != nil {
 		writeProblem(out, refused)
 		return
-	case refused == nil:
-		r = r.WithContext(auth.WithPrincipal(r.Context(), principal))
 	}
 	s.mux.ServeHTTP(out, r)
+}
+
+// admit identifies the caller, unless the path is open. An open call that
+// changes something must not come from another site's page either: it would
+// sign a browser in as someone else.
+func (s *Server) admit(c *call, r **nethttp.Request) *Problem {
+	if openPaths[(*r).URL.Path] {
+		if s.csrf.Check(*r) != nil {
+			return newProblem(nethttp.StatusForbidden, "this call comes from another site's page")
+		}
+		return nil
+	}
+	who, err := s.identify(*r)
+	if err != nil {
+		return problemOf(err, s.log)
+	}
+	c.who = who
+	*r = (*r).WithContext(auth.WithPrincipal((*r).Context(), who.Principal))
+	return nil
 }
 
 // recovered ends a request whose handler panicked; why is nil when none did.
@@ -98,30 +109,6 @@ func (s *Server) recovered(out *patientWriter, r *nethttp.Request, why any) {
 		panic(nethttp.ErrAbortHandler) // the reply has begun: break it off visibly
 	}
 	writeProblem(out, newProblem(nethttp.StatusInternalServerError, "something went wrong inside the master; its log says what"))
-}
-
-// userID is what may follow --user; it ends up as a folder's name.
-var userID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
-// identify says who calls, or why nobody is known.
-func identify(r *nethttp.Request) (cluster.Principal, *Problem) {
-	if d, _ := r.Context().Value(doorKey{}).(door); d != doorSocket {
-		return cluster.Principal{}, newProblem(nethttp.StatusUnauthorized,
-			"this call needs an identity; signing in over the network is not built yet, use the Unix socket on the master's machine (bin/master cli)").
-			with("WWW-Authenticate", "Bearer")
-	}
-	users := r.Header.Values(client.UserHeader)
-	switch {
-	case len(users) == 0:
-		return cluster.Principal{UserID: cluster.LocalUser, Role: cluster.RoleAdmin}, nil
-	case len(users) > 1 || !userID.MatchString(users[0]):
-		return cluster.Principal{}, newProblem(nethttp.StatusUnauthorized,
-			client.UserHeader+" must name one user by 1 to 64 letters, digits and . _ - , beginning with a letter or digit")
-	case users[0] == string(cluster.LocalUser):
-		return cluster.Principal{UserID: cluster.LocalUser, Role: cluster.RoleAdmin}, nil
-	}
-	// Acting for someone gives what that person may do, not more.
-	return cluster.Principal{UserID: cluster.UserID(users[0]), Role: cluster.RoleUser}, nil
 }
 
 // unrouted answers what no route takes: 405 when another method would do.
@@ -191,6 +178,13 @@ func (w *patientWriter) Write(data []byte) (int, error) {
 			return written, err
 		}
 	}
+}
+
+// Hijack is for WebSockets, which from then on have the connection to
+// themselves.
+func (w *patientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.status = nethttp.StatusSwitchingProtocols
+	return w.control.Hijack()
 }
 
 // Flush sends what is buffered.

@@ -56,7 +56,10 @@ var sentinels = []struct {
 	{cluster.ErrInvalid, nethttp.StatusUnprocessableEntity, ""},
 	{cluster.ErrNotFound, nethttp.StatusNotFound, "there is no such thing, or it is not yours"},
 	{cluster.ErrUnknownTask, nethttp.StatusNotFound, "there is no such thing, or it is not yours"},
+	{cluster.ErrUnauthenticated, nethttp.StatusUnauthorized, ""},
 	{cluster.ErrDenied, nethttp.StatusForbidden, ""},
+	{cluster.ErrPrecondition, nethttp.StatusPreconditionFailed, ""},
+	{cluster.ErrBusy, nethttp.StatusTooManyRequests, ""},
 	{cluster.ErrConflict, nethttp.StatusConflict, ""},
 	{cluster.ErrIllegalTransition, nethttp.StatusConflict, ""},
 	{cluster.ErrStaleAttempt, nethttp.StatusConflict, ""},
@@ -88,8 +91,11 @@ func problemOf(err error, log *slog.Logger) *Problem {
 		if s.detail == "" {
 			p.Detail = strings.TrimPrefix(err.Error(), s.err.Error()+": ") // the status says that much
 		}
-		if s.status == nethttp.StatusServiceUnavailable {
+		switch s.status {
+		case nethttp.StatusServiceUnavailable, nethttp.StatusTooManyRequests:
 			return p.with("Retry-After", "1")
+		case nethttp.StatusUnauthorized:
+			return p.with("WWW-Authenticate", "Bearer")
 		}
 		return p
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/faultstore"
 	"cloudai/master/internal/logs"
 )
 
@@ -28,7 +30,10 @@ func TestSentinels(t *testing.T) {
 		{cluster.ErrUnknownSession, 409},
 		{cluster.ErrInvalid, 422},
 		{cluster.Invalid("name", "is odd"), 422},
+		{cluster.ErrUnauthenticated, 401},
 		{cluster.ErrDenied, 403},
+		{cluster.ErrPrecondition, 412},
+		{cluster.ErrBusy, 429},
 		{cluster.ErrUnavailable, 503},
 		{cluster.ErrQuota, 507},
 		{logs.ErrRange, 416},
@@ -49,7 +54,7 @@ func TestSentinels(t *testing.T) {
 		if logged := strings.Contains(log.String(), "secret"); logged != (tt.status == 500) {
 			t.Errorf("%v: logged %v", tt.err, logged)
 		}
-		if (p.headers.Get("Retry-After") != "") != (tt.status == 503) {
+		if (p.headers.Get("Retry-After") != "") != (tt.status == 503 || tt.status == 429) {
 			t.Errorf("%v: headers %v", tt.err, p.headers)
 		}
 	}
@@ -58,18 +63,36 @@ func TestSentinels(t *testing.T) {
 	}
 }
 
-// Errors of the core reach the caller by way of every route.
+// goodBody is a body that the call takes.
+func goodBody(call [2]string) string {
+	return map[[2]string]string{
+		{"POST", "/api/tasks"}:           `{"docker_image":"alpine"}`,
+		{"PATCH", "/api/tasks/task0001"}: `{"priority":1}`,
+		{"POST", "/api/workers"}:         `{"worker_id":"w","address":"h:1"}`,
+		{"POST", "/api/users"}:           `{"name":"x","email":"x@y.z","password":"long enough"}`,
+		{"PATCH", "/api/users/task0001"}: `{"name":"x"}`,
+		{"POST", "/api/auth/tokens"}:     `{"name":"x"}`,
+		{"POST", "/api/auth/password"}:   `{"old_password":"x","new_password":"long enough"}`,
+		{"POST", "/api/auth/register"}:   `{"name":"x","email":"x@y.z","password":"long enough"}`,
+		{"POST", "/api/auth/login"}:      `{"email":"x@y.z","password":"long enough"}`,
+	}[call]
+}
+
+// Errors of the core and of the accounts reach the caller by way of every
+// route.
 func TestCoreErrors(t *testing.T) {
 	e := newEdge(t)
 	e.submit(t, "local", cluster.TaskRequest{})
 	e.core.FailWith(fmt.Errorf("%w: the disk is away", cluster.ErrUnavailable))
+	e.store.Use(func(faultstore.Call) faultstore.Fault { return faultstore.Fault{Err: db.ErrUnavailable} })
 	for call := range operations(t) {
-		if openPaths[call[1]] {
-			continue
+		about := strings.HasPrefix(call[1], "/api/auth/") || strings.HasPrefix(call[1], "/api/users")
+		if openPaths[call[1]] && !about || call[1] == "/api/cluster/join" || call[1] == "/api/auth/logout" {
+			continue // they ask nobody
 		}
-		w := e.ask(t, doorSocket, call[0], call[1], `{"docker_image":"alpine"}`)
+		w := e.ask(t, doorSocket, call[0], call[1], goodBody(call))
 		p := wantProblem(t, w, nethttp.StatusServiceUnavailable)
-		if p.Detail != "the disk is away" || w.Header().Get("Retry-After") != "1" {
+		if !about && p.Detail != "the disk is away" || w.Header().Get("Retry-After") != "1" {
 			t.Errorf("%v: %+v %v", call, p, w.Header())
 		}
 	}

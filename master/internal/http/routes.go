@@ -1,9 +1,11 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	nethttp "net/http"
 	"reflect"
 	"strings"
@@ -36,14 +38,19 @@ func (s *Server) routes() ([]byte, error) {
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil // no $schema member, no Link header
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", Description: "A session token or an API token."},
+		"bearer": {Type: "http", Scheme: "bearer", Description: "The token of a sign-in, or an API token."},
+		"cookie": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "A browser's sign-in."},
 	}
 	api := humago.New(s.mux, config)
 	s.taskRoutes(api)
 	s.logRoutes(api)
 	s.fileRoutes(api)
 	s.workerRoutes(api)
+	s.clusterRoutes(api)
 	s.telemetryRoutes(api)
+	s.authRoutes(api)
+	s.tokenRoutes(api)
+	s.userRoutes(api)
 	s.healthRoutes(api)
 	s.mux.HandleFunc("GET /openapi.json", s.serveOpenAPI)
 	s.mux.HandleFunc("/", s.unrouted)
@@ -66,11 +73,38 @@ func (s *Server) serveOpenAPI(w nethttp.ResponseWriter, _ *nethttp.Request) {
 	_, _ = w.Write(s.openAPI) // a client that has gone
 }
 
-// register adds a call to the API. Those that are not open say so in the
-// document; the door itself is in ServeHTTP.
-func register[I, O any](api huma.API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	if !openPaths[op.Path] {
-		op.Security = []map[string][]string{{"bearer": {}}}
+// access is what a call asks of its caller.
+type access string
+
+const (
+	accessOpen   access = "open"   // nothing
+	accessAnyone access = "anyone" // to be known
+	accessRead   access = access(cluster.ScopeRead)
+	accessSubmit access = access(cluster.ScopeSubmit)
+	accessAdmin  access = access(cluster.ScopeAdmin)
+)
+
+// allows is nil for those who may make such a call.
+func (a access) allows(p cluster.Principal) error {
+	if a == accessOpen || a == accessAnyone {
+		return nil
+	}
+	return p.Require(cluster.Scope(a))
+}
+
+// register adds a call to the API. Who may not make it hears so before
+// anything else is said about the request.
+func register[I, O any](api huma.API, needs access, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	if needs != accessOpen {
+		op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
+		op.Middlewares = append(huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+			if err := needs.allows(caller(ctx.Context())); err != nil {
+				_, w := humago.Unwrap(ctx)
+				writeProblem(w, problemOf(err, callOf(ctx.Context()).log))
+				return
+			}
+			next(ctx)
+		}}, op.Middlewares...)
 	}
 	op.MaxBodyBytes = maxBody + 1
 	op.BodyReadTimeout = bodyTimeout
@@ -86,6 +120,57 @@ func withBody[B any](api huma.API, method, path string) {
 	op.RequestBody = &huma.RequestBody{
 		Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
 	}
+}
+
+// BodyInput is the input of a call that decodes its body itself.
+type BodyInput struct {
+	RawBody []byte
+	Strict  StrictQuery
+}
+
+// decodeBody reads a body strictly. Before it complains, the ownership of what
+// the path names is looked at.
+func decodeBody[B any](ctx context.Context, raw []byte) (B, error) {
+	var body B
+	faults, err := decodeJSON(raw, &body)
+	if err == nil && len(faults) == 0 {
+		return body, nil
+	}
+	if guard := callOf(ctx).guard; guard != nil {
+		if denied := guard(); denied != nil {
+			return body, denied
+		}
+	}
+	if err != nil {
+		return body, newProblem(nethttp.StatusBadRequest, err.Error())
+	}
+	return body, &cluster.InvalidError{Fields: faults}
+}
+
+// NoBody is a field of the input of a POST that takes no body; an empty object
+// will do.
+type NoBody struct{}
+
+// Resolve refuses a body that says something.
+func (*NoBody) Resolve(ctx huma.Context) []error {
+	const enough = 4 << 10
+	raw, err := io.ReadAll(io.LimitReader(ctx.BodyReader(), enough))
+	if err != nil {
+		return []error{fault("body", "could not be read")}
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil
+	}
+	var none struct{}
+	faults, err := decodeJSON(raw, &none)
+	if err != nil {
+		return []error{fault("body", "must be empty")}
+	}
+	var errs []error
+	for _, f := range faults {
+		errs = append(errs, fault(f.Location, f.Message))
+	}
+	return errs
 }
 
 // aboutTask makes the ownership of the task in the path come before any

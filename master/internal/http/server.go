@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cloudai/master/client"
+	"cloudai/master/internal/accounts"
 	"cloudai/master/internal/logs"
 	"cloudai/master/internal/storage"
 )
@@ -26,11 +27,14 @@ const (
 
 // Config is what the edge works with.
 type Config struct {
-	Core    Core
-	Logs    *logs.Keeper
-	Files   *storage.Keeper
-	Version client.Version
-	Log     *slog.Logger // nil: none
+	Core     Core
+	Accounts *accounts.Accounts
+	Logs     *logs.Keeper
+	Files    *storage.Keeper
+	Version  client.Version
+	Join     client.Join  // how workers join; the command is written by the edge
+	Origins  []string     // of other sites whose pages may call
+	Log      *slog.Logger // nil: none
 	// ShutdownGrace is how long requests under way may take when the edge
 	// stops; 0: 5 s. Long waits and followed logs end at once.
 	ShutdownGrace time.Duration
@@ -39,14 +43,18 @@ type Config struct {
 // Server is the edge. It is a handler, so that tests need no port; Run serves
 // it.
 type Server struct {
-	core    Core
-	logs    *logs.Keeper
-	files   *storage.Keeper
-	version client.Version
-	log     *slog.Logger
-	grace   time.Duration
-	mux     *nethttp.ServeMux
-	openAPI []byte
+	core     Core
+	accounts *accounts.Accounts
+	logs     *logs.Keeper
+	files    *storage.Keeper
+	version  client.Version
+	join     client.Join
+	origins  []string
+	csrf     *nethttp.CrossOriginProtection
+	log      *slog.Logger
+	grace    time.Duration
+	mux      *nethttp.ServeMux
+	openAPI  []byte
 
 	stopping context.Context // done once the edge stops
 	stop     context.CancelFunc
@@ -57,8 +65,14 @@ type Server struct {
 // New makes the edge; it starts nothing.
 func New(c Config) (*Server, error) {
 	s := &Server{
-		core: c.Core, logs: c.Logs, files: c.Files, version: c.Version, log: c.Log, grace: c.ShutdownGrace,
+		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, version: c.Version, join: c.Join,
+		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), log: c.Log, grace: c.ShutdownGrace,
 		mux: nethttp.NewServeMux(),
+	}
+	for _, origin := range c.Origins {
+		if err := s.csrf.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("CORS_ALLOWED_ORIGINS: %w", err)
+		}
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	nethttp "net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/coordinator"
 )
 
 // maxBody is the limit of a request's body; huma refuses what reaches its own
@@ -19,64 +21,89 @@ import (
 const maxBody = 1 << 20
 
 func (s *Server) taskRoutes(api huma.API) {
-	register(api, huma.Operation{
+	register(api, accessSubmit, huma.Operation{
 		OperationID: "submitTask", Method: nethttp.MethodPost, Path: "/api/tasks", DefaultStatus: nethttp.StatusCreated,
 		Summary: "Submit a task", Tags: []string{"tasks"},
 		Description: "Accepts a task. The 201 means that it is on disk and survives a power cut.",
 	}, s.submitTask)
 	withBody[client.TaskRequest](api, nethttp.MethodPost, "/api/tasks")
-	register(api, huma.Operation{
+	register(api, accessRead, huma.Operation{
 		OperationID: "listTasks", Method: nethttp.MethodGet, Path: "/api/tasks",
 		Summary: "List tasks, newest first", Tags: []string{"tasks"},
 		Description: "One's own tasks; for admins everyone's. Filters apply before the limit.",
 	}, s.listTasks)
-	register(api, huma.Operation{
+	register(api, accessRead, huma.Operation{
 		OperationID: "listTaskIDs", Method: nethttp.MethodGet, Path: "/api/task-ids",
 		Summary: "Task ids that begin with a prefix", Tags: []string{"tasks"},
 	}, s.listTaskIDs)
-	register(api, s.aboutTask(huma.Operation{
+	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "getTask", Method: nethttp.MethodGet, Path: "/api/tasks/{id}",
 		Summary: "One task", Tags: []string{"tasks"},
 	}), s.getTask)
-	register(api, s.aboutTask(huma.Operation{
+	register(api, accessSubmit, s.aboutTask(huma.Operation{
 		OperationID: "cancelTask", Method: nethttp.MethodDelete, Path: "/api/tasks/{id}", DefaultStatus: nethttp.StatusAccepted,
 		Summary: "Cancel a task", Tags: []string{"tasks"},
 		Description: "Idempotent while the task runs; 409 when it is finished.",
 	}), s.cancelTask)
-	register(api, s.aboutTask(huma.Operation{
+	register(api, accessSubmit, s.aboutTask(huma.Operation{
+		OperationID: "editTask", Method: nethttp.MethodPatch, Path: "/api/tasks/{id}",
+		Summary: "Change a task that waits", Tags: []string{"tasks"},
+		Description: "Name, priority and timeout; what is absent stays. 409 once the task is placed. With If-Match (the ETag, which is " +
+			"the version in quotes) 412 when the task has changed since.",
+	}), s.editTask)
+	withBody[client.TaskChange](api, nethttp.MethodPatch, "/api/tasks/{id}")
+	register(api, accessSubmit, s.aboutTask(huma.Operation{
+		OperationID: "retryTask", Method: nethttp.MethodPost, Path: "/api/tasks/{id}/retry", DefaultStatus: nethttp.StatusCreated,
+		Summary: "Submit a finished task's spec anew", Tags: []string{"tasks"},
+		Description: "The new task is the caller's, with retry_of. 409 while the task is not finished.",
+	}), s.retryTask)
+	register(api, accessRead, s.aboutTask(huma.Operation{
+		OperationID: "getTaskMetrics", Method: nethttp.MethodGet, Path: "/api/tasks/{id}/metrics",
+		Summary: "What an attempt's container used over its time", Tags: []string{"tasks"},
+	}), s.getTaskMetrics)
+	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "listTaskEvents", Method: nethttp.MethodGet, Path: "/api/tasks/{id}/events",
 		Summary: "The task's timeline, oldest first", Tags: []string{"tasks"},
 	}), s.listTaskEvents)
 }
 
 type taskOutput struct {
+	ETag string `header:"ETag" doc:"The version, for If-Match."`
 	Body client.Task
+}
+
+func taskReply(v coordinator.TaskView, err error) (*taskOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &taskOutput{ETag: etag(v.Version), Body: taskOf(v)}, nil
 }
 
 type createdOutput struct {
 	Location string `header:"Location"`
+	ETag     string `header:"ETag"`
 	Body     client.Task
 }
+
+func createdReply(v coordinator.TaskView, err error) (*createdOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &createdOutput{Location: "/api/tasks/" + string(v.ID), ETag: etag(v.Version), Body: taskOf(v)}, nil
+}
+
+func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
 type listOutput[T any] struct {
 	Body client.List[T]
 }
 
-type bodyInput struct {
-	RawBody []byte
-	Strict  StrictQuery
-}
-
-func (s *Server) submitTask(ctx context.Context, in *bodyInput) (*createdOutput, error) {
+func (s *Server) submitTask(ctx context.Context, in *BodyInput) (*createdOutput, error) {
 	request, err := taskRequest(in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	view, err := s.core.Submit(ctx, caller(ctx), request)
-	if err != nil {
-		return nil, err
-	}
-	return &createdOutput{Location: "/api/tasks/" + string(view.ID), Body: taskOf(view)}, nil
+	return createdReply(s.core.Submit(ctx, caller(ctx), request))
 }
 
 // taskRequest decodes a task's body. When something in it does not decode,
@@ -113,15 +140,13 @@ type getTaskInput struct {
 func (s *Server) getTask(ctx context.Context, in *getTaskInput) (*taskOutput, error) {
 	id := cluster.TaskID(in.ID)
 	if in.wait == 0 {
-		view, err := s.core.Task(ctx, caller(ctx), id)
-		return &taskOutput{taskOf(view)}, err
+		return taskReply(s.core.Task(ctx, caller(ctx), id))
 	}
 	ctx, done := s.untilStop(ctx)
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, in.wait)
 	defer cancel()
-	view, err := s.core.WaitTask(ctx, caller(ctx), id)
-	return &taskOutput{taskOf(view)}, err
+	return taskReply(s.core.WaitTask(ctx, caller(ctx), id))
 }
 
 func (s *Server) cancelTask(ctx context.Context, in *struct {
@@ -129,8 +154,59 @@ func (s *Server) cancelTask(ctx context.Context, in *struct {
 	Strict StrictQuery
 },
 ) (*taskOutput, error) {
-	view, err := s.core.Cancel(ctx, caller(ctx), cluster.TaskID(in.ID))
-	return &taskOutput{taskOf(view)}, err
+	return taskReply(s.core.Cancel(ctx, caller(ctx), cluster.TaskID(in.ID)))
+}
+
+type editTaskInput struct {
+	TaskPath
+	IfMatch string `header:"If-Match" doc:"The ETag that was seen."`
+	BodyInput
+
+	version int64
+}
+
+// Resolve reads If-Match: one strong ETag, or * for any.
+func (in *editTaskInput) Resolve(huma.Context) []error {
+	if in.IfMatch == "" || in.IfMatch == "*" {
+		return nil
+	}
+	version, err := strconv.ParseInt(strings.Trim(in.IfMatch, `"`), 10, 64)
+	if err != nil || version < 1 || in.IfMatch != etag(version) {
+		return []error{fault("If-Match", `must be an ETag of this task, such as "3"`)}
+	}
+	in.version = version
+	return nil
+}
+
+func (s *Server) editTask(ctx context.Context, in *editTaskInput) (*taskOutput, error) {
+	body, err := decodeBody[client.TaskChange](ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	change := cluster.TaskChange{Name: body.Name, Priority: body.Priority, Timeout: body.Timeout}
+	return taskReply(s.core.EditTask(ctx, caller(ctx), cluster.TaskID(in.ID), change, in.version))
+}
+
+func (s *Server) retryTask(ctx context.Context, in *struct {
+	TaskPath
+	Strict StrictQuery
+	None   NoBody
+},
+) (*createdOutput, error) {
+	return createdReply(s.core.Retry(ctx, caller(ctx), cluster.TaskID(in.ID)))
+}
+
+func (s *Server) getTaskMetrics(ctx context.Context, in *struct {
+	TaskPath
+	Attempt int `query:"attempt" default:"0" minimum:"0" maximum:"1000000000" doc:"0: the newest."`
+	Strict  StrictQuery
+},
+) (*struct{ Body client.TaskMetrics }, error) {
+	usage, err := s.core.TaskUsage(ctx, caller(ctx), cluster.TaskID(in.ID), in.Attempt)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.TaskMetrics }{taskMetricsOf(usage)}, nil
 }
 
 type listTasksInput struct {
@@ -164,9 +240,7 @@ func (in *listTasksInput) filter() cluster.TaskFilter {
 	f := cluster.TaskFilter{
 		WorkerID: cluster.WorkerID(in.WorkerID), UserID: cluster.UserID(in.UserID), NamePrefix: in.Name,
 		Failure: cluster.Failure(in.Failure), Since: in.Since, Until: in.Until, Text: in.Q,
-	}
-	for _, status := range in.Status {
-		f.Statuses = append(f.Statuses, cluster.Status(status))
+		Statuses: statusesOf(in.Status),
 	}
 	for _, label := range in.Label {
 		name, value, _ := strings.Cut(label, "=")
@@ -176,6 +250,14 @@ func (in *listTasksInput) filter() cluster.TaskFilter {
 		f.Labels[name] = value
 	}
 	return f
+}
+
+// statusesOf are statuses that the schema has checked.
+func statusesOf(names []string) []cluster.Status {
+	if len(names) == 0 {
+		return nil
+	}
+	return each(names, func(name string) cluster.Status { return cluster.Status(name) })
 }
 
 func (s *Server) listTasks(ctx context.Context, in *listTasksInput) (*listOutput[client.Task], error) {

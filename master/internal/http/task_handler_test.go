@@ -245,3 +245,70 @@ func TestCancel(t *testing.T) {
 		t.Errorf("%q", p.Detail)
 	}
 }
+
+func TestEditTask(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{})
+	path := "/api/tasks/" + string(id)
+	ann := client.UserHeader + ": ann"
+	before := e.get(t, path, ann)
+	tag := before.Header().Get("ETag")
+	if tag != `"1"` {
+		t.Fatalf("ETag %s", tag)
+	}
+	w := e.ask(t, doorSocket, "PATCH", path, `{"name":"x","priority":7,"timeout":"90s"}`, ann, "If-Match: "+tag)
+	if got := decode[client.Task](t, w, 200); got.Name != "x" || got.Priority != 7 || got.Timeout != "1m30s" || w.Header().Get("ETag") != `"2"` {
+		t.Fatalf("%+v %v", got, w.Header())
+	}
+	wantProblem(t, e.ask(t, doorSocket, "PATCH", path, `{"priority":8}`, ann, "If-Match: "+tag), 412)
+	for _, c := range []struct {
+		body, match string
+		status      int
+		locations   []string
+	}{
+		{``, "", 400, nil},
+		{`{"name":5,"priority":1.5,"timeout":null,"cpu_required":1,"status":"x"}`, "", 422, []string{"name", "priority", "cpu_required", "status"}},
+		{`{"name":"a\u0007","priority":101,"timeout":"-1s"}`, "", 422, []string{"name", "priority", "timeout"}},
+		{`{"priority":1e308}`, "", 422, []string{"priority"}},
+		{`{}`, "1", 422, []string{"If-Match"}},
+		{`{}`, `W/"1"`, 422, []string{"If-Match"}},
+		{`{}`, `"01"`, 422, []string{"If-Match"}},
+	} {
+		headers := []string{ann}
+		if c.match != "" {
+			headers = append(headers, "If-Match: "+c.match)
+		}
+		wantProblem(t, e.ask(t, doorSocket, "PATCH", path, c.body, headers...), c.status, c.locations...)
+	}
+	must(t, e.core.Run(id, "w1"))
+	wantProblem(t, e.ask(t, doorSocket, "PATCH", path, `{"priority":8}`, ann, "If-Match: *"), 409)
+}
+
+func TestRetryTask(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{Name: "job"})
+	path := "/api/tasks/" + string(id) + "/retry"
+	ann := client.UserHeader + ": ann"
+	wantProblem(t, e.ask(t, doorSocket, "POST", path, "", ann), 409)
+	must(t, e.core.Run(id, "w1"))
+	must(t, e.core.Finish(id, ptr(0), "", ""))
+	wantProblem(t, e.ask(t, doorSocket, "POST", path, `{"name":"y"}`, ann), 422, "name")
+	w := e.ask(t, doorSocket, "POST", path, "", ann)
+	got := decode[client.Task](t, w, 201)
+	if got.RetryOf != string(id) || got.Name != "job" || got.UserID != "ann" || w.Header().Get("Location") != "/api/tasks/"+got.TaskID {
+		t.Fatalf("%+v %v", got, w.Header())
+	}
+}
+
+func TestTaskMetrics(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{CPU: ptr(0.5)})
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	e.core.SetUsage(id, cluster.UsageSample{Time: at, CPU: 0.25, Memory: 12.5})
+	m := decode[client.TaskMetrics](t, e.get(t, "/api/tasks/"+string(id)+"/metrics"), 200)
+	if m.Attempt != 1 || m.CPULimit != 0.5 || m.MemoryLimit != 512 || len(m.Samples) != 1 || m.Samples[0].Memory != 12.5 {
+		t.Fatalf("%+v", m)
+	}
+	wantProblem(t, e.get(t, "/api/tasks/"+string(id)+"/metrics?attempt=2"), 404)
+	wantProblem(t, e.get(t, "/api/tasks/"+string(id)+"/metrics?attempt=-1"), 422, "attempt")
+}

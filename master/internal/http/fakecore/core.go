@@ -4,7 +4,6 @@
 package fakecore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
+	"cloudai/master/internal/events"
 )
 
 // Core is the fake. Its methods are safe for concurrent use.
@@ -23,6 +23,10 @@ type Core struct {
 	tasks    map[cluster.TaskID]*entry
 	order    []cluster.TaskID // by creation
 	workers  []coordinator.WorkerView
+	usage    map[cluster.TaskID][]cluster.UsageSample
+	history  map[cluster.WorkerID][]cluster.Sample
+	hub      *events.Hub[coordinator.Event]
+	flood    bool
 	fail     error
 	notReady error
 	submits  []cluster.TaskRequest
@@ -40,7 +44,8 @@ type entry struct {
 // New makes an empty fake.
 func New() *Core {
 	return &Core{
-		tasks: map[cluster.TaskID]*entry{}, changed: make(chan struct{}),
+		tasks: map[cluster.TaskID]*entry{}, changed: make(chan struct{}), hub: events.NewHub[coordinator.Event](hubSize),
+		usage: map[cluster.TaskID][]cluster.UsageSample{}, history: map[cluster.WorkerID][]cluster.Sample{},
 		clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 }
@@ -68,13 +73,6 @@ func (c *Core) SetNotReady(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.notReady = err
-}
-
-// SetWorkers sets what Workers answers.
-func (c *Core) SetWorkers(workers ...coordinator.WorkerView) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.workers = workers
 }
 
 // Submits gives the requests that were accepted.
@@ -204,17 +202,22 @@ func (c *Core) Submit(_ context.Context, p cluster.Principal, r cluster.TaskRequ
 	if err != nil {
 		return coordinator.TaskView{}, err
 	}
+	c.submits = append(c.submits, r)
+	return c.add(p, spec, ""), nil
+}
+
+// add takes a task; mu must be held.
+func (c *Core) add(p cluster.Principal, spec cluster.Spec, retryOf cluster.TaskID) coordinator.TaskView {
 	id := cluster.TaskID(fmt.Sprintf("task%04d", len(c.order)+1))
 	t := cluster.NewTask(id, p.UserID, spec, c.now())
-	t.Version = 1
+	t.Version, t.RetryOf = 1, retryOf
 	e := &entry{done: make(chan struct{}), view: coordinator.TaskView{
 		Task: t, Waiting: &coordinator.Waiting{Reason: "no worker is registered", QueuePosition: 1, Suggestion: "start a worker"},
 	}}
 	c.tasks[id] = e
 	c.order = append(c.order, id)
-	c.submits = append(c.submits, r)
 	c.touch()
-	return e.view, nil
+	return e.view
 }
 
 func (c *Core) find(p cluster.Principal, id cluster.TaskID) (*entry, error) {
@@ -327,50 +330,6 @@ func (c *Core) Cancel(ctx context.Context, p cluster.Principal, id cluster.TaskI
 	return c.Task(ctx, p, e.view.ID)
 }
 
-// Workers gives what SetWorkers has set, by id.
-func (c *Core) Workers(context.Context, cluster.Principal) ([]coordinator.WorkerView, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := slices.Clone(c.workers)
-	slices.SortFunc(out, func(a, b coordinator.WorkerView) int { return cmp.Compare(a.ID, b.ID) })
-	return out, c.fail
-}
-
-// Worker gives one of them.
-func (c *Core) Worker(ctx context.Context, p cluster.Principal, id cluster.WorkerID) (coordinator.WorkerView, error) {
-	all, err := c.Workers(ctx, p)
-	if err != nil {
-		return coordinator.WorkerView{}, err
-	}
-	for _, w := range all {
-		if w.ID == id {
-			return w, nil
-		}
-	}
-	return coordinator.WorkerView{}, fmt.Errorf("%w: no worker %s", cluster.ErrNotFound, id)
-}
-
-// Cluster counts the tasks and workers.
-func (c *Core) Cluster(context.Context, cluster.Principal) (coordinator.ClusterView, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	v := coordinator.ClusterView{ClusterID: "c1", Tasks: map[cluster.Status]int{}, Workers: map[cluster.WorkerStatus]int{}}
-	for _, s := range cluster.Statuses {
-		v.Tasks[s] = 0
-	}
-	for _, e := range c.tasks {
-		v.Tasks[e.view.Status()]++
-		if e.view.State.Waiting() {
-			v.QueueLen++
-		}
-	}
-	for _, w := range c.workers {
-		v.Workers[w.Status]++
-		v.Total, v.Allocated = v.Total.Plus(w.Total), v.Allocated.Plus(w.Allocated)
-	}
-	return v, c.fail
-}
-
 // TaskFiles gives what Publish has set.
 func (c *Core) TaskFiles(_ context.Context, p cluster.Principal, id cluster.TaskID) (coordinator.TaskView, []cluster.File, error) {
 	e, err := c.find(p, id)
@@ -415,4 +374,66 @@ func (c *Core) Ready(context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.notReady
+}
+
+// EditTask changes a waiting task.
+func (c *Core) EditTask(ctx context.Context, p cluster.Principal, id cluster.TaskID, r cluster.TaskChange, version int64) (coordinator.TaskView, error) {
+	if _, err := c.find(p, id); err != nil {
+		return coordinator.TaskView{}, err
+	}
+	change, err := r.Edit()
+	if err != nil {
+		return coordinator.TaskView{}, err
+	}
+	err = c.Edit(id, func(v *coordinator.TaskView, now time.Time) (err error) {
+		if version != 0 && version != v.Version {
+			return fmt.Errorf("%w: task %s is at version %d, not %d", cluster.ErrPrecondition, id, v.Version, version)
+		}
+		if v.Task, _, err = v.Task.Edit(change, p.UserID, now); err != nil {
+			return fmt.Errorf("%w: task %s is %s; only a waiting task can be changed", cluster.ErrConflict, id, v.Status())
+		}
+		return nil
+	})
+	if err != nil {
+		return coordinator.TaskView{}, err
+	}
+	return c.Task(ctx, p, id)
+}
+
+// Retry takes the spec of a finished task anew.
+func (c *Core) Retry(_ context.Context, p cluster.Principal, id cluster.TaskID) (coordinator.TaskView, error) {
+	e, err := c.find(p, id)
+	if err != nil {
+		return coordinator.TaskView{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !e.view.Terminal() {
+		return coordinator.TaskView{}, fmt.Errorf("%w: task %s is %s; it can be retried once it is over", cluster.ErrConflict, id, e.view.Status())
+	}
+	return c.add(p, e.view.Spec, id), nil
+}
+
+// SetUsage sets what TaskUsage answers for every attempt of the task.
+func (c *Core) SetUsage(id cluster.TaskID, samples ...cluster.UsageSample) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.usage[id] = samples
+}
+
+// TaskUsage gives what SetUsage has set.
+func (c *Core) TaskUsage(_ context.Context, p cluster.Principal, id cluster.TaskID, attempt int) (coordinator.UsageView, error) {
+	e, err := c.find(p, id)
+	if err != nil {
+		return coordinator.UsageView{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if attempt == 0 {
+		attempt = e.view.Attempt
+	}
+	if attempt > e.view.Attempt {
+		return coordinator.UsageView{}, fmt.Errorf("%w: task %s has no attempt %d", cluster.ErrNotFound, id, attempt)
+	}
+	return coordinator.UsageView{TaskID: id, Attempt: attempt, Limits: e.view.Spec.Resources, Samples: c.usage[id]}, nil
 }

@@ -1,0 +1,126 @@
+package http
+
+import (
+	"context"
+	nethttp "net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/accounts"
+)
+
+func (s *Server) authRoutes(api huma.API) {
+	register(api, accessOpen, huma.Operation{
+		OperationID: "register", Method: nethttp.MethodPost, Path: "/api/auth/register", DefaultStatus: nethttp.StatusCreated,
+		Summary: "Make an account and sign in", Tags: []string{"auth"},
+		Description: "The first account is an administrator's and must come from the master's own machine, or with the setup_code that " +
+			"the master prints while there is none. 403 when registration is closed.",
+	}, s.register)
+	withBody[client.Registration](api, nethttp.MethodPost, "/api/auth/register")
+	register(api, accessOpen, huma.Operation{
+		OperationID: "login", Method: nethttp.MethodPost, Path: "/api/auth/login",
+		Summary: "Sign in", Tags: []string{"auth"},
+		Description: "Also sets a cookie for browsers.",
+	}, s.login)
+	withBody[client.Credentials](api, nethttp.MethodPost, "/api/auth/login")
+	register(api, accessAnyone, huma.Operation{
+		OperationID: "logout", Method: nethttp.MethodPost, Path: "/api/auth/logout", DefaultStatus: nethttp.StatusNoContent,
+		Summary: "End this sign-in", Tags: []string{"auth"},
+	}, s.logout)
+	register(api, accessAnyone, huma.Operation{
+		OperationID: "getMe", Method: nethttp.MethodGet, Path: "/api/auth/me",
+		Summary: "Who calls", Tags: []string{"auth"},
+	}, s.getMe)
+	register(api, accessAnyone, huma.Operation{
+		OperationID: "changePassword", Method: nethttp.MethodPost, Path: "/api/auth/password",
+		Summary: "Change one's password", Tags: []string{"auth"},
+		Description: "Ends all sign-ins of the account; the reply is a new one.",
+	}, s.changePassword)
+	withBody[client.PasswordChange](api, nethttp.MethodPost, "/api/auth/password")
+}
+
+// sessionOutput is a reply with a sign-in.
+type sessionOutput struct {
+	SetCookie    nethttp.Cookie `header:"Set-Cookie"`
+	CacheControl string         `header:"Cache-Control"`
+	Body         client.Session
+}
+
+func sessionReply(ctx context.Context, session accounts.Session, err error) (*sessionOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &sessionOutput{
+		SetCookie: cookie(ctx, session.Token, session.ExpiresAt), CacheControl: "no-store", Body: sessionOf(session),
+	}, nil
+}
+
+// cookie keeps a sign-in in a browser, out of reach of the page's scripts and
+// of other sites' forms; an empty token takes it away.
+func cookie(ctx context.Context, token string, until time.Time) nethttp.Cookie {
+	c := nethttp.Cookie{
+		Name: sessionCookie, Value: token, Path: "/", Expires: until,
+		HttpOnly: true, SameSite: nethttp.SameSiteLaxMode, Secure: callOf(ctx).secure,
+	}
+	if token == "" {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+func (s *Server) register(ctx context.Context, in *BodyInput) (*sessionOutput, error) {
+	body, err := decodeBody[client.Registration](ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	session, err := s.accounts.Register(ctx, accounts.Registration{
+		Name: body.Name, Email: body.Email, Password: body.Password, SetupCode: body.SetupCode,
+	}, callOf(ctx).trusted)
+	return sessionReply(ctx, session, err)
+}
+
+func (s *Server) login(ctx context.Context, in *BodyInput) (*sessionOutput, error) {
+	body, err := decodeBody[client.Credentials](ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	session, err := s.accounts.Login(ctx, body.Email, body.Password)
+	return sessionReply(ctx, session, err)
+}
+
+func (s *Server) logout(ctx context.Context, _ *struct {
+	Strict StrictQuery
+	None   NoBody
+},
+) (*struct {
+	SetCookie nethttp.Cookie `header:"Set-Cookie"`
+}, error,
+) {
+	if credential := callOf(ctx).who.credential; credential != "" { // the socket has no sign-in to end
+		if err := s.accounts.Logout(ctx, credential); err != nil {
+			return nil, err
+		}
+	}
+	return &struct {
+		SetCookie nethttp.Cookie `header:"Set-Cookie"`
+	}{cookie(ctx, "", time.Time{})}, nil
+}
+
+func (s *Server) getMe(ctx context.Context, _ *struct{ Strict StrictQuery }) (*struct{ Body client.User }, error) {
+	u, err := s.accounts.Me(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.User }{userOf(u)}, nil
+}
+
+func (s *Server) changePassword(ctx context.Context, in *BodyInput) (*sessionOutput, error) {
+	body, err := decodeBody[client.PasswordChange](ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	session, err := s.accounts.ChangePassword(ctx, caller(ctx), body.OldPassword, body.NewPassword)
+	return sessionReply(ctx, session, err)
+}

@@ -1,0 +1,157 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"net"
+	nethttp "net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/cluster"
+)
+
+// sessionCookie holds a browser's sign-in.
+const sessionCookie = "cloudai_session"
+
+// door is where a connection came in.
+type door int
+
+const (
+	doorTCP    door = iota // someone who has to show who they are
+	doorSocket             // someone who may use the master's files
+)
+
+// identity is who calls.
+type identity struct {
+	cluster.Principal
+	credential string    // what proved it; empty on the socket
+	until      time.Time // when it stops to; zero: never
+}
+
+// forwarding are the headers by which a proxy shows that the caller is another
+// than the one who connects.
+var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}
+
+// trusted reports whether the call certainly comes from the master's own
+// machine.
+func trusted(r *nethttp.Request) bool {
+	if doorOf(r) == doorSocket {
+		return true
+	}
+	for _, name := range forwarding {
+		if len(r.Header.Values(name)) > 0 {
+			return false
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
+}
+
+func doorOf(r *nethttp.Request) door {
+	d, _ := r.Context().Value(doorKey{}).(door)
+	return d
+}
+
+// identify says who calls, or why nobody is known: a *Problem of 401 or 403,
+// or what kept the accounts from being asked.
+func (s *Server) identify(r *nethttp.Request) (identity, error) {
+	credential, fromCookie, err := credentialOf(r)
+	switch {
+	case err != nil:
+		return identity{}, err
+	case credential == "" && doorOf(r) == doorSocket:
+		return s.fromSocket(r)
+	case credential == "":
+		return identity{}, unauthenticated("this call needs an identity: sign in with POST /api/auth/login, or send an API token, " +
+			"as Authorization: Bearer; on the master's own machine bin/master cli needs neither")
+	case len(r.Header.Values(client.UserHeader)) > 0:
+		return identity{}, unauthenticated(client.UserHeader + " works on the master's socket only, and without a token")
+	}
+	if fromCookie {
+		if err := s.csrf.Check(r); err != nil {
+			return identity{}, newProblem(nethttp.StatusForbidden, "this call comes from another site's page; send the token as Authorization: Bearer")
+		}
+	}
+	p, until, err := s.accounts.Identify(r.Context(), credential)
+	return identity{Principal: p, credential: credential, until: until}, err
+}
+
+// credentialOf finds what the caller shows: the Authorization header, a
+// browser's cookie, or on WebSockets, whose headers a browser does not let one
+// set, the query.
+func credentialOf(r *nethttp.Request) (credential string, fromCookie bool, err error) {
+	given := r.Header.Values("Authorization")
+	switch {
+	case len(given) > 1:
+		return "", false, unauthenticated("there is more than one Authorization header")
+	case len(given) == 1:
+		scheme, token, _ := strings.Cut(given[0], " ")
+		token = strings.TrimSpace(token)
+		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+			return "", false, unauthenticated("the Authorization header must be: Bearer, a space and a token")
+		}
+		return token, false, nil
+	}
+	if strings.HasPrefix(r.URL.Path, "/ws/") {
+		if token := r.URL.Query().Get("access_token"); token != "" {
+			return token, false, nil
+		}
+	}
+	if cookie, err := r.Cookie(sessionCookie); err == nil && cookie.Value != "" && doorOf(r) == doorTCP {
+		return cookie.Value, true, nil
+	}
+	return "", false, nil
+}
+
+// userID is what may follow --user; it ends up as a folder's name.
+var userID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// fromSocket is who may use the master's files: its administrator, or whom
+// that one acts for.
+func (s *Server) fromSocket(r *nethttp.Request) (identity, error) {
+	admin := identity{Principal: cluster.Principal{UserID: cluster.LocalUser, Role: cluster.RoleAdmin}}
+	users := r.Header.Values(client.UserHeader)
+	if len(users) == 0 {
+		return admin, nil
+	}
+	if len(users) == 1 && strings.Contains(users[0], "@") {
+		id, err := s.accounts.Resolve(r.Context(), users[0])
+		if errors.Is(err, cluster.ErrNotFound) {
+			return identity{}, unauthenticated(client.UserHeader + ": no account has this email")
+		}
+		return identity{Principal: cluster.Principal{UserID: id, Role: cluster.RoleUser}}, err
+	}
+	switch {
+	case len(users) > 1 || !userID.MatchString(users[0]):
+		return identity{}, unauthenticated(client.UserHeader +
+			" must name one user by email, or by an id of 1 to 64 letters, digits and . _ - , beginning with a letter or digit")
+	case users[0] == string(cluster.LocalUser):
+		return admin, nil
+	}
+	// Acting for someone gives what that person may do, not more.
+	return identity{Principal: cluster.Principal{UserID: cluster.UserID(users[0]), Role: cluster.RoleUser}}, nil
+}
+
+func unauthenticated(why string) *Problem {
+	return newProblem(nethttp.StatusUnauthorized, why).with("WWW-Authenticate", "Bearer")
+}
+
+// revalidate reports whether the caller of a long connection is still the one
+// who opened it.
+func (s *Server) revalidate(ctx context.Context, was identity) error {
+	if was.credential == "" {
+		return nil
+	}
+	p, _, err := s.accounts.Identify(ctx, was.credential)
+	switch {
+	case errors.Is(err, cluster.ErrUnavailable):
+		return nil // nothing says that it is not
+	case err != nil:
+		return err
+	}
+	return p.Require(cluster.ScopeRead)
+}

@@ -1,0 +1,179 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"io"
+	nethttp "net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/cluster"
+)
+
+// Times of a WebSocket.
+const (
+	pingPause   = 20 * time.Second
+	pongTimeout = 50 * time.Second // without a sign of life
+	frameWrite  = 10 * time.Second // for one frame; a slower reader is cut off
+	readLimit   = 4 << 10          // bytes of what a client may send, which nobody reads
+)
+
+// The types of frames.
+const (
+	frameSnapshot = "snapshot" // all there is
+	frameDelta    = "delta"    // what has changed
+	frameResync   = "resync"   // all there is, since the client was too slow for every change
+)
+
+// socket is one WebSocket on its way out. send belongs to one goroutine.
+type socket struct {
+	conn *websocket.Conn
+	seq  int64
+}
+
+// send sends the next frame.
+func (s *socket) send(kind string, data any) error {
+	s.seq++
+	if err := s.conn.SetWriteDeadline(time.Now().Add(frameWrite)); err != nil {
+		return err
+	}
+	return s.conn.WriteJSON(client.Frame[any]{Seq: s.seq, Type: kind, Data: data})
+}
+
+// serveSocket opens a WebSocket and has send fill it, until the client goes,
+// its identity ends or the edge stops. What the client sends is not read.
+func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send func(context.Context, *socket) error) {
+	if err := caller(r.Context()).Require(cluster.ScopeRead); err != nil {
+		writeProblem(w, problemOf(err, s.log))
+		return
+	}
+	if p := s.checkSocketRequest(r); p != nil {
+		writeProblem(w, p)
+		return
+	}
+	upgrader := websocket.Upgrader{
+		CheckOrigin: s.sameOrigin,
+		Error: func(w nethttp.ResponseWriter, _ *nethttp.Request, status int, reason error) {
+			writeProblem(w, newProblem(status, strings.TrimPrefix(reason.Error(), "websocket: ")))
+		},
+	}
+	conn, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // the upgrader has answered
+	}
+	ctx, done := s.untilStop(r.Context())
+	defer done()
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer func() { _ = conn.Close() }()
+	conn.SetReadLimit(readLimit)
+	helpers.Go(func() {
+		defer done()
+		drainSocket(conn)
+	})
+	who := callOf(r.Context()).who
+	helpers.Go(func() {
+		defer done()
+		s.keepAlive(ctx, conn, who)
+	})
+	err = send(ctx, &socket{conn: conn})
+	code, why := websocket.CloseNormalClosure, ""
+	switch {
+	case s.stopping.Err() != nil:
+		code, why = websocket.CloseServiceRestart, "the master is stopping"
+	case err != nil && !errors.Is(err, context.Canceled):
+		s.log.Debug("a WebSocket ended", "path", r.URL.Path, "error", err)
+	}
+	closeSocket(conn, code, why)
+	done()
+}
+
+// closeSocket says good-bye to a client that may have gone.
+func closeSocket(conn *websocket.Conn, code int, why string) {
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(time.Second))
+}
+
+// checkSocketRequest refuses a query that says anything but who calls.
+func (s *Server) checkSocketRequest(r *nethttp.Request) *Problem {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return newProblem(nethttp.StatusBadRequest, "the query cannot be read")
+	}
+	var faults []cluster.FieldError
+	for name, values := range query {
+		switch {
+		case name != "access_token":
+			faults = append(faults, cluster.FieldError{Location: within("", name), Message: "is not a parameter of this call"})
+		case len(values) > 1:
+			faults = append(faults, cluster.FieldError{Location: name, Message: "is there more than once"})
+		}
+	}
+	if len(faults) > 0 {
+		return invalidProblem(faults)
+	}
+	return nil
+}
+
+// sameOrigin lets in programs, pages of this very server, and those of the
+// sites that are configured.
+func (s *Server) sameOrigin(r *nethttp.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(s.origins, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host)
+}
+
+// drainSocket reads until the client goes or gives no sign of life.
+func drainSocket(conn *websocket.Conn) {
+	alive := func(string) error { return conn.SetReadDeadline(time.Now().Add(pongTimeout)) }
+	conn.SetPongHandler(alive)
+	_ = alive("") // a connection that is gone shows at the read
+	for {
+		_, r, err := conn.NextReader()
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// keepAlive pings, and ends the connection once its caller may not have it any
+// more.
+func (s *Server) keepAlive(ctx context.Context, conn *websocket.Conn, who identity) {
+	ticker := time.NewTicker(pingPause)
+	defer ticker.Stop()
+	var expired <-chan time.Time
+	if !who.until.IsZero() {
+		timer := time.NewTimer(time.Until(who.until))
+		defer timer.Stop()
+		expired = timer.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-expired:
+			closeSocket(conn, websocket.ClosePolicyViolation, "the sign-in has expired")
+			return
+		case <-ticker.C:
+			if err := s.revalidate(ctx, who); err != nil {
+				closeSocket(conn, websocket.ClosePolicyViolation, "the sign-in is over")
+				return
+			}
+			if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(frameWrite)); err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package http
+
+import (
+	"context"
+	nethttp "net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/accounts"
+	"cloudai/master/internal/cluster"
+)
+
+func (s *Server) tokenRoutes(api huma.API) {
+	register(api, accessAnyone, huma.Operation{
+		OperationID: "createToken", Method: nethttp.MethodPost, Path: "/api/auth/tokens", DefaultStatus: nethttp.StatusCreated,
+		Summary: "Make an API token", Tags: []string{"auth"},
+		Description: "The secret is shown in this reply and never again. Scopes beyond what the caller may do are refused.",
+	}, s.createToken)
+	withBody[client.TokenRequest](api, nethttp.MethodPost, "/api/auth/tokens")
+	register(api, accessAnyone, huma.Operation{
+		OperationID: "listTokens", Method: nethttp.MethodGet, Path: "/api/auth/tokens",
+		Summary: "One's own API tokens, oldest first", Tags: []string{"auth"},
+	}, s.listTokens)
+	register(api, accessAnyone, huma.Operation{
+		OperationID: "deleteToken", Method: nethttp.MethodDelete, Path: "/api/auth/tokens/{id}", DefaultStatus: nethttp.StatusNoContent,
+		Summary: "End an API token", Tags: []string{"auth"},
+	}, s.deleteToken)
+}
+
+// IDPath is a field of inputs about one thing that has no more than an id.
+type IDPath struct {
+	ID string `path:"id" maxLength:"256"`
+}
+
+func (s *Server) createToken(ctx context.Context, in *BodyInput) (*struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         client.NewAPIToken
+}, error,
+) {
+	body, err := decodeBody[client.TokenRequest](ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	request, err := newToken(body, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	token, secret, err := s.accounts.AddToken(ctx, caller(ctx), request)
+	if err != nil {
+		return nil, err
+	}
+	return &struct {
+		CacheControl string `header:"Cache-Control"`
+		Body         client.NewAPIToken
+	}{"no-store", client.NewAPIToken{APIToken: tokenOf(token), Secret: secret}}, nil
+}
+
+// newToken turns the wire's request into the core's.
+func newToken(b client.TokenRequest, now time.Time) (accounts.NewToken, error) {
+	n := accounts.NewToken{Name: b.Name}
+	if b.Scopes != nil {
+		n.Scopes = each(b.Scopes, func(s string) cluster.Scope { return cluster.Scope(s) })
+	}
+	switch {
+	case b.ExpiresAt != "" && b.ExpiresIn != "":
+		return n, cluster.Invalid("expires_in", "give either expires_at or expires_in, not both")
+	case b.ExpiresAt != "":
+		at, err := time.Parse(time.RFC3339, b.ExpiresAt)
+		if err != nil {
+			return n, cluster.Invalid("expires_at", "must be a time such as 2027-01-31T00:00:00Z")
+		}
+		n.ExpiresAt = at.UTC()
+	case b.ExpiresIn != "":
+		d, err := time.ParseDuration(b.ExpiresIn)
+		if err != nil || d <= 0 || d > cluster.MaxTimeout {
+			return n, cluster.Invalid("expires_in", "must be a duration such as 720h, at most "+cluster.MaxTimeout.String())
+		}
+		n.ExpiresAt = now.Add(d).Truncate(time.Second).UTC()
+	}
+	return n, nil
+}
+
+func (s *Server) listTokens(ctx context.Context, in *struct {
+	PageParams
+	Strict StrictQuery
+},
+) (*listOutput[client.APIToken], error) {
+	all, err := s.accounts.Tokens(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	tokens, next := pageOf("listTokens", all, in.PageParams, func(t cluster.APIToken, after place) bool {
+		return after.before(t.CreatedAt, t.ID)
+	}, func(t cluster.APIToken) place { return place{at: t.CreatedAt.UnixNano(), id: t.ID} })
+	return &listOutput[client.APIToken]{client.List[client.APIToken]{Items: each(tokens, tokenOf), NextCursor: next}}, nil
+}
+
+func (s *Server) deleteToken(ctx context.Context, in *struct {
+	IDPath
+	Strict StrictQuery
+},
+) (*struct{}, error) {
+	return nil, s.accounts.RemoveToken(ctx, caller(ctx), in.ID)
+}

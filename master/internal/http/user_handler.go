@@ -1,0 +1,96 @@
+package http
+
+import (
+	"context"
+	nethttp "net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/accounts"
+	"cloudai/master/internal/cluster"
+)
+
+func (s *Server) userRoutes(api huma.API) {
+	register(api, accessAdmin, huma.Operation{
+		OperationID: "listUsers", Method: nethttp.MethodGet, Path: "/api/users",
+		Summary: "All accounts, oldest first", Tags: []string{"users"},
+	}, s.listUsers)
+	register(api, accessAdmin, huma.Operation{
+		OperationID: "createUser", Method: nethttp.MethodPost, Path: "/api/users", DefaultStatus: nethttp.StatusCreated,
+		Summary: "Add an account", Tags: []string{"users"},
+	}, s.createUser)
+	withBody[client.UserRequest](api, nethttp.MethodPost, "/api/users")
+	register(api, accessAdmin, huma.Operation{
+		OperationID: "changeUser", Method: nethttp.MethodPatch, Path: "/api/users/{id}",
+		Summary: "Change an account", Tags: []string{"users"},
+		Description: "What is absent stays. Another password and disabling end the account's sign-ins.",
+	}, s.changeUser)
+	withBody[client.UserChange](api, nethttp.MethodPatch, "/api/users/{id}")
+	register(api, accessAdmin, huma.Operation{
+		OperationID: "deleteUser", Method: nethttp.MethodDelete, Path: "/api/users/{id}", DefaultStatus: nethttp.StatusNoContent,
+		Summary: "Remove an account, its sign-ins and API tokens", Tags: []string{"users"},
+		Description: "Its tasks and files stay.",
+	}, s.deleteUser)
+}
+
+type userOutput struct {
+	Body client.User
+}
+
+func userReply(u cluster.User, err error) (*userOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &userOutput{userOf(u)}, nil
+}
+
+func (s *Server) listUsers(ctx context.Context, in *struct {
+	PageParams
+	Strict StrictQuery
+},
+) (*listOutput[client.User], error) {
+	all, err := s.accounts.Users(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	users, next := pageOf("listUsers", all, in.PageParams, func(u cluster.User, after place) bool {
+		return after.before(u.CreatedAt, string(u.ID))
+	}, func(u cluster.User) place { return place{at: u.CreatedAt.UnixNano(), id: string(u.ID)} })
+	return &listOutput[client.User]{client.List[client.User]{Items: each(users, userOf), NextCursor: next}}, nil
+}
+
+func (s *Server) createUser(ctx context.Context, in *BodyInput) (*userOutput, error) {
+	body, err := decodeBody[client.UserRequest](ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	return userReply(s.accounts.AddUser(ctx, caller(ctx), accounts.NewUser{
+		Name: body.Name, Email: body.Email, Password: body.Password, Role: cluster.Role(body.Role),
+	}))
+}
+
+func (s *Server) changeUser(ctx context.Context, in *struct {
+	IDPath
+	BodyInput
+},
+) (*userOutput, error) {
+	body, err := decodeBody[client.UserChange](ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	change := accounts.UserChange{Name: body.Name, Disabled: body.Disabled, Password: body.Password}
+	if body.Role != nil {
+		role := cluster.Role(*body.Role)
+		change.Role = &role
+	}
+	return userReply(s.accounts.ChangeUser(ctx, caller(ctx), cluster.UserID(in.ID), change))
+}
+
+func (s *Server) deleteUser(ctx context.Context, in *struct {
+	IDPath
+	Strict StrictQuery
+},
+) (*struct{}, error) {
+	return nil, s.accounts.RemoveUser(ctx, caller(ctx), cluster.UserID(in.ID))
+}
