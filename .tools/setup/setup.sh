@@ -41,7 +41,12 @@ missing_packages() {
 	/usr/bin/python3 -c 'import importlib.util as u, sys
 sys.exit(not (u.find_spec("grpc_tools") and u.find_spec("grpc") and u.find_spec("google.protobuf")))' 2>/dev/null ||
 		echo python3-grpcio python3-grpc-tools
-	if is_linux; then have setsid || echo util-linux; fi
+	if is_linux; then
+		have setsid && have nsenter || echo util-linux
+		# Tests put a worker on another host: a network namespace.
+		have ip || echo iproute2
+		have iptables || echo iptables
+	fi
 }
 
 # mac says at once what is missing and how to get it; nothing is installed.

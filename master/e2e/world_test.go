@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +37,8 @@ type world struct {
 	*rig.Rig
 	engine *rig.Engine
 	image  string
+	// refuses: workers are kept out in this test, and complain of that.
+	refuses bool
 }
 
 // binaries is the folder of the programs under test; another one may be named
@@ -51,10 +54,17 @@ func binaries() string {
 // its tasks may be left anywhere.
 func newWorld(t *testing.T, masterSettings ...string) *world {
 	t.Helper()
+	return newWorldAt(t, func(*rig.Rig) {}, masterSettings...)
+}
+
+// newWorldAt is newWorld with something to do before the master starts.
+func newWorldAt(t *testing.T, before func(*rig.Rig), masterSettings ...string) *world {
+	t.Helper()
 	r, err := rig.New(binaries(), "", masterSettings...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	before(r)
 	w := &world{Rig: r}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -65,6 +75,9 @@ func newWorld(t *testing.T, masterSettings ...string) *world {
 			}
 		}
 		said := r.Logs(1 << 20)
+		if w.refuses {
+			said = complaints.ReplaceAllString(said, "")
+		}
 		for _, alarm := range []string{"panic:", "fatal error:", "DATA RACE", "level=ERROR"} {
 			if at := strings.Index(said, alarm); at >= 0 {
 				t.Errorf("a process printed %q: %s", alarm, said[max(0, at-500):min(len(said), at+4000)])
@@ -80,6 +93,9 @@ func newWorld(t *testing.T, masterSettings ...string) *world {
 	must(t, r.StartMaster(t.Context()))
 	return w
 }
+
+// complaints are what a worker says that is kept out.
+var complaints = regexp.MustCompile(`(?m)^.*level=ERROR msg="waiting to join: .*$`)
 
 // newCluster is a world with one worker on the Docker engine.
 func newCluster(t *testing.T, cpu string, masterSettings ...string) (*world, *rig.Worker) {

@@ -39,6 +39,9 @@ func Start(name string, command []string, env []string, dir, log string) (*Proce
 	return p, nil
 }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 

@@ -144,9 +144,57 @@ func (r *Rig) LaunchMaster(flags ...string) (*Process, error) {
 	return Start("master", append(command, flags...), environment(r.masterEnv), filepath.Join(r.dir, "cwd"), filepath.Join(r.dir, "master.log"))
 }
 
+// Bind has the master listen at another address of this machine than loopback.
+// Before its first start.
+func (r *Rig) Bind(host string) {
+	for _, addr := range []*string{&r.grpc, &r.http} {
+		_, port, _ := net.SplitHostPort(*addr) // FreeAddress made it
+		*addr = net.JoinHostPort(host, port)
+	}
+}
+
+// GRPC is the address that workers call.
+func (r *Rig) GRPC() string { return r.grpc }
+
+// StartOn starts a worker's process on another host with the shell command that
+// it is given there, in an empty folder, and waits for nothing.
+func (r *Rig) StartOn(h *Host, id, command string) (*Worker, error) {
+	w := &Worker{ID: id, Dir: filepath.Join(r.dir, id, "data", "worker")}
+	cwd := filepath.Join(r.dir, id)
+	if err := os.MkdirAll(cwd, 0o755); err != nil {
+		return nil, err
+	}
+	p, err := Start(id, h.Command("bash", "-c", command), environment(nil), cwd, filepath.Join(r.dir, id+".log"))
+	if err != nil {
+		return nil, err
+	}
+	w.Process = p
+	r.workers[id] = w
+	return w, nil
+}
+
 // StartWorker starts a worker for the first time and waits until the master
 // counts on it.
 func (r *Rig) StartWorker(ctx context.Context, id string, settings ...string) (*Worker, error) {
+	w, err := r.newWorker(id, settings)
+	if err != nil {
+		return nil, err
+	}
+	return w, r.RestartWorker(ctx, w)
+}
+
+// TryWorker starts a worker for the first time and waits for nothing: it may
+// not be let in.
+func (r *Rig) TryWorker(id string, settings ...string) (*Worker, error) {
+	w, err := r.newWorker(id, settings)
+	if err == nil {
+		w.Process, err = r.LaunchWorker(w)
+	}
+	return w, err
+}
+
+// newWorker is a worker with the usual settings and others over them.
+func (r *Rig) newWorker(id string, settings []string) (*Worker, error) {
 	address, err := FreeAddress()
 	if err != nil {
 		return nil, err
@@ -159,7 +207,7 @@ func (r *Rig) StartWorker(ctx context.Context, id string, settings ...string) (*
 	set(w.env, settings)
 	w.Dir = w.env["WORKER_DATA_DIR"]
 	r.workers[id] = w
-	return w, r.RestartWorker(ctx, w)
+	return w, nil
 }
 
 // RestartWorker starts a worker's process anew on its folder and waits until

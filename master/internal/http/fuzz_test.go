@@ -82,3 +82,46 @@ func FuzzTaskQuery(f *testing.F) {
 		}
 	})
 }
+
+// Whatever the body, an API token is made or what is wrong is named.
+func FuzzTokenBody(f *testing.F) {
+	e := newEdge(f)
+	bearer, _ := e.signUp(f, "root")
+	f.Add(`{"name":"x","scopes":["read","admin"],"expires_in":"1h"}`)
+	f.Add(`{"name":"x","expires_at":"2101-01-01T00:00:00Z"}`)
+	f.Add(`{"name":"\u001b","scopes":[{}],"expires_in":"-1ns","x":1,"x":2}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		w := e.from(t, here, "POST", "/api/auth/tokens", body, bearer)
+		switch w.Code {
+		case 201:
+			made := decode[client.NewAPIToken](t, w, 201)
+			e.from(t, here, "DELETE", "/api/auth/tokens/"+made.ID, "", bearer) // there is room for a hundred
+		case 400:
+		default:
+			if len(decode[client.Problem](t, w, 422).Errors) == 0 {
+				t.Fatalf("names nothing: %s", w.Body)
+			}
+		}
+	})
+}
+
+// Whatever stands in the headers, nobody becomes somebody by it.
+func FuzzCredentials(f *testing.F) {
+	e := newEdge(f)
+	_, s := e.signUp(f, "root")
+	f.Add("Bearer "+s.Token+"x", sessionCookie+"=x", "local", "::1")
+	f.Add("bearer\t"+s.Token[:20], sessionCookie+"="+s.Token[1:], "a@b", "x")
+	f.Fuzz(func(t *testing.T, authorization, cookie, user, forwarded string) {
+		if strings.Contains(authorization+cookie, s.Token) {
+			t.Skip("that is the real one")
+		}
+		r := httptest.NewRequest(nethttp.MethodGet, "/api/auth/me", nil)
+		r.Header["Authorization"], r.Header["Cookie"] = []string{authorization}, []string{cookie}
+		r.Header[client.UserHeader], r.Header["X-Forwarded-For"] = []string{user}, []string{forwarded}
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if w.Code != 401 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	})
+}

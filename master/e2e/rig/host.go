@@ -1,0 +1,79 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// Host is another machine as the network sees it: a network namespace, joined
+// to this one by a pair of virtual interfaces. Files and the container engine
+// are the same as here.
+type Host struct {
+	name string
+	Addr string // of the host
+	Here string // of this machine as the host sees it
+}
+
+// NewHost makes a host. It needs root; without it, sudo that asks for no
+// password.
+func NewHost(ctx context.Context) (*Host, error) {
+	n := rand.IntN(1 << 14) // of the blocks of four addresses in 10.213.0.0/16
+	block := fmt.Sprintf("10.213.%d.", n>>6)
+	low := (n & 63) * 4
+	h := &Host{
+		name: fmt.Sprintf("cloudai-%d", n),
+		Here: fmt.Sprint(block, low+1), Addr: fmt.Sprint(block, low+2),
+	}
+	outer, inner := fmt.Sprintf("clh%d", n), fmt.Sprintf("clg%d", n)
+	for _, command := range []string{
+		"ip netns add " + h.name,
+		"ip link add " + outer + " type veth peer name " + inner + " netns " + h.name,
+		"ip addr add " + h.Here + "/30 dev " + outer,
+		"ip link set " + outer + " up",
+		"ip -n " + h.name + " addr add " + h.Addr + "/30 dev " + inner,
+		"ip -n " + h.name + " link set " + inner + " up",
+		"ip -n " + h.name + " link set lo up",
+	} {
+		if err := asRoot(ctx, strings.Fields(command)...); err != nil {
+			return nil, errors.Join(err, h.Close(ctx))
+		}
+	}
+	return h, nil
+}
+
+// Close removes the host; what runs on it must have ended.
+func (h *Host) Close(ctx context.Context) error { return asRoot(ctx, "ip", "netns", "del", h.name) }
+
+// Command is a command line that runs another one on the host.
+func (h *Host) Command(command ...string) []string {
+	// nsenter, since ip netns exec would hide the cgroups.
+	return append(rootly("nsenter", "--net=/run/netns/"+h.name, "--"), command...)
+}
+
+// Run runs a command on the host to its end.
+func (h *Host) Run(ctx context.Context, command ...string) error {
+	return run(ctx, h.Command(command...))
+}
+
+func asRoot(ctx context.Context, command ...string) error { return run(ctx, rootly(command...)) }
+
+func run(ctx context.Context, command []string) error {
+	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, out)
+	}
+	return nil
+}
+
+// rootly is the command as root runs it.
+func rootly(command ...string) []string {
+	if os.Geteuid() == 0 {
+		return command
+	}
+	return append([]string{"sudo", "-n"}, command...)
+}
