@@ -42,8 +42,10 @@ missing_packages() {
 sys.exit(not (u.find_spec("grpc_tools") and u.find_spec("grpc") and u.find_spec("google.protobuf")))' 2>/dev/null ||
 		echo python3-grpcio python3-grpc-tools
 	if is_linux; then
-		have setsid && have nsenter || echo util-linux
-		# Tests put a worker on another host: a network namespace.
+		if ! have setsid || ! have nsenter; then echo util-linux; fi
+		# Tests put a worker on another host, a network namespace. The programs may
+		# lie outside of a user's PATH.
+		PATH=$PATH:/usr/sbin:/sbin
 		have ip || echo iproute2
 		have iptables || echo iptables
 	fi

@@ -111,12 +111,21 @@ func TestRESTByCurl(t *testing.T) {
 			want = 401
 		}
 		for _, c := range [][]string{
-			{"/api/tasks/" + task.TaskID}, {"/api/tasks/" + task.TaskID + "?wait=1s"}, {"/api/tasks/" + task.TaskID + "/events"},
-			{"/api/tasks/" + task.TaskID + "/logs"}, {"/api/tasks/" + task.TaskID + "/logs?follow=true"}, {"/api/tasks/" + task.TaskID + "/metrics"},
-			{"/api/tasks/" + task.TaskID, "-X", "DELETE"}, {"/api/tasks/" + task.TaskID, "-X", "PATCH", "-d", "{}"},
-			{"/api/tasks/" + task.TaskID, "-X", "PATCH", "-d", "{"}, {"/api/tasks/" + task.TaskID + "/retry", "-X", "POST"},
-			{"/api/files/" + task.TaskID}, {"/api/files/" + task.TaskID + "/download"}, {"/api/files/" + task.TaskID + "/download?format=zip"},
-			{"/api/files/" + task.TaskID + "/content/d/the%20answer"}, {"/api/files/" + task.TaskID, "-X", "DELETE"},
+			{"/api/tasks/" + task.TaskID},
+			{"/api/tasks/" + task.TaskID + "?wait=1s"},
+			{"/api/tasks/" + task.TaskID + "/events"},
+			{"/api/tasks/" + task.TaskID + "/logs"},
+			{"/api/tasks/" + task.TaskID + "/logs?follow=true"},
+			{"/api/tasks/" + task.TaskID + "/metrics"},
+			{"/api/tasks/" + task.TaskID, "-X", "DELETE"},
+			{"/api/tasks/" + task.TaskID, "-X", "PATCH", "-d", "{}"},
+			{"/api/tasks/" + task.TaskID, "-X", "PATCH", "-d", "{"},
+			{"/api/tasks/" + task.TaskID + "/retry", "-X", "POST"},
+			{"/api/files/" + task.TaskID},
+			{"/api/files/" + task.TaskID + "/download"},
+			{"/api/files/" + task.TaskID + "/download?format=zip"},
+			{"/api/files/" + task.TaskID + "/content/d/the%20answer"},
+			{"/api/files/" + task.TaskID, "-X", "DELETE"},
 		} {
 			status, body := curl(t, append([]string{p.base + c[0], "-H", p.bearer}, c[1:]...)...)
 			if status != want || strings.Contains(string(body), "secret name") || strings.Contains(string(body), bob.id) {

@@ -162,7 +162,7 @@ func (a *Accounts) RemoveUser(ctx context.Context, p cluster.Principal, id clust
 	a.log.Info("account removed", "user_id", id, "by", p.UserID)
 	n, err := a.store.CountUsers(ctx)
 	if err != nil || n > 0 {
-		return nil //nolint:nilerr // the account is gone; that nobody is left shows at the next start too
+		return nil // the account is gone; that nobody is left shows at the next start too
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

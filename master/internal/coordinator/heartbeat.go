@@ -18,7 +18,7 @@ func (m *machine) caller(c Caller) (*worker, error) {
 		return nil, fmt.Errorf("%w: worker %s", cluster.ErrUnknownSession, c.WorkerID)
 	case w.worker.Fingerprint != c.Fingerprint:
 		return nil, fmt.Errorf("%w: worker %s calls with another certificate", cluster.ErrDenied, c.WorkerID)
-	case w.worker.Barred:
+	case w.removed():
 		return nil, fmt.Errorf("%w: worker %s was removed", cluster.ErrBarred, c.WorkerID)
 	}
 	return w, nil

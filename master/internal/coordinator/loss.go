@@ -21,7 +21,7 @@ type loss struct {
 // never sent there has nothing to pay for.
 func (m *machine) lostWorker(e *task) loss {
 	l := loss{failure: cluster.FailureWorkerLost, cause: "worker_lost", message: fmt.Sprintf("worker %s was lost", e.task.WorkerID)}
-	if w := m.workers[e.task.WorkerID]; w != nil && w.worker.Barred {
+	if w := m.workers[e.task.WorkerID]; w != nil && w.removed() {
 		l.cause, l.message = "worker_removed", fmt.Sprintf("worker %s was removed by an administrator", e.task.WorkerID)
 	}
 	l.free = e.tries == 0 && !e.accepted
@@ -159,7 +159,7 @@ func (m *machine) tickWorker(now time.Time, w *worker, slept bool) (st step) {
 		w.restUntil, w.stale = time.Time{}, true
 	}
 	m.arm(w.restUntil)
-	if w.unsaved && !w.worker.Barred {
+	if w.unsaved && !w.removed() {
 		st.workers = append(st.workers, w.worker)
 	}
 	if !w.probeAt.IsZero() && !now.Before(w.probeAt) {

@@ -97,6 +97,7 @@ type worker struct {
 	number    uint64 // of the last heartbeat
 	use       *cluster.Sample
 	unsaved   bool // the store has not taken the present value
+	barring   bool // its bar is being written
 
 	probing   bool                    // a Hello is on its way
 	probeAt   time.Time               // the next Hello; zero: none is due
@@ -113,7 +114,7 @@ type worker struct {
 
 // gone reports whether the worker's attempts are over: it is lost, and not one
 // that a start of the master found so and that may still return.
-func (w *worker) gone() bool { return w.worker.Barred || w.worker.Lost && w.deadline.IsZero() }
+func (w *worker) gone() bool { return w.removed() || w.worker.Lost && w.deadline.IsZero() }
 
 func (w *worker) target() Target {
 	return Target{WorkerID: w.worker.ID, Session: w.worker.Session, Address: w.worker.Address, Fingerprint: w.worker.Fingerprint}
@@ -146,6 +147,8 @@ func (w *worker) status() (cluster.WorkerStatus, string) {
 		return cluster.WorkerUnhealthy, w.illness
 	case !w.reachable:
 		return cluster.WorkerUnreachable, w.reason
+	case w.barring:
+		return cluster.WorkerDraining, "is being removed"
 	case w.worker.Draining:
 		return cluster.WorkerDraining, "finishes what it has"
 	case !w.worker.LeftUntil.IsZero():

@@ -83,8 +83,13 @@ func (w *world) manage(s *simWorker) {
 			return // not yet
 		}
 	case n == 0:
-		w.note("worker %s is removed", s.id)
-		st, err = w.m.remove(w.now, s.id, true)
+		st, err = w.m.remove(s.id, true)
+		if err == nil {
+			err = w.putWorker(s.id)
+			w.note("worker %s is removed: %v", s.id, err)
+			st = w.m.removed(w.now, s.id, err)
+			err = nil
+		}
 	default:
 		w.note("worker %s drains: %v", s.id, n > 1)
 		st, err = w.m.drain(s.id, n > 1)

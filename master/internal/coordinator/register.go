@@ -28,7 +28,7 @@ func (m *machine) mustProbe(r Registration) (rival, bool) {
 // barred reports whether an administrator has removed the worker.
 func (m *machine) barred(id cluster.WorkerID) bool {
 	w := m.workers[id]
-	return w != nil && w.worker.Barred
+	return w != nil && w.removed()
 }
 
 // claim judges the old session's address answering a probe: nil lets the new

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -11,11 +12,15 @@ import (
 // known finds a worker that people may ask about; nil when there is none, or
 // when an administrator has removed it.
 func (m *machine) known(id cluster.WorkerID) *worker {
-	if w := m.workers[id]; w != nil && !w.worker.Barred {
+	if w := m.workers[id]; w != nil && !w.removed() {
 		return w
 	}
 	return nil
 }
+
+// removed reports whether an administrator has removed the worker, and the
+// store knows it.
+func (w *worker) removed() bool { return w.worker.Barred && !w.barring }
 
 func noWorker(id cluster.WorkerID) error {
 	return fmt.Errorf("%w: no worker %s", cluster.ErrNotFound, id)
@@ -37,23 +42,40 @@ func (m *machine) drain(id cluster.WorkerID, on bool) (st step, err error) {
 	return st, nil
 }
 
-// remove takes a worker out and bars its id. Its attempts are lost; what it
-// says of them afterwards is stale, which makes it stop their containers.
-func (m *machine) remove(now time.Time, id cluster.WorkerID, force bool) (st step, err error) {
+// remove begins to take a worker out: it gets nothing new while its bar is
+// written. removed carries on.
+func (m *machine) remove(id cluster.WorkerID, force bool) (st step, err error) {
 	w := m.known(id)
-	if w == nil {
-		if w = m.workers[id]; w != nil && w.unsaved { // the store refused it last time
-			return step{workers: []cluster.Worker{w.worker}}, nil
-		}
+	switch {
+	case w == nil:
 		return st, noWorker(id)
+	case w.barring:
+		return st, fmt.Errorf("%w: worker %s is being removed", cluster.ErrUnavailable, id)
+	case len(w.attempts) > 0 && !force:
+		return st, fmt.Errorf("%w: worker %s has %d tasks; drain it and wait, or force it, and they run elsewhere", cluster.ErrConflict, id, len(w.attempts))
 	}
-	if n := len(w.attempts); n > 0 && !force {
-		return st, fmt.Errorf("%w: worker %s has %d tasks; drain it and wait, or force it, and they run elsewhere", cluster.ErrConflict, id, n)
+	w.worker.Barred, w.barring, w.stale = true, true, true
+	st.workers = []cluster.Worker{w.worker}
+	return st, nil
+}
+
+// removed takes the outcome of writing a worker's bar. Once that is on the disk
+// its attempts are lost, and what it says of them is stale, which makes it stop
+// their containers. Before, none may be stopped: a master that starts without
+// the bar would take them for ones that never began.
+func (m *machine) removed(now time.Time, id cluster.WorkerID, err error) (st step) {
+	w := m.workers[id]
+	w.barring, w.stale = false, true
+	if err != nil {
+		w.worker.Barred, w.unsaved = false, true // the disk may have it otherwise
+		m.arm(now.Add(storeRest))
+		st.wake = true
+		return st
 	}
-	w.worker.Barred, w.worker.Draining = true, false
+	w.worker.Draining = false
 	st = m.loseWorker(now, w)
 	m.dropWorker(w)
-	return st, nil
+	return st
 }
 
 // readmit ends the bar of a worker, which registers next. First the loss of its
@@ -64,6 +86,8 @@ func (m *machine) readmit(id cluster.WorkerID) (st step, err error) {
 	switch {
 	case w == nil || !w.worker.Barred:
 		return st, nil
+	case w.barring:
+		return st, fmt.Errorf("%w: worker %s is being removed", cluster.ErrUnavailable, id)
 	case len(w.attempts) > 0:
 		return st, fmt.Errorf("%w: %d tasks are still being taken off worker %s", cluster.ErrUnavailable, len(w.attempts), id)
 	}
@@ -115,11 +139,14 @@ func (c *Coordinator) RemoveWorker(ctx context.Context, p cluster.Principal, id 
 	if err := p.Require(cluster.ScopeAdmin); err != nil {
 		return err
 	}
-	st, err := c.try(func(now time.Time) (step, error) { return c.m.remove(now, id, force) })
+	st, err := c.try(func(time.Time) (step, error) { return c.m.remove(id, force) })
 	if err != nil {
 		return err
 	}
-	return c.carryOut(ctx, st)
+	ctx = context.WithoutCancel(ctx) // what has begun must be settled
+	barred := c.carryOut(ctx, st)
+	after := c.carryOut(ctx, c.decide(func(now time.Time) step { return c.m.removed(now, id, barred) }))
+	return cmp.Or(barred, after)
 }
 
 // joinTimeout is how long a worker that was called by its address may take to
@@ -158,18 +185,26 @@ func (c *Coordinator) RegisterWorker(ctx context.Context, p cluster.Principal, i
 	wait, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	for {
-		c.mu.Lock()
-		w := c.m.known(id)
-		if w != nil && w.worker.Session == hello.Session && !w.worker.Lost && w.reachable {
-			defer c.mu.Unlock()
-			return c.m.workerView(w, p), nil
+		if v, ok := c.joined(p, id, hello.Session); ok {
+			return v, nil
 		}
-		c.mu.Unlock()
 		if _, err := changes.Next(wait); err != nil {
 			return WorkerView{}, fmt.Errorf("%w: worker %s answers at %s and knows the join token, but has not registered within %s; its log says what keeps it from calling this master",
 				cluster.ErrUnavailable, id, address, joinTimeout)
 		}
 	}
+}
+
+// joined is the worker, once it has registered under that session and can be
+// called.
+func (c *Coordinator) joined(p cluster.Principal, id cluster.WorkerID, session string) (WorkerView, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.m.known(id)
+	if w == nil || w.worker.Session != session || w.worker.Lost || !w.reachable {
+		return WorkerView{}, false
+	}
+	return c.m.workerView(w, p), true
 }
 
 func validAddress(id cluster.WorkerID, address string) error {

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,6 +195,19 @@ func (w *world) save(id cluster.WorkerID) error {
 	return w.store.PutWorker(context.Background(), wk.worker)
 }
 
+// putWorker stores a worker's present value for someone who waits for it. What
+// the store refuses it may have taken all the same.
+func (w *world) putWorker(id cluster.WorkerID) error {
+	var failed error
+	if w.chance(20) {
+		failed = db.ErrOutcomeUnknown
+		if w.chance(50) {
+			return db.ErrUnavailable
+		}
+	}
+	return cmp.Or(failed, w.store.PutWorker(context.Background(), w.m.workers[id].worker))
+}
+
 func (w *world) commit(writes []*write) {
 	for _, x := range writes {
 		var err error
@@ -250,8 +264,8 @@ func (w *world) check() {
 		w.failf("%d workers make %d offers", len(w.m.order), len(w.m.offers))
 	}
 	for _, wk := range w.m.workers {
-		if wk.worker.Barred == slices.Contains(w.m.order, wk) {
-			w.failf("worker %s: removed %v, shown %v", wk.worker.ID, wk.worker.Barred, !wk.worker.Barred)
+		if wk.removed() == slices.Contains(w.m.order, wk) {
+			w.failf("worker %s: removed %v, shown %v", wk.worker.ID, wk.removed(), !wk.removed())
 		}
 	}
 	for _, wk := range w.m.order {

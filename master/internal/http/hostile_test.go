@@ -169,10 +169,22 @@ func TestHostilePaths(t *testing.T) {
 	bearer, _ := e.signUp(t, "root")
 	for _, id := range []string{"%00", "%ff", "..%2f..", "%2e%2e", "a%0ab", "%1b", strings.Repeat("x", 300), "%f0%9f%a6%8a", "*", "%25"} {
 		for _, c := range [][2]string{
-			{"GET", "/api/tasks/%s"}, {"DELETE", "/api/tasks/%s"}, {"GET", "/api/tasks/%s/logs"}, {"GET", "/api/tasks/%s/metrics"},
-			{"POST", "/api/tasks/%s/retry"}, {"PATCH", "/api/tasks/%s"}, {"GET", "/api/files/%s"}, {"GET", "/api/files/%s/content/x"},
-			{"GET", "/api/workers/%s"}, {"DELETE", "/api/workers/%s"}, {"POST", "/api/workers/%s/drain"}, {"GET", "/telemetry/%s"},
-			{"PATCH", "/api/users/%s"}, {"DELETE", "/api/users/%s"}, {"DELETE", "/api/auth/tokens/%s"}, {"GET", "/ws/telemetry/%s"},
+			{"GET", "/api/tasks/%s"},
+			{"DELETE", "/api/tasks/%s"},
+			{"GET", "/api/tasks/%s/logs"},
+			{"GET", "/api/tasks/%s/metrics"},
+			{"POST", "/api/tasks/%s/retry"},
+			{"PATCH", "/api/tasks/%s"},
+			{"GET", "/api/files/%s"},
+			{"GET", "/api/files/%s/content/x"},
+			{"GET", "/api/workers/%s"},
+			{"DELETE", "/api/workers/%s"},
+			{"POST", "/api/workers/%s/drain"},
+			{"GET", "/telemetry/%s"},
+			{"PATCH", "/api/users/%s"},
+			{"DELETE", "/api/users/%s"},
+			{"DELETE", "/api/auth/tokens/%s"},
+			{"GET", "/ws/telemetry/%s"},
 		} {
 			w := e.from(t, here, c[0], fmt.Sprintf(c[1], id), goodBody([2]string{c[0], fmt.Sprintf(c[1], "task0001")}), bearer)
 			switch w.Code {

@@ -137,24 +137,32 @@ func (s *Server) sendTelemetryChanges(ctx context.Context, socket *socket, only 
 // gather waits for a change and then a little longer for more.
 func gather(ctx context.Context, changes *events.Subscription[coordinator.Event], only cluster.WorkerID) (map[cluster.WorkerID]bool, error) {
 	changed := map[cluster.WorkerID]bool{}
-	wait := ctx
-	for {
-		e, err := changes.Next(wait)
-		switch {
-		case err != nil && ctx.Err() == nil && len(changed) > 0 && wait.Err() != nil:
-			return changed, nil // the pause is over
-		case err != nil:
-			return nil, err
+	take := func(ctx context.Context) error {
+		e, err := changes.Next(ctx)
+		if err != nil {
+			return err
 		}
 		for _, id := range workersIn(e.Value) {
 			if only == "" || id == only {
 				changed[id] = true
 			}
 		}
-		if len(changed) > 0 && wait == ctx {
-			pause, cancel := context.WithTimeout(ctx, deltaPause)
-			defer cancel()
-			wait = pause
+		return nil
+	}
+	for len(changed) == 0 {
+		if err := take(ctx); err != nil {
+			return nil, err
+		}
+	}
+	pause, cancel := context.WithTimeout(ctx, deltaPause)
+	defer cancel()
+	for {
+		switch err := take(pause); {
+		case err == nil:
+		case pause.Err() != nil && ctx.Err() == nil:
+			return changed, nil // the pause is over
+		default:
+			return nil, err
 		}
 	}
 }
