@@ -98,6 +98,7 @@ type worker struct {
 	use       *cluster.Sample
 	unsaved   bool // the store has not taken the present value
 	barring   bool // its bar is being written
+	unknown   bool // the store had tasks on it and not the worker itself
 
 	probing   bool                    // a Hello is on its way
 	probeAt   time.Time               // the next Hello; zero: none is due

@@ -40,12 +40,20 @@ func (m *machine) restoreTask(now time.Time, t cluster.Task) {
 		return
 	}
 	w := m.workers[t.WorkerID]
-	if w != nil {
-		w.attempts[t.ID] = t.Spec.Resources
+	if w == nil {
+		// The store has missed its registration. It may return, too; until then
+		// nothing is known of it but what it was given.
+		m.restoreWorker(now, cluster.Worker{ID: t.WorkerID, Lost: true, RegisteredAt: now})
+		w = m.workers[t.WorkerID]
+		w.unknown = true
 	}
+	if w.unknown {
+		w.worker.Total = w.worker.Total.Plus(t.Spec.Resources)
+	}
+	w.attempts[t.ID] = t.Spec.Resources
 	e.tries = 1 // for all we know
 	e.accepted = t.State.Rank() > cluster.StateAssigned.Rank()
-	if w == nil || w.gone() {
+	if w.gone() {
 		l := m.lostWorker(e)
 		e.loss = &l
 		m.stuck[t.ID] = e // resume ends the attempt, also when the worker is registered again by then

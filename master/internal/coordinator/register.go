@@ -58,7 +58,7 @@ func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, 
 	fresh := w.worker.Session != r.Session
 	w.worker.Session, w.worker.Address, w.worker.Fingerprint = r.Session, r.Address, r.Fingerprint
 	w.worker.Version, w.worker.Labels, w.worker.Total = r.Version, r.Labels, r.Total
-	w.worker.Lost, w.worker.LeftUntil = false, time.Time{}
+	w.worker.Lost, w.worker.LeftUntil, w.unknown = false, time.Time{}, false
 	if fresh {
 		w.number, w.restUntil = 0, time.Time{}
 		clear(w.refused)
