@@ -1,24 +1,53 @@
 #!/usr/bin/env bash
-# Starts the master from any folder, building it first when needed. Flags are
-# passed on: ./runMaster.sh --http-addr 127.0.0.1:9000
+# Starts the master from any folder, building it first when needed; --help
+# tells more.
 set -eu
-cd "$(dirname "$0")"
 
-case "${1:-}" in
---mongodb | --dev)
-	echo "runMaster.sh: $1 is not built yet: the master keeps its state in the embedded store, and there is no dashboard to develop." >&2
-	exit 2
-	;;
+self=$0
+while [ -L "$self" ]; do
+	link=$(readlink "$self")
+	case $link in /*) self=$link ;; *) self=$(dirname "$self")/$link ;; esac
+done
+# shellcheck disable=SC2034 # for start.sh
+speaker=runMaster.sh
+# shellcheck source=.tools/start.sh
+. "$(dirname "$self")/.tools/start.sh"
+
+usage() {
+	cat <<-TEXT
+		runMaster.sh [--dev | --mongodb] [flags]
+
+		Starts the master, building it first when needed, with the settings of
+		master/.env when that exists. It works from any folder: the master runs in
+		  $root
+		and relative paths in flags and variables start at your own folder.
+
+		  --dev       work on the dashboard beside it (not built yet)
+		  --mongodb   keep the state in a MongoDB (not built yet)
+
+		All other flags are the master's own:
+	TEXT
+}
+
+case ${1:-} in
+serve) shift ;;
+cli | openapi) misused "it starts the master; for the rest run: bin/master $1" ;;
 esac
-
-if [ ! -x bin/master ] || [ -n "$(find proto master -name '*.go' -newer bin/master 2>/dev/null | head -n 1)" ]; then
-	command -v go >/dev/null 2>&1 || {
-		echo "runMaster.sh: bin/master has to be built, and there is no Go here: install Go (https://go.dev/dl) and run 'make build'." >&2
-		exit 1
-	}
-	make --no-print-directory build
+for arg in "$@"; do
+	case $arg in
+	--dev) misused "--dev is not built yet: there is no dashboard (ui/) to work on. Start the master without it." ;;
+	--mongodb) misused "--mongodb is not built yet: the master keeps its state in the embedded store, which needs nothing else. Start it without --mongodb." ;;
+	esac
+done
+take_flags 'env-file master-data-dir files-dir' "$@"
+variables_from_here MASTER_DATA_DIR FILES_DIR
+cd "$root"
+if [ "$help" = yes ]; then
+	usage
+	show_help bin/master master
 fi
-if [ -f master/.env ]; then
-	set -- --env-file master/.env "$@"
+build_when_needed bin/master master
+if [ -f master/.env ] && [ "$env_file" = no ]; then
+	exec bin/master --env-file master/.env ${args[@]+"${args[@]}"}
 fi
-exec bin/master "$@"
+exec bin/master ${args[@]+"${args[@]}"}

@@ -3,6 +3,7 @@
 # Debian packages. To be sourced, after `set -eu`. Bash 3.2 is enough (macOS
 # ships no newer one).
 
+unset CDPATH # with it cd may go elsewhere, and print where
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034 # for the scripts that source this
 cache=$root/.cache

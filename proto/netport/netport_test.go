@@ -29,21 +29,25 @@ func TestTakenAddressIsNamedWithItsOwner(t *testing.T) {
 		if err.Error() != want {
 			t.Errorf("error is\n%v\nwant\n%s", err, want)
 		}
-		l.Close()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
 func TestOwnerThatIsNotKnown(t *testing.T) {
-	err := &TakenError{Setting: "GRPC_ADDR", Flag: "--grpc-addr", Addr: ":50051"}
-	if want := "GRPC_ADDR :50051 is in use by another program; stop it, or choose another address with --grpc-addr"; err.Error() != want {
-		t.Errorf("error is %v", err)
+	taken := &TakenError{Setting: "GRPC_ADDR", Flag: "--grpc-addr", Addr: ":50051"}
+	if want := "GRPC_ADDR :50051 is in use by another program; stop it, or choose another address with --grpc-addr"; taken.Error() != want {
+		t.Errorf("error is %v", taken)
 	}
-	l, err2 := net.Listen("tcp", "127.0.0.1:0")
-	if err2 != nil {
-		t.Fatal(err2)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	l.Close()
-	for _, addr := range []string{l.Addr().String(), "127.0.0.1:99999", "x"} {
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, addr := range []string{free.Addr().String(), "127.0.0.1:99999", "x"} {
 		if got := owner(t.Context(), addr); got != "" {
 			t.Errorf("%s: %q", addr, got)
 		}

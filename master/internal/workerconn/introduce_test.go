@@ -135,7 +135,7 @@ func TestIntroduceWhereNoWorkerAnswers(t *testing.T) {
 	}{
 		"nothing":     {free, testTimeout, cluster.ErrConnRefused, "nothing listens at " + free},
 		"silence":     {tcpServer(t, func(net.Conn) {}), 100 * time.Millisecond, context.DeadlineExceeded, "no answer from"},
-		"hangs up":    {tcpServer(t, func(c net.Conn) { c.Close() }), testTimeout, nil, "does not speak TLS as a worker does"},
+		"hangs up":    {tcpServer(t, func(c net.Conn) { _ = c.Close() }), testTimeout, nil, "does not speak TLS as a worker does"},
 		"no TLS":      {tcpServer(t, func(c net.Conn) { _, _ = c.Write([]byte("SSH-2.0-OpenSSH_9.2\r\n")) }), testTimeout, nil, "does not speak TLS as a worker does"},
 		"no worker":   {grpcServer(t), testTimeout, nil, "is no worker"},
 		"no port":     {"127.0.0.1:99999", testTimeout, nil, "no connection to 127.0.0.1:99999"},
@@ -164,13 +164,17 @@ func tcpServer(t *testing.T, what func(net.Conn)) string {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var conns []net.Conn
 		for {
 			conn, err := l.Accept()
 			if err != nil {
-				return
+				break
 			}
-			defer conn.Close()
+			conns = append(conns, conn)
 			what(conn)
+		}
+		for _, conn := range conns {
+			_ = conn.Close()
 		}
 	}()
 	t.Cleanup(func() {

@@ -225,7 +225,7 @@ func awaitTick(t *testing.T, dir string) {
 		must(t, os.WriteFile(probe, nil, 0o600))
 		info, err := os.Stat(probe)
 		must(t, err)
-		if info.Sys().(*syscall.Stat_t).Ctim != made {
+		if changeTime(info.Sys().(*syscall.Stat_t)) != made {
 			return
 		}
 	}

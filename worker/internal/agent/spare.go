@@ -108,7 +108,7 @@ func untouched(dir string) (syscall.Timespec, bool) {
 	if !ok {
 		return syscall.Timespec{}, false
 	}
-	return stat.Ctim, true
+	return changeTime(stat), true
 }
 
 func isEmpty(dir string) bool {

@@ -1,0 +1,8 @@
+//go:build !darwin
+
+package agent
+
+import "syscall"
+
+// changeTime is when a file's content or properties changed last.
+func changeTime(stat *syscall.Stat_t) syscall.Timespec { return stat.Ctim }
