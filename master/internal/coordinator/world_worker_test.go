@@ -149,9 +149,11 @@ func (w *world) assign(a assign) {
 	s := w.sim(a.to.WorkerID)
 	var err error
 	switch {
-	case s.deaf() || w.chance(5):
+	case s.deaf() || s.session != a.to.Session || w.chance(5):
+		// What another session says is no answer: it may hold the attempt of the
+		// one before (workerconn tells the two apart).
 		err = errLost
-	case s.session != a.to.Session || s.refused[a.order.Ref]:
+	case s.refused[a.order.Ref]:
 		err = cluster.ErrRefused
 	case s.attempts[a.order.Ref] != nil || s.past[a.order.Ref]:
 		// Had before.
