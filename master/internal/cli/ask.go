@@ -52,18 +52,17 @@ func (c *command) password(ctx context.Context, fromStdin bool) (string, error) 
 	case !isTerminal(c.stdin):
 		return "", usagef("there is nobody to ask for the password; give it with --password-stdin")
 	}
-	first, err := c.withEditor(ctx, func(e *lineEditor) (string, error) { return e.askSecret("new password: ") })
-	if err != nil {
-		return "", err
-	}
-	second, err := c.withEditor(ctx, func(e *lineEditor) (string, error) { return e.askSecret("the same again: ") })
-	if err != nil {
-		return "", err
-	}
-	if first != second {
-		return "", errors.New("the two are not the same; nothing is done")
-	}
-	return first, nil
+	return c.withEditor(ctx, func(e *lineEditor) (string, error) {
+		first, err := e.askSecret("new password: ")
+		if err != nil {
+			return "", err
+		}
+		second, err := e.askSecret("the same again: ")
+		if err == nil && first != second {
+			err = errors.New("the two are not the same; nothing is done")
+		}
+		return first, err
+	})
 }
 
 // maxPasswordInput is how much of standard input is looked at, in bytes.

@@ -2,83 +2,86 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"strings"
-
-	"github.com/schollz/progressbar/v3"
+	"time"
 )
 
 // bar is a line of progress at the bottom of a terminal, on stderr; elsewhere it
 // is nothing. It must be hidden before anything else is printed there. Its
 // methods must not be called at the same time.
 type bar struct {
-	out   stream
-	what  string
-	total int64
-	model *progressbar.ProgressBar // what the line says
-	shown bool
-}
+	out  stream
+	text func(columns int) string // as it was last shown
+	up   bool                     // it stands on the terminal
 
-const (
-	longestBar = 40 // columns, of the bar alone
-	besideBar  = 60 // columns for what stands beside it
-)
+	what  string
+	first int64 // bytes that were there when we came
+	since time.Time
+}
 
 // show draws how many of the bytes are there; of a total of 0 it is not known.
 func (b *bar) show(what string, done, total int64) {
 	if !b.out.tty {
 		return
 	}
-	if total > 0 && done >= total {
-		b.hide()
-		return
+	now := time.Now()
+	if b.what != what || done < b.first {
+		b.what, b.first, b.since = what, done, now
 	}
-	if b.model == nil || b.what != what || b.total != total {
-		b.what, b.total, b.model = what, total, newBarModel(what, total, b.out)
+	rate := ""
+	if took := now.Sub(b.since); took >= time.Second && done > b.first {
+		rate = ", " + bytesInWords(int64(float64(done-b.first)/took.Seconds())) + "/s"
 	}
-	_ = b.model.Set64(done) // it cannot be more than the total
-	b.shown = true
+	b.text = func(columns int) string { return barText(what, done, total, rate, columns) }
+	b.up = true
 	b.draw()
 }
 
 // draw draws the line anew, unless it is hidden.
 func (b *bar) draw() {
-	if b.shown {
+	if b.up {
 		columns, _ := b.out.size()
-		fmt.Fprint(b.out, "\r\x1b[2K"+clip(strings.Trim(b.model.String(), "\r "), columns-1))
+		fmt.Fprint(b.out, eraseLine+b.text(columns))
 	}
 }
 
 // hide takes the line away.
 func (b *bar) hide() {
-	if b.shown {
-		b.shown = false
-		fmt.Fprint(b.out, "\r\x1b[2K")
+	if b.up {
+		b.up = false
+		fmt.Fprint(b.out, eraseLine)
 	}
 }
 
 // aside hides the line while something else is printed.
 func (b *bar) aside(print func()) {
-	shown := b.shown
+	up := b.up
 	b.hide()
 	print()
-	b.shown = shown
+	b.up = up
 	b.draw()
 }
 
-func newBarModel(what string, total int64, out stream) *progressbar.ProgressBar {
+const (
+	eraseLine  = "\r\x1b[2K"
+	longestBar = 40 // columns
+)
+
+// barText fills at most the columns but the last, where the cursor stays.
+func barText(what string, done, total int64, rate string, columns int) string {
+	if columns <= 0 {
+		columns = usualWidth
+	}
 	if total <= 0 {
-		total = -1
+		return clip(what+"  "+bytesInWords(done)+rate, columns-1)
 	}
-	width := longestBar / 2
-	if columns, _ := out.size(); columns > 0 {
-		width = max(1, min(longestBar, columns-besideBar))
+	part := min(1, float64(done)/float64(total))
+	left := fmt.Sprintf("%s %3.0f%% ", what, 100*part)
+	right := " " + bytesInWords(done) + " of " + bytesInWords(total) + rate
+	room := min(longestBar, columns-1-widthOf(left)-widthOf(right)-2)
+	if room < 1 {
+		return clip(left+right[1:], columns-1)
 	}
-	return progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(io.Discard), // we draw it, when nothing else is on the line
-		progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(width),
-		progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionUseIECUnits(true),
-		progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetTheme(progressbar.ThemeASCII), progressbar.OptionThrottle(0), progressbar.OptionSpinnerType(14),
-	)
+	filled := int(part * float64(room))
+	return left + "[" + strings.Repeat("=", filled) + strings.Repeat(" ", room-filled) + "]" + right
 }

@@ -70,11 +70,19 @@ func TestGolden(t *testing.T) {
 		"files.json":     "files ann -o json",
 		"task-files":     "task-files task0003",
 		"task-files-not": "task-files task0002",
+		"stats":          "stats w1",
+		"stats.json":     "stats w1 -o json",
+		"stats-lost":     "stats w2",
+		"join":           "join",
+		"join.yaml":      "join -o yaml",
 		"status":         "status",
 		"status.json":    "status -o json",
 		"queue":          "queue",
 		"help":           "help",
 		"help-task":      "task --help",
+		"help-users":     "help users",
+		"help-token":     "help token",
+		"help-users-add": "users add --help",
 		"ambiguous":      "logs task",
 		"none":           "explain nope",
 		"typo":           "lgos",
@@ -88,11 +96,12 @@ func TestGolden(t *testing.T) {
 		"output":         "workers -o xml",
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, w.cli(t, strings.Fields(line)...).shown(w.dir))
+			golden(t, name, w.shown(w.cli(t, strings.Fields(line)...)))
 		})
 	}
 	golden(t, "explain-color", w.onTerminal(t, true, "explain", "task0001").stdout)
 	golden(t, "list-terminal", w.onTerminal(t, false, "list-tasks").stdout)
+	golden(t, "stats-color", w.onTerminal(t, true, "stats", "w1", "--once").stdout)
 }
 
 // Each JSON or YAML output is one document, and says the same in both.
@@ -100,12 +109,13 @@ func TestDocuments(t *testing.T) {
 	w := populate(t)
 	for _, line := range []string{
 		"list-tasks", "explain task0003", "logs task0001", "logs task0002", "workers", "files", "task-files task0003", "status", "queue",
+		"stats w1", "users", "token", "token list", "join", "drain w1", "undrain w1", "doctor",
 		"task alpine", "cancel task0004", "download task0003 " + filepath.Join(w.dir, "down"),
 	} {
 		var fromJSON, fromYAML, more any
 		got := w.cli(t, append(strings.Fields(line), "-o", "json")...)
 		decoder := json.NewDecoder(strings.NewReader(got.stdout))
-		if err := decoder.Decode(&fromJSON); err != nil || got.code != 0 {
+		if err := decoder.Decode(&fromJSON); err != nil || got.code != 0 && line != "doctor" {
 			t.Errorf("%s: %v in %+v", line, err, got)
 			continue
 		}

@@ -35,6 +35,9 @@ func (t *completer) Do(line []rune, pos int) (rests [][]rune, typed int) {
 	}
 	last := ""
 	if before != "" && !strings.HasSuffix(before, " ") {
+		if len(words) == 0 {
+			return nil, 0 // a comment
+		}
 		last, words = words[len(words)-1], words[:len(words)-1]
 		if !strings.HasSuffix(before, last) {
 			return nil, 0 // within quotes: leave it alone

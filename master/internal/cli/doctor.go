@@ -104,7 +104,7 @@ func (c *command) examine(ctx context.Context, d *diagnosis) {
 	d.add(check{"master", fine, "answers at " + c.where(), ""})
 	if err := c.client.Ready(ctx); err != nil {
 		_, text := verdictOf(err)
-		d.add(check{"ready", bad, text, "the master's log says more"})
+		d.add(check{"ready", bad, text, ""})
 	} else {
 		d.add(check{"ready", fine, "tasks are taken", ""})
 	}

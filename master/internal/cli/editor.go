@@ -37,6 +37,7 @@ func (s *shell) newLineEditor(ctx context.Context, out io.Writer, complete readl
 		Stderr:                 out,
 		AutoComplete:           complete,
 		Listener:               e,
+		Painter:                e,
 		DisableAutoSaveHistory: true,
 		HistoryLimit:           historyLimit,
 		InterruptPrompt:        "^C",
@@ -64,7 +65,6 @@ func (e *lineEditor) close() {
 	// Of the whole only the terminal: Instance.Close leaves a goroutine
 	// behind that wants to report the end a second time.
 	_ = e.Terminal.Close() // it may be gone
-	e.tty.close()
 }
 
 // ask shows a prompt, shorter than leastWidth, in the place of the usual one
@@ -94,9 +94,9 @@ func (e *lineEditor) setSecret(s *secret) {
 // filter looks at each key before line editing does. Keys that it gets wrong
 // become CharBell, which does nothing but end a search or a choice.
 func (e *lineEditor) filter(key rune) (rune, bool) {
-	if e.tty.resized.Swap(false) {
+	if e.tty.resized() {
 		e.Operation.ExitCompleteMode(true) // whose list was made for the other width
-		e.tty.changed()
+		e.tty.again()
 	}
 	e.mu.Lock()
 	secret := e.secret
@@ -131,6 +131,16 @@ var editingKeys = []rune{
 var leaveChoice = []rune{
 	readline.CharInterrupt, readline.CharDelete, readline.CharKill, readline.CharBckSearch, readline.CharFwdSearch,
 	readline.CharCtrlU, readline.CharCtrlW, readline.CharCtrlY, readline.CharCtrlL, pieceKey, deleteKey,
+}
+
+// Paint is the line as it is shown: without our own keys, which are there for a
+// moment.
+func (e *lineEditor) Paint(line []rune, _ int) []rune {
+	ours := func(r rune) bool { return r == pieceKey || r == deleteKey }
+	if !slices.ContainsFunc(line, ours) {
+		return line
+	}
+	return slices.DeleteFunc(slices.Clone(line), ours)
 }
 
 // OnChange carries out our own keys, which line editing has put into the line.

@@ -99,13 +99,14 @@ func (k *keyboard) key(r rune) {
 		}
 	default:
 		k.endPiece()
-		if r == readline.CharEnter || r == readline.CharCtrlJ {
+		switch r {
+		case readline.CharEnter, readline.CharCtrlJ:
 			if k.length > maxTyped {
 				k.dropped.Store(true)
 				r = readline.CharInterrupt
 			}
 			k.length = 0
-		} else if r == readline.CharInterrupt {
+		case readline.CharInterrupt:
 			k.length = 0
 		}
 		k.ready = utf8.AppendRune(k.ready, r)

@@ -6,13 +6,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
 	"unicode/utf8"
-
-	"github.com/creack/pty"
 )
 
 // typed is what line editing gets of an input that arrives in pieces.
@@ -206,14 +203,12 @@ func TestRandomKeys(t *testing.T) {
 		for range random.IntN(40) {
 			keys += pieces[random.IntN(len(pieces))]
 		}
-		size := &pty.Winsize{Rows: 30, Cols: uint16(1 + random.IntN(130))}
-		must(t, pty.Setsize(p.keys, size))
-		must(t, syscall.Kill(syscall.Getpid(), syscall.SIGWINCH))
+		columns := uint16(1 + random.IntN(130))
+		p.resize(columns, 30)
 		p.types(keys)
 		time.Sleep(time.Millisecond) // now and then a reader is in between
-		must(t, pty.Setsize(p.keys, &pty.Winsize{Rows: 30, Cols: 120}))
-		must(t, syscall.Kill(syscall.Getpid(), syscall.SIGWINCH))
-		t.Logf("%d columns: %q", size.Cols, keys)
+		p.resize(120, 30)
+		t.Logf("%d columns: %q", columns, keys)
 		p.types(" x") // ends an escape
 		p.answers("round" + number(round))
 	}

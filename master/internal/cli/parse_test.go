@@ -122,7 +122,7 @@ func FuzzSplit(f *testing.F) {
 func FuzzLine(f *testing.F) {
 	for _, seed := range []string{
 		"task alpine --cpu 1 -- echo hi", "list-tasks queued -o json", "logs -f --tail=3 x", "users add a@b --role", "token -- x --scope ''",
-		"help users add", "help \x00", "explain 'x", "-o yaml", "--server=http://x stats w", "task a b c -n", "download x /nowhere", "doctor -o json", "-", "--", "-o",
+		"help users add", "help \x00", "explain 'x", "-o yaml", "--server=http://x stats w", "task a b c -n", "download x /nowhere", "doctor -o json", "-", "--", "-o", "#comment",
 	} {
 		f.Add(seed, len(seed))
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,10 +146,13 @@ func TestPromptInterrupt(t *testing.T) {
 		interrupt(t)
 		p.sees("task0001 runs on", "master> ")
 	}
-	p.types("status\r")
-	p.sees("tasks", "1 running", "Ctrl-C leaves")
-	interrupt(t)
-	p.sees("master> ")
+	w.workers()
+	for command, words := range map[string]string{"status": "1 running", "stats w1": "task0001"} {
+		p.types(command + "\r")
+		p.sees(words, "Ctrl-C leaves")
+		interrupt(t)
+		p.sees("master> ")
+	}
 	p.types("logs -f task0001\r")
 	p.sees("alive")
 	_, err := w.keeper.Finish(t.Context(), cluster.AttemptRef{TaskID: id, Attempt: 1}, cluster.LogEnd{Length: end})
@@ -194,6 +196,15 @@ func TestPromptCompletion(t *testing.T) {
 	p.sees("explain task0010 ", "task", "task0010", "master> ")
 	p.types("cancel task0010 task0009\t\r")
 	p.sees("task0010 cancelled", "task0009 cancelled", "master> ")
+	p.types("stats w1\t--once\r")
+	p.sees("stats w1 --once", "127.0.0.1:50052", "master> ")
+	w.person(t, "ann")
+	p.types("users ro\tann\tadm\t\r")
+	p.sees("users role ann@example.org admin", "has the role admin", "master> ")
+	p.types("task alpine --netw\tno\t--quiet -o y\t\r")
+	p.sees("task alpine --network none --quiet -o yaml", "network: none", "master> ")
+	p.types("list-tasks --wor\tw\t-o=js\t" + ctrlC) // nothing there is known
+	p.sees("list-tasks --worker w-o=js", "master> ")
 	p.types("list-tasks fai\t\r")
 	p.sees("list-tasks failed", "task0001", "master> ")
 	p.types("list-tasks --sear\t=nightly\r")
@@ -253,52 +264,58 @@ func TestHistoryIsShortened(t *testing.T) {
 	}
 }
 
-// The serving master's prompt asks before it ends, and ends with its context.
+// atServingPrompt is someone at the prompt of the serving master.
+func (w *world) atServingPrompt(ctx context.Context, t *testing.T) (p *seat, opened chan struct{}) {
+	t.Helper()
+	opened = make(chan struct{})
+	return sit(t, func(tty *os.File) int {
+		getenv := func(name string) string {
+			return map[string]string{"CLOUDAI_SERVER": "http://127.0.0.1:1", "NO_COLOR": "1"}[name]
+		}
+		err := Prompt(ctx, Config{
+			DataDir: w.dir, Getenv: getenv, Stdin: tty, Stdout: tty, Stderr: tty, Opened: func() { close(opened) },
+		})
+		if err != nil {
+			t.Errorf("prompt: %v", err)
+		}
+		return 0
+	}), opened
+}
+
+// The serving master's prompt asks before it ends.
 func TestServingPrompt(t *testing.T) {
 	w := populate(t)
-	failed := errors.New("prompt")
-	open := func(ctx context.Context) (*seat, chan struct{}) {
-		opened := make(chan struct{})
-		return sit(t, func(tty *os.File) int {
-			getenv := func(name string) string {
-				return map[string]string{"CLOUDAI_SERVER": "http://127.0.0.1:1", "NO_COLOR": "1"}[name]
-			}
-			err := Prompt(ctx, Config{
-				DataDir: w.dir, Getenv: getenv, Stdin: tty, Stdout: tty, Stderr: tty, Opened: func() { close(opened) },
-			})
-			if err != nil {
-				t.Error(errors.Join(failed, err))
-			}
-			return 0
-		}), opened
-	}
-	p, opened := open(t.Context())
+	p, opened := w.atServingPrompt(t.Context(), t)
 	<-opened
 	p.sees("master> ")
 	p.types("list-tasks failed\r") // of this very master, whatever the environment says
 	p.sees("task0001", "master> ")
 	p.types("exit\r")
-	p.sees("Shut the master down?")
+	p.sees("Shut the master down?", "[y/N]")
 	p.types("n\r")
 	p.sees("master> ")
 	p.types(ctrlD)
-	p.sees("Shut the master down?")
+	p.sees("Shut the master down?", "[y/N]")
 	p.types(ctrlC)
 	p.sees("master> ")
 	p.types(ctrlD)
-	p.sees("Shut the master down?")
+	p.sees("Shut the master down?", "[y/N]")
 	p.types("yes\r")
 	p.leaves(0)
 
-	p, _ = open(t.Context())
+	p, _ = w.atServingPrompt(t.Context(), t)
 	p.sees("master> ")
 	p.types(ctrlD)
-	p.sees("Shut the master down?")
+	p.sees("Shut the master down?", "[y/N]")
 	p.types(ctrlD)
 	p.leaves(0)
+}
 
+// It ends with its terminal and with its context.
+func TestServingPromptEnds(t *testing.T) {
+	w := populate(t)
 	for _, line := range []string{"", "half a line", "exit\r"} { // the terminal goes away
-		p, _ = open(t.Context())
+		p, _ := w.atServingPrompt(t.Context(), t)
 		p.sees("master> ")
 		p.types(line)
 		p.sees(strings.TrimSpace(line))
@@ -307,7 +324,7 @@ func TestServingPrompt(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	p, _ = open(ctx)
+	p, _ := w.atServingPrompt(ctx, t)
 	p.sees("master> ")
 	p.types("half a li")
 	p.sees("half a li")
@@ -315,7 +332,7 @@ func TestServingPrompt(t *testing.T) {
 	p.leaves(0)
 
 	ctx, cancel = context.WithCancel(t.Context())
-	p, _ = open(ctx)
+	p, _ = w.atServingPrompt(ctx, t)
 	p.sees("master> ")
 	p.types("status\r")
 	p.sees("Ctrl-C leaves")

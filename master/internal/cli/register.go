@@ -94,7 +94,7 @@ func (c *command) unregister(ctx context.Context, prefix string, force bool) err
 	}
 	c.err.linef("worker %s is taken out; its id is barred until register %s %s", c.err.cell(id), c.err.cell(id), c.err.cell(before.Address))
 	if before.RunningCount > 0 {
-		c.err.linef("%s of it run elsewhere", plural(before.RunningCount, "task"))
+		c.err.linef("what it had to do runs elsewhere: %s", plural(before.RunningCount, "task"))
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func sparkline(samples []client.WorkerSample, of func(client.WorkerSample) float
 }
 
 func (c *command) drawWorkerTasks(out stream, s workerStats) {
-	tasks := table{head: []string{"TASK", "NAME", "STATUS", "SINCE", "CPU", "MEMORY"}}
+	tasks := table{head: []string{"TASK", "NAME", "STATE", "FOR", "CPU", "MEMORY"}}
 	for _, t := range s.Tasks {
 		since, cpu, memory := t.CreatedAt, "", ""
 		if n := len(t.Attempts); n > 0 {

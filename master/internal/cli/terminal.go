@@ -2,25 +2,20 @@ package cli
 
 import (
 	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/chzyer/readline"
 )
 
 // terminal is the mode and the size of the terminal that is read from.
 type terminal struct {
-	file *os.File
-
-	mu      sync.Mutex
-	cooked  *readline.State // as it was before it was made raw
-	resize  chan os.Signal
-	resized atomic.Bool  // since the last key
-	changed func()       // has line editing ask for the width again
+	file    *os.File
 	columns atomic.Int64 // that line editing knows of
-	done    sync.WaitGroup
+	again   func()       // has it ask for them again
+
+	mu     sync.Mutex
+	cooked *readline.State // as it was before it was made raw
 }
 
 func (t *terminal) raw() (err error) {
@@ -51,32 +46,24 @@ const (
 
 // width is for line editing, and noted.
 func (t *terminal) width() int {
+	columns := t.measure()
+	t.columns.Store(int64(columns))
+	return columns
+}
+
+func (t *terminal) measure() int {
 	columns := 0
 	withFd(t.file, func(fd int) { columns, _, _ = readline.GetSize(fd) })
 	if columns <= 0 {
 		columns = usualWidth
 	}
-	columns = max(columns, leastWidth)
-	t.columns.Store(int64(columns))
-	return columns
+	return max(columns, leastWidth)
 }
 
-// onResize notes a resize; line editing may hear of it between two keys only.
-func (t *terminal) onResize(changed func()) {
-	t.changed = changed
-	t.resize = make(chan os.Signal, 1)
-	signal.Notify(t.resize, syscall.SIGWINCH)
-	t.done.Go(func() {
-		for range t.resize {
-			t.resized.Store(true)
-		}
-	})
-}
+// onResize keeps what has line editing ask for the width again. That may be
+// done between two keys only, so it is looked at there, not at the signal.
+func (t *terminal) onResize(again func()) { t.again = again }
 
-func (t *terminal) close() {
-	if t.resize != nil {
-		signal.Stop(t.resize)
-		close(t.resize)
-		t.done.Wait()
-	}
-}
+// resized reports whether the terminal has another width than line editing
+// thinks.
+func (t *terminal) resized() bool { return int64(t.measure()) != t.columns.Load() }

@@ -64,6 +64,9 @@ func tokenArgs(cmd *cobra.Command, args []string) error {
 	if err := arguments("[name]")(cmd, args); err != nil {
 		return err
 	}
+	if len(args) == 1 && args[0] == "" {
+		return usagef("an empty name of a token")
+	}
 	if len(args) == 1 && cmd.ArgsLenAtDash() < 0 {
 		if near := nearNames(cmd, args[0]); len(near) > 0 {
 			return usagef("did you mean %s? A token of that name is made by token -- %s", strings.Join(near, " or "), quote(args))

@@ -38,6 +38,7 @@ func (c *command) tree() *cobra.Command {
 		c.exitCommand(),
 	)
 	root.SetHelpCommand(c.helpCommand())
+	root.InitDefaultHelpCmd() // adds it
 	return root
 }
 

@@ -82,15 +82,8 @@ func (w *watcher) run(ctx context.Context) (client.Task, error) {
 				w.note("the log cannot be shown: " + err.Error())
 			}
 		case <-ticker.C:
-			t, err := w.c.client.Task(ctx, w.id)
-			switch {
-			case over: // and now is its end
-			case err != nil: // WaitTask is the one to lose patience
-				w.unanswered(ctx)
-			default:
-				now = t
-				w.tell(t)
-				w.progress(t)
+			if !over { // else now is its end
+				now = w.look(ctx, now)
 			}
 		}
 		if w.log != nil && !following && w.attempt < now.Attempt {
@@ -102,6 +95,19 @@ func (w *watcher) run(ctx context.Context) (client.Task, error) {
 			return now, nil
 		}
 	}
+}
+
+// look tells of the task as it is now; when the master does not answer it is as
+// it was before.
+func (w *watcher) look(ctx context.Context, before client.Task) client.Task {
+	t, err := w.c.client.Task(ctx, w.id)
+	if err != nil { // WaitTask is the one to lose patience
+		w.unanswered(ctx)
+		return before
+	}
+	w.tell(t)
+	w.progress(t)
+	return t
 }
 
 func (w *watcher) showLog(ctx context.Context, attempt int) error {
@@ -141,7 +147,7 @@ func (w *watcher) hints(t client.Task) {
 	switch {
 	case t.Waiting != nil && t.Waiting.Reason != "":
 		hint = "waits: " + waitingInWords(t)
-	case t.Progress != nil && t.State == "assigned":
+	case t.Progress != nil && t.State == "assigned" && !w.c.err.tty: // where there is no bar
 		hint = "pulling the image"
 	}
 	w.hint(hint)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"flag"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,8 +16,10 @@ import (
 	"go.uber.org/goleak"
 
 	"cloudai/master/client"
+	"cloudai/master/internal/accounts"
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
+	"cloudai/master/internal/db/storetest"
 	"cloudai/master/internal/http"
 	"cloudai/master/internal/http/fakecore"
 	"cloudai/master/internal/logs"
@@ -30,11 +33,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is the real REST edge on a real socket in a data folder, with a fake
 // core.
 type world struct {
-	dir    string
-	core   *fakecore.Core
-	keeper *logs.Keeper
-	files  *storage.Keeper
-	stop   func() // ends the edge
+	dir      string
+	url      string // of the edge's TCP door
+	core     *fakecore.Core
+	accounts *accounts.Accounts
+	keeper   *logs.Keeper
+	files    *storage.Keeper
+	stop     func()   // ends the edge
+	random   []string // what differs each time, and what golden files have for it
 }
 
 func newWorld(t *testing.T) *world {
@@ -42,7 +48,16 @@ func newWorld(t *testing.T) *world {
 	dir, err := os.MkdirTemp("", "c") // short enough for a socket
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	w := &world{dir: dir, core: fakecore.New()}
+	w := &world{dir: dir, core: fakecore.New(), random: []string{dir, "DIR"}}
+	tick := time.Date(2026, 1, 2, 3, 9, 0, 0, time.UTC)
+	w.accounts = accounts.New(accounts.Config{
+		Store: storetest.NewMemory(), Key: bytes.Repeat([]byte("k"), 32), Issuer: "c1", TTL: time.Hour, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time {
+			tick = tick.Add(time.Millisecond)
+			return tick
+		},
+	})
+	must(t, w.accounts.Load(t.Context()))
 	w.keeper, err = logs.New(logs.Config{Dir: filepath.Join(dir, "logs")})
 	must(t, err)
 	files, err := storage.New(storage.Config{Dir: filepath.Join(dir, "files")})
@@ -57,13 +72,19 @@ func newWorld(t *testing.T) *world {
 // serve starts the edge; w.stop ends it.
 func (w *world) serve(t *testing.T) {
 	t.Helper()
-	edge, err := http.New(http.Config{Core: w.core, Logs: w.keeper, Files: w.files, Version: client.Version{Version: "1.2.3"}})
+	edge, err := http.New(http.Config{
+		Core: w.core, Accounts: w.accounts, Logs: w.keeper, Files: w.files, Version: client.Version{Version: "1.2.3"},
+		Join: client.Join{Token: "cloudai1.x", MasterAddr: "10.0.0.1:50051", Note: "the address is a guess\x1b[2J"},
+	})
 	must(t, err)
 	socket, err := http.ListenSocket(t.Context(), w.dir)
 	must(t, err)
+	tcp, err := http.ListenTCP(t.Context(), "127.0.0.1:0")
+	must(t, err)
+	w.url = "http://" + tcp.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
-	go func() { ended <- edge.Run(ctx, socket, nil) }()
+	go func() { ended <- edge.Run(ctx, socket, tcp) }()
 	w.stop = func() {
 		stop()
 		must(t, <-ended)
@@ -179,9 +200,16 @@ func (w *world) workers() {
 	one.Total = cluster.Resources{CPU: 4, Memory: 8192, Storage: 102400, GPU: 1}
 	one.Allocated = cluster.Resources{CPU: 1.5, Memory: 512}
 	one.RunningCount, one.RegisteredAt, one.LastHeartbeat = 3, at, at
+	one.Version, one.Used = "1.2.3", &cluster.Sample{CPU: 1.25, Memory: 1000, Storage: 3000}
 	two.ID, two.Address, two.Status, two.Message = "w2", "127.0.0.1:50053", cluster.WorkerLost, "no heartbeat since 03:04:05"
 	two.RegisteredAt = at
 	w.core.SetWorkers(two, one)
+	var history []cluster.Sample
+	for i := range 100 {
+		used := cluster.Sample{Time: at.Add(time.Duration(i-99) * 5 * time.Second), CPU: float64(i) / 25, Memory: int64(i * i), Storage: 3000}
+		history = append(history, used)
+	}
+	w.core.SetHistory("w1", history...)
 }
 
 func must(t testing.TB, err error) {
@@ -209,7 +237,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 // shown is everything of a command for a golden file.
-func (s spoken) shown(dir string) string {
+func (w *world) shown(s spoken) string {
 	out := s.stdout
 	if s.stderr != "" {
 		out += "--- stderr\n" + s.stderr
@@ -217,7 +245,20 @@ func (s spoken) shown(dir string) string {
 	if s.code != 0 {
 		out += "--- exit code " + number(s.code) + "\n"
 	}
-	return strings.ReplaceAll(out, dir, "DIR")
+	return strings.NewReplacer(w.random...).Replace(out)
+}
+
+// transcript is what people see of several commands, one after the other.
+func (w *world) transcript(t *testing.T, lines ...string) string {
+	t.Helper()
+	var out strings.Builder
+	for _, line := range lines {
+		words, err := split(line)
+		must(t, err)
+		got := w.shown(w.cli(t, words...))
+		out.WriteString(strings.NewReplacer(w.random...).Replace("> "+line) + "\n" + got + "\n")
+	}
+	return out.String()
 }
 
 // lines are for %q.
