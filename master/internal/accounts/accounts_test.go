@@ -385,7 +385,7 @@ func TestAPITokens(t *testing.T) {
 	o.wantErr("another's", o.RemoveToken(t.Context(), ann, token.ID), cluster.ErrNotFound)
 	o.wantErr("a token that signs out", o.Logout(t.Context(), secret), cluster.ErrDenied)
 	_, _, err = o.AddToken(t.Context(), cluster.Principal{UserID: "ghost", Role: cluster.RoleUser}, NewToken{Name: "x"})
-	o.wantErr("for nobody's account", err, cluster.ErrNotFound)
+	o.wantErr("for nobody's account", err, cluster.ErrConflict)
 
 	o.now = o.now.Add(time.Minute)
 	_, err = o.who(secret)

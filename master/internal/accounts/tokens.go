@@ -49,7 +49,9 @@ func (a *Accounts) AddToken(ctx context.Context, p cluster.Principal, n NewToken
 	}
 	defer release()
 	if p.UserID != cluster.LocalUser {
-		if _, err := a.user(ctx, p.UserID); err != nil {
+		if _, err := a.user(ctx, p.UserID); errors.Is(err, cluster.ErrNotFound) {
+			return t, "", fmt.Errorf("%w: %s has no account, which an API token needs", cluster.ErrConflict, p.UserID)
+		} else if err != nil {
 			return t, "", err
 		}
 	}

@@ -52,7 +52,7 @@ func (m *machine) remove(id cluster.WorkerID, force bool) (st step, err error) {
 	case w.barring:
 		return st, fmt.Errorf("%w: worker %s is being removed", cluster.ErrUnavailable, id)
 	case len(w.attempts) > 0 && !force:
-		return st, fmt.Errorf("%w: worker %s has %d tasks; drain it and wait, or force it, and they run elsewhere", cluster.ErrConflict, id, len(w.attempts))
+		return st, fmt.Errorf("%w: worker %s still has tasks (%d); drain it and wait, or force it, and they run elsewhere", cluster.ErrConflict, id, len(w.attempts))
 	}
 	w.worker.Barred, w.barring, w.stale = true, true, true
 	st.workers = []cluster.Worker{w.worker}

@@ -146,7 +146,7 @@ func (c *Core) RemoveWorker(ctx context.Context, p cluster.Principal, id cluster
 	case err != nil:
 		return err
 	case w.RunningCount > 0 && !force:
-		return fmt.Errorf("%w: worker %s has %d tasks; drain it and wait, or force it, and they run elsewhere", cluster.ErrConflict, id, w.RunningCount)
+		return fmt.Errorf("%w: worker %s still has tasks (%d); drain it and wait, or force it, and they run elsewhere", cluster.ErrConflict, id, w.RunningCount)
 	}
 	c.mu.Lock()
 	workers := slices.DeleteFunc(slices.Clone(c.workers), func(w coordinator.WorkerView) bool { return w.ID == id })
