@@ -30,6 +30,7 @@ check_node() {
 missing_packages() {
 	have git || echo git
 	have curl || echo curl ca-certificates
+	have jq || echo jq # the examples of docs/EXAMPLE.md
 	have gcc || echo gcc libc6-dev # the race detector is cgo
 	# What the compiler only recommends apt_install leaves out.
 	if ! have protoc; then
