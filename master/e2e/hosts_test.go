@@ -118,8 +118,8 @@ func TestWrongJoinToken(t *testing.T) {
 			t.Errorf("%s: the log holds the secret: %s", name, said)
 		}
 	}
-	for range w.API().Workers(t.Context()) {
-		t.Error("one was let in")
+	for worker, err := range w.API().Workers(t.Context()) {
+		t.Errorf("%s was let in, %v", worker.WorkerID, err)
 	}
 }
 

@@ -117,7 +117,7 @@ func (c *command) examine(ctx context.Context, d *diagnosis) {
 		}
 		workers = append(workers, w)
 	}
-	checkWorkers(d, workers, version.Version)
+	c.checkWorkers(d, workers, version.Version)
 	c.checkQueue(ctx, d)
 	c.checkFailures(ctx, d)
 }
@@ -132,9 +132,9 @@ func (c *command) checkVersion(master string) check {
 	}
 }
 
-func checkWorkers(d *diagnosis, workers []client.Worker, master string) {
+func (c *command) checkWorkers(d *diagnosis, workers []client.Worker, master string) {
 	if len(workers) == 0 {
-		d.add(check{"workers", bad, "there are none, so no task can run", "start one here with ./runWorker.sh; join prints the command for another machine"})
+		d.add(check{"workers", bad, "there are none, so no task can run", "start one here with ./runWorker.sh; " + c.typed("join") + " prints the command for another machine"})
 		return
 	}
 	active := 0
@@ -143,7 +143,7 @@ func checkWorkers(d *diagnosis, workers []client.Worker, master string) {
 		if w.Status == "active" {
 			active++
 		} else {
-			d.add(checkWorker(w))
+			d.add(c.checkWorker(w))
 		}
 		if w.Version != "" && w.Version != master {
 			others = append(others, w.WorkerID+" "+w.Version)
@@ -160,18 +160,23 @@ func checkWorkers(d *diagnosis, workers []client.Worker, master string) {
 }
 
 // checkWorker is about a worker that is not active.
-func checkWorker(w client.Worker) check {
+func (c *command) checkWorker(w client.Worker) check {
 	result := check{"worker " + w.WorkerID, bad, strings.Join(notEmpty(w.Status, w.Message), ": "), ""}
 	switch w.Status {
 	case "unreachable":
+		result.Advice = c.typed("unregister "+w.WorkerID) + " takes it out if it does not return"
+		if strings.Contains(w.Message, "stopped in order") {
+			result.Status = warn
+			break
+		}
 		result.Advice = "does it run, and can this master reach " + w.Address + "? Its ADVERTISE_ADDR says where it is called"
 	case "unhealthy":
 		result.Advice = "look at the Docker engine on its machine: docker info"
 	case "draining":
 		result.Status = warn
-		result.Advice = "undrain " + w.WorkerID + " gives it tasks again"
+		result.Advice = c.typed("undrain "+w.WorkerID) + " gives it tasks again"
 	case "lost":
-		result.Advice = "start it again on its machine; if it is gone for good: unregister " + w.WorkerID + " --force"
+		result.Advice = "start it again on its machine; if it is gone for good: " + c.typed("unregister "+w.WorkerID+" --force")
 	}
 	return result
 }
@@ -199,7 +204,7 @@ func (c *command) checkQueue(ctx context.Context, d *diagnosis) {
 	case state.QueueLength-len(hopeless) >= longQueue && idle:
 		d.add(check{
 			"queue", warn, fmt.Sprintf("%d tasks wait though %s of %s cores are free", state.QueueLength, cores(free), cores(state.Total.CPU)),
-			"queue says why each of them waits",
+			c.typed("queue") + " says why each of them waits",
 		})
 	case state.QueueLength == 0:
 		d.add(check{"queue", fine, "nothing waits", ""})

@@ -40,7 +40,7 @@ func (c *command) help(cmd *cobra.Command, _ []string) {
 	}
 	prefix := ""
 	if c.mode == modeOnce {
-		prefix = "bin/master cli "
+		prefix = onceBegin
 	}
 	section := func(title, body string) {
 		if body = strings.TrimRight(body, "\n "); body != "" {

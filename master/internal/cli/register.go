@@ -85,7 +85,7 @@ func (c *command) unregister(ctx context.Context, prefix string, force bool) err
 	id := before.WorkerID
 	if err := c.client.RemoveWorker(ctx, id, force); err != nil {
 		if client.IsConflict(err) {
-			return advised(err, "drain "+id+" lets it finish them; unregister "+id+" --force takes it out at once")
+			return advised(err, c.typed("drain "+id)+" lets it finish them; "+c.typed("unregister "+id+" --force")+" takes it out at once")
 		}
 		return err
 	}
@@ -112,7 +112,7 @@ func (c *command) drainCommand() *cobra.Command {
 				if w.RunningCount > 0 {
 					does = "it still finishes " + plural(w.RunningCount, "task")
 				}
-				c.err.linef("worker %s gets no more tasks; %s. undrain %s gives it tasks again", c.err.cell(w.WorkerID), does, c.err.cell(w.WorkerID))
+				c.err.linef("worker %s gets no more tasks; %s. %s gives it tasks again", c.err.cell(w.WorkerID), does, c.err.cell(c.typed("undrain "+w.WorkerID)))
 			})
 		},
 	}

@@ -125,6 +125,17 @@ func (s *shell) script(ctx context.Context) int {
 // maxLine is the longest line of a script, in bytes.
 const maxLine = 4 << 20
 
+// typed is a command as it is typed where this one was given, to be pasted.
+func (s *shell) typed(line string) string {
+	if s.mode == modeOnce {
+		return onceBegin + line
+	}
+	return line
+}
+
+// onceBegin is what precedes a command in a shell.
+const onceBegin = "bin/master cli "
+
 // report says what went wrong and gives the exit code.
 func (s *shell) report(err error) int {
 	code, text := verdictOf(err)

@@ -133,7 +133,7 @@ func (c *command) task(ctx context.Context, prefix string) (string, error) {
 	case err != nil:
 		return "", err
 	case len(ids) == 0:
-		return "", errors.New("no task's id begins with " + prefix + "; list-tasks shows them")
+		return "", errors.New("no task's id begins with " + prefix + "; " + c.typed("list-tasks") + " shows them")
 	case len(ids) == 1:
 		return ids[0], nil
 	}

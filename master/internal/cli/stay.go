@@ -33,7 +33,7 @@ func (f stayFlags) check(c *command) error {
 func (c *command) handIn(ctx context.Context, f stayFlags, submit func() (client.Task, error)) error {
 	t, err := submit()
 	if err != nil {
-		return unsure(err)
+		return c.unsure(err)
 	}
 	if !f.follow && !f.wait {
 		return c.submitted(t, f.quiet)
@@ -61,12 +61,12 @@ func (c *command) handIn(ctx context.Context, f stayFlags, submit func() (client
 }
 
 // unsure adds to an answer that did not come that the task may be there.
-func unsure(err error) error {
+func (c *command) unsure(err error) error {
 	var unreachable *client.UnreachableError
 	if !errors.As(err, &unreachable) || neverReached(unreachable) {
 		return err
 	}
-	return fmt.Errorf("%w\nWhether it took the task is not known; list-tasks shows it if it did", err)
+	return fmt.Errorf("%w\nWhether it took the task is not known; %s shows it if it did", err, c.typed("list-tasks"))
 }
 
 func (c *command) submitted(t client.Task, quiet bool) error {
@@ -75,7 +75,7 @@ func (c *command) submitted(t client.Task, quiet bool) error {
 	}
 	c.out.line(t.TaskID)
 	if !quiet {
-		c.err.line(c.err.paint(dim, "logs -f "+t.TaskID+" follows it, explain "+t.TaskID+" says how it stands"))
+		c.err.line(c.err.paint(dim, c.typed("logs -f "+t.TaskID)+" follows it, "+c.typed("explain "+t.TaskID)+" says how it stands"))
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (c *command) detached(ctx context.Context, id string, err error) error {
 	if c.err.tty {
 		c.err.line("") // after the ^C that the terminal shows
 	}
-	c.err.linef("left; task %s runs on: logs -f %s follows it again, cancel %s stops it", id, id, id)
+	c.err.linef("left; task %s runs on: %s follows it again, %s stops it", id, c.typed("logs -f "+id), c.typed("cancel "+id))
 	return exitError{exitCancelled}
 }
 

@@ -131,7 +131,7 @@ func (c *command) listTokens(ctx context.Context, how bool) error {
 		c.err.line(c.err.paint(dim, "there are no tokens"))
 	}
 	if how || len(all) == 0 {
-		c.err.line(c.err.paint(dim, "token <name> makes one, as in: token ci --scope read,submit --expires 720h"))
+		c.err.line(c.err.paint(dim, c.typed("token ci --scope read,submit --expires 720h")+" makes one"))
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (c *command) untangleFlags(cmd *cobra.Command, due int) {
 // tangled says how to write what mixes our words with the container's.
 func (c *command) tangled(cmd *cobra.Command, due int) error {
 	own, rest := untangle(cmd.Flags(), c.args, due+1) // and the command's name
-	return usagef("what is meant for the container follows --; write it so:\n  %s -- %s", quote(own), quote(rest))
+	return usagef("what is meant for the container follows --; write it so:\n  %s -- %s", c.typed(quote(own)), quote(rest))
 }
 
 // untangle tells our words, of which so many are no flags, from those meant

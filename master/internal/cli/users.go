@@ -60,7 +60,7 @@ func (c *command) users(ctx context.Context) error {
 		return c.document(listOf(all))
 	}
 	if len(all) == 0 {
-		c.err.line(c.err.paint(dim, "there are no accounts; users add <email> adds one"))
+		c.err.line(c.err.paint(dim, "there are no accounts; "+c.typed("users add <email>")+" adds one"))
 		return nil
 	}
 	out := table{head: []string{"USER", "EMAIL", "NAME", "ROLE", "STATUS", "CREATED"}}

@@ -144,6 +144,8 @@ func (w *worker) status() (cluster.WorkerStatus, string) {
 	switch {
 	case w.worker.Lost:
 		return cluster.WorkerLost, "no heartbeat within the timeout"
+	case !w.worker.LeftUntil.IsZero():
+		return cluster.WorkerUnreachable, "was stopped in order; its tasks wait for it"
 	case !w.healthy:
 		return cluster.WorkerUnhealthy, w.illness
 	case !w.reachable:
@@ -152,8 +154,6 @@ func (w *worker) status() (cluster.WorkerStatus, string) {
 		return cluster.WorkerDraining, "is being removed"
 	case w.worker.Draining:
 		return cluster.WorkerDraining, "finishes what it has"
-	case !w.worker.LeftUntil.IsZero():
-		return cluster.WorkerUnreachable, "has announced its stop"
 	}
 	return cluster.WorkerActive, ""
 }

@@ -132,7 +132,7 @@ func workerOf(w coordinator.WorkerView) client.Worker {
 
 func telemetryOf(w coordinator.WorkerView) client.Telemetry {
 	out := client.Telemetry{
-		WorkerID: string(w.ID), IsActive: w.Status != cluster.WorkerLost && !w.LastHeartbeat.IsZero(),
+		WorkerID: string(w.ID), IsActive: w.Status != cluster.WorkerLost && w.LeftUntil.IsZero() && !w.LastHeartbeat.IsZero(),
 		RunningTasks: each(w.Running, runningOf), LastUpdate: timeOf(w.LastHeartbeat),
 	}
 	if u := w.Used; u != nil {

@@ -30,11 +30,13 @@ func Explain(need Need, candidates []Candidate, limit int) Explanation {
 		}
 	}
 	e := Explanation{Unschedulable: true}
-	free := false
+	free, open := false, false
 	for n := range candidates {
 		c := &candidates[n]
-		e.Unschedulable = e.Unschedulable && !could(need, c)
+		able := could(need, c)
+		e.Unschedulable = e.Unschedulable && !able
 		free = free || fits(need, c)
+		open = open || able && c.Closed == ""
 		if len(e.Reasons) < limit {
 			text, _ := Refusal(need, *c)
 			if text == "" {
@@ -50,6 +52,8 @@ func Explain(need Need, candidates []Candidate, limit int) Explanation {
 		e.Summary, e.Suggestion = unschedulable(need, candidates)
 	case free:
 		e.Summary = "its turn comes next"
+	case !open:
+		e.Summary, e.Suggestion = "no worker that could take it takes tasks now", "look at what each worker says, or add another one like it"
 	default:
 		e.Summary = "no worker has room now"
 	}

@@ -86,6 +86,22 @@ func TestExplain(t *testing.T) {
 }
 
 // Whatever Place chooses has no Refusal, and when it chooses nobody all have.
+// What only workers could take that take nothing now says so; one that is
+// merely full is no reason to look for anything else.
+func TestExplainNamesClosedWorkers(t *testing.T) {
+	need := Need{Resources: cluster.Resources{CPU: 1}, Constraints: map[string]string{"disk": "ssd"}}
+	ssd := Candidate{ID: "a", Closed: "lost", Total: cluster.Resources{CPU: 2}, Free: cluster.Resources{CPU: 2}, Labels: map[string]string{"disk": "ssd"}}
+	plain := Candidate{ID: "b", Total: cluster.Resources{CPU: 2}}
+	got := Explain(need, []Candidate{ssd, plain}, 20)
+	if got.Unschedulable || got.Summary != "no worker that could take it takes tasks now" || got.Suggestion == "" {
+		t.Errorf("%+v", got)
+	}
+	ssd.Closed, ssd.Free = "", cluster.Resources{}
+	if got := Explain(need, []Candidate{ssd, plain}, 20); got.Summary != "no worker has room now" || got.Suggestion != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestPlaceAgreesWithRefusal(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -26,15 +26,23 @@ type callback struct {
 	missed  bool      // that no call comes has been said
 }
 
-// registered begins the wait for the master's call, once for each address: one
-// that has called before need not do it again.
-func (c *callback) registered(host string, port int) {
+// registering begins to watch for calls to the address that the master is about
+// to be given: one may come before the master's answer does. Who has called
+// there before need not do it again.
+func (c *callback) registering(host string, port int) {
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.address != address {
-		c.address, c.since, c.called = address, time.Now(), false
+		c.address, c.called = address, false
 	}
+}
+
+// registered begins the wait for the call.
+func (c *callback) registered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.since = time.Now()
 }
 
 // came notes the master's call.

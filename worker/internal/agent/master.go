@@ -29,6 +29,7 @@ func (a *Agent) tryRegister(ctx context.Context, x Register) Joined {
 		a.saying.say("waiting to join", err, a.log.Warn)
 		return Joined{Reply: Reply{Code: ReplyRetry, Message: err.Error()}}
 	}
+	a.callback.registering(intro.Host, intro.Port)
 	ack, err := client.RegisterWorker(ctx, a.infoToPB(x.Running, intro, a.cfg.Returning))
 	reply := replyOf(err)
 	if err != nil {
@@ -39,7 +40,7 @@ func (a *Agent) tryRegister(ctx context.Context, x Register) Joined {
 	a.mu.Lock()
 	a.master = client
 	a.mu.Unlock()
-	a.callback.registered(intro.Host, intro.Port)
+	a.callback.registered()
 	a.log.Info("joined the master", "worker_id", a.cfg.Worker.ID, "master_id", ack.GetMasterId(), "cluster_id", ack.GetClusterId(),
 		"running", len(x.Running), "stop", len(ack.GetStop()))
 	return Joined{

@@ -110,7 +110,8 @@ func TestMissingCallIsTold(t *testing.T) {
 		}
 		beats(time.Minute) // not registered
 		out.want(t)
-		c.registered("10.0.0.1", 50052)
+		c.registering("10.0.0.1", 50052)
+		c.registered()
 		beats(callPatience)
 		out.want(t)
 		beats(repeatEvery + time.Second)
@@ -119,16 +120,19 @@ func TestMissingCallIsTold(t *testing.T) {
 		out.want(t, "the master has called back")
 		c.came(log)
 		beats(time.Minute)
-		c.registered("10.0.0.1", 50052) // again, as after the master's restart
+		c.registering("10.0.0.1", 50052) // again, as after the master's restart
+		c.registered()
 		beats(time.Minute)
 		out.want(t)
-		c.registered("10.0.0.2", 50052)
+		c.registering("10.0.0.2", 50052)
+		c.registered()
 		beats(callPatience + time.Second)
 		out.want(t, "no call at 10.0.0.2:50052")
 
 		var prompt callback
-		prompt.registered("10.0.0.1", 50052)
-		prompt.came(log)
+		prompt.registering("10.0.0.1", 50052)
+		prompt.came(log) // before the answer to the registration
+		prompt.registered()
 		time.Sleep(time.Minute)
 		prompt.check(log)
 		out.want(t)
