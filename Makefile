@@ -65,6 +65,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 .PHONY: e2e
 e2e: build ## Run the tests that need a Docker engine: executor and both binaries
 	@.tools/setup/image.sh >/dev/null
+	@.tools/setup/busybox.sh >/dev/null
 	@.tools/setup/registry.sh >/dev/null
 	@go test -tags engine -count=1 -p 1 -timeout 10m $(TESTFLAGS) ./worker/internal/executor/... ./master/e2e/...
 

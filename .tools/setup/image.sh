@@ -19,17 +19,6 @@ ready() {
 	[ "$(docker image inspect --format "{{index .Config.Labels \"$recipe_label\"}}" "$1" 2>/dev/null)" = "$recipe" ]
 }
 
-static_busybox() {
-	local b
-	b=$(command -v busybox 2>/dev/null || true)
-	# A dynamic one would start nothing in an image that holds no libraries.
-	if [ -n "$b" ] && have ldd && ! ldd "$b" >/dev/null 2>&1; then
-		printf '%s\n' "$b"
-		return 0
-	fi
-	deb_file busybox-static /bin/busybox
-}
-
 # rootfs DIR BUSYBOX
 rootfs() {
 	local dir=$1 applet
@@ -47,7 +36,7 @@ rootfs() {
 
 make_image() {
 	local name=$1 busybox work
-	if ! is_linux || ! busybox=$(static_busybox); then
+	if ! is_linux || ! busybox=$("$(dirname "${BASH_SOURCE[0]}")/busybox.sh"); then
 		say "no static busybox here; pulling one"
 		docker pull -q busybox:stable >/dev/null || die "cannot make $name: no static busybox on this machine (Debian: busybox-static) and busybox:stable cannot be pulled"
 		# Imported anew, so that it carries the label and the same settings.

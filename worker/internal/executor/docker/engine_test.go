@@ -25,7 +25,7 @@ import (
 	"cloudai/worker/internal/executor/executortest"
 )
 
-// The tests make their own image from the machine's static busybox, push
+// The tests make their own image from a static busybox, push
 // copies to a registry of their own, and remove by name what they made.
 var (
 	testImage    = fmt.Sprintf("cloudai-executortest-%d:made", os.Getpid())
@@ -63,11 +63,11 @@ func runTests(m *testing.M) (code int, err error) {
 		{noShellImage, false, nil},
 	} {
 		if err := importImage(ctx, api, made.name, made.shell, 0, made.changes...); err != nil {
-			return 1, fmt.Errorf("making a test image (is a Docker engine running, and busybox-static installed?): %w", err)
+			return 1, fmt.Errorf("making a test image (is a Docker engine running?): %w", err)
 		}
 	}
 	if hub, err = startRegistry(ctx); err != nil {
-		return 1, fmt.Errorf("starting a registry (is docker-registry installed?): %w", err)
+		return 1, fmt.Errorf("starting a registry: %w", err)
 	}
 	defer hub.stop()
 	code = m.Run()
@@ -79,14 +79,30 @@ func runTests(m *testing.M) (code int, err error) {
 	return code, nil
 }
 
+// program is the path of a program that a script of the set-up finds, or
+// fetches.
+func program(script string) (string, error) {
+	const setup = "../../../../.tools/setup/"
+	out, err := exec.Command(setup + script).Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		return "", fmt.Errorf("%s: %w: %s", script, err, failed.Stderr)
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
 // importImage makes an image of busybox with or without a shell, and so many
 // random bytes.
 func importImage(ctx context.Context, api *client.Client, name string, shell bool, random int, changes ...string) error {
-	binary, err := os.ReadFile("/bin/busybox")
+	busybox, err := program("busybox.sh")
 	if err != nil {
 		return err
 	}
-	list, err := exec.Command("/bin/busybox", "--list").Output()
+	binary, err := os.ReadFile(busybox)
+	if err != nil {
+		return err
+	}
+	list, err := exec.Command(busybox, "--list").Output()
 	if err != nil {
 		return err
 	}

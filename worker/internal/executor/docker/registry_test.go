@@ -23,6 +23,10 @@ type testRegistry struct {
 }
 
 func startRegistry(ctx context.Context) (*testRegistry, error) {
+	registry, err := program("registry.sh")
+	if err != nil {
+		return nil, err
+	}
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -37,7 +41,7 @@ func startRegistry(ctx context.Context) (*testRegistry, error) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	r := &testRegistry{addr: addr, dir: dir, cmd: exec.Command("docker-registry", "serve", file)}
+	r := &testRegistry{addr: addr, dir: dir, cmd: exec.Command(registry, "serve", file)}
 	// Also when the tests end in a panic.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := r.cmd.Start(); err != nil {
