@@ -3,9 +3,11 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	nethttp "net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,18 +142,48 @@ func unauthenticated(why string) *Problem {
 	return newProblem(nethttp.StatusUnauthorized, why).with("WWW-Authenticate", "Bearer")
 }
 
-// revalidate reports whether the caller of a long connection is still the one
-// who opened it.
-func (s *Server) revalidate(ctx context.Context, was identity) error {
-	if was.credential == "" {
+// identityPause is how often the caller of a long reply is looked at again.
+const identityPause = 20 * time.Second
+
+// awaitEnd waits until the caller of a long reply is not any more who opened
+// it, and says why; nil when the context ends before that.
+func (s *Server) awaitEnd(ctx context.Context, was identity) error {
+	if was.credential == "" { // the socket's
+		<-ctx.Done()
 		return nil
 	}
+	ticker := time.NewTicker(identityPause)
+	defer ticker.Stop()
+	var expired <-chan time.Time
+	if !was.until.IsZero() {
+		timer := time.NewTimer(time.Until(was.until))
+		defer timer.Stop()
+		expired = timer.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-expired:
+		case <-ticker.C:
+		}
+		if err := s.revalidate(ctx, was); err != nil {
+			return err
+		}
+	}
+}
+
+// revalidate is an error when the credential does not speak for the same
+// principal any more. A store that does not answer is no reason.
+func (s *Server) revalidate(ctx context.Context, was identity) error {
 	p, _, err := s.accounts.Identify(ctx, was.credential)
 	switch {
-	case errors.Is(err, cluster.ErrUnavailable):
-		return nil // nothing says that it is not
+	case errors.Is(err, cluster.ErrUnavailable) || ctx.Err() != nil:
+		return nil
 	case err != nil:
 		return err
+	case p.UserID != was.UserID || p.Role != was.Role || !slices.Equal(p.Scopes, was.Scopes):
+		return fmt.Errorf("%w: what the caller may do has changed", cluster.ErrDenied)
 	}
-	return p.Require(cluster.ScopeRead)
+	return nil
 }

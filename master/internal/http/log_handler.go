@@ -155,6 +155,11 @@ func (s *Server) sendLog(ctx context.Context, w nethttp.ResponseWriter, read *lo
 	defer watch.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	watch.Go(func() {
+		if err := s.awaitEnd(ctx, callOf(ctx).who); err != nil {
+			cancel() // what follows is for somebody else's eyes
+		}
+	})
 	neverBorn := false
 	if read.unborn {
 		watch.Go(func() { neverBorn = s.awaitStillbirth(ctx, read, cancel) })

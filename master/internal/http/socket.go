@@ -78,10 +78,15 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 		defer done()
 		drainSocket(conn)
 	})
-	who := callOf(r.Context()).who
 	helpers.Go(func() {
 		defer done()
-		s.keepAlive(ctx, conn, who)
+		keepAlive(ctx, conn)
+	})
+	helpers.Go(func() {
+		defer done()
+		if err := s.awaitEnd(ctx, callOf(r.Context()).who); err != nil {
+			closeSocket(conn, websocket.ClosePolicyViolation, "the sign-in is over, or may do something else now")
+		}
 	})
 	err = send(ctx, &socket{conn: conn})
 	code, why := websocket.CloseNormalClosure, ""
@@ -148,29 +153,15 @@ func drainSocket(conn *websocket.Conn) {
 	}
 }
 
-// keepAlive pings, and ends the connection once its caller may not have it any
-// more.
-func (s *Server) keepAlive(ctx context.Context, conn *websocket.Conn, who identity) {
+// keepAlive pings, so that a client that has vanished shows.
+func keepAlive(ctx context.Context, conn *websocket.Conn) {
 	ticker := time.NewTicker(pingPause)
 	defer ticker.Stop()
-	var expired <-chan time.Time
-	if !who.until.IsZero() {
-		timer := time.NewTimer(time.Until(who.until))
-		defer timer.Stop()
-		expired = timer.C
-	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-expired:
-			closeSocket(conn, websocket.ClosePolicyViolation, "the sign-in has expired")
-			return
 		case <-ticker.C:
-			if err := s.revalidate(ctx, who); err != nil {
-				closeSocket(conn, websocket.ClosePolicyViolation, "the sign-in is over")
-				return
-			}
 			if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(frameWrite)); err != nil {
 				return
 			}

@@ -172,9 +172,19 @@ func TestWatchEnds(t *testing.T) {
 	frame[all](t, conn)
 	who := identity{Principal: cluster.Principal{UserID: cluster.UserID(s.User.ID), Role: cluster.RoleAdmin}, credential: s.Token}
 	must(t, e.revalidate(t.Context(), who))
+	plain := who
+	plain.Role = cluster.RoleUser
+	if err := e.revalidate(t.Context(), plain); err == nil {
+		t.Error("a connection outlives a change of what its caller may do")
+	}
 	must(t, e.accounts.Logout(t.Context(), s.Token))
 	if err := e.revalidate(t.Context(), who); err == nil {
 		t.Error("a connection outlives its sign-in")
+	}
+	expired := who
+	expired.until = time.Now().Add(-time.Second)
+	if err := e.awaitEnd(t.Context(), expired); err == nil {
+		t.Error("a connection outlives the time of its sign-in")
 	}
 	e.stop()
 	must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
