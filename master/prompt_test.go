@@ -78,7 +78,7 @@ func TestMasterWithPrompt(t *testing.T) {
 	shown.sees(t, "queued")
 	shown.sees(t, "master> ")
 	types("monitor \t\r") // stays: there is no worker
-	shown.sees(t, "no worker has registered")
+	shown.sees(t, "no worker is registered")
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt)
 	defer signal.Stop(interrupted)

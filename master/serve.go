@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,10 @@ import (
 // followDelay is how long an attempt runs before its log is streamed; one that
 // is over by then brings its log with its result.
 const followDelay = 100 * time.Millisecond
+
+// maxStreams is how many calls of one worker may be under way; it makes fewer.
+// Who has only connected, and has no join token, holds no more either.
+const maxStreams = 256
 
 // serve runs a master until the context ends or a part of it fails, then ends
 // it in order: doors, core, logs, connections, store.
@@ -128,7 +133,7 @@ func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *s
 		Store: store, Client: m.pool, Logs: m.logs, Files: m.files, Policy: policy, Log: log, ClusterID: clusterID,
 		HeartbeatInterval: cfg.Heartbeat.Interval, HeartbeatTimeout: cfg.Heartbeat.Timeout, LogLimit: cfg.LogLimit,
 	})
-	m.grpc = grpc.NewServer(transport.ServerOptions(identity)...)
+	m.grpc = grpc.NewServer(append(transport.ServerOptions(identity), grpc.MaxConcurrentStreams(maxStreams))...)
 	server.New(server.Config{
 		Core: m.core, Files: m.files, Logs: m.logs, JoinSecret: token.Secret,
 		ClusterID: clusterID, MasterID: masterID, Version: version, Log: log,
@@ -182,11 +187,11 @@ func advertised(cfg config.Config, door net.Listener) string {
 	if cfg.Advertise == "" {
 		return door.Addr().String()
 	}
-	if _, _, err := net.SplitHostPort(cfg.Advertise); err == nil {
-		return cfg.Advertise
+	host, port, _ := netport.SplitAdvertised(cfg.Advertise) // the configuration has been checked
+	if port == 0 {
+		port = door.Addr().(*net.TCPAddr).Port
 	}
-	_, port, _ := net.SplitHostPort(door.Addr().String())
-	return net.JoinHostPort(cfg.Advertise, port)
+	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
 // openLog writes the log to stderr, or to a file while the prompt is open.

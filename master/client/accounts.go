@@ -83,7 +83,7 @@ type UserChange struct {
 	Name     *string `json:"name,omitempty" minLength:"1" maxLength:"256"`
 	Role     *string `json:"role,omitempty" enum:"user,admin"`
 	Disabled *bool   `json:"disabled,omitempty" doc:"A disabled account cannot sign in, and its sign-ins and API tokens end."`
-	Password *string `json:"password,omitempty" doc:"A new one, 8 to 128 characters; ends the account's sign-ins." minLength:"8" maxLength:"128"`
+	Password *string `json:"password,omitempty" doc:"A new one, 8 to 128 characters; ends the account's sign-ins and API tokens." minLength:"8" maxLength:"128"`
 }
 
 // Register makes an account and signs in.

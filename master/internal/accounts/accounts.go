@@ -135,7 +135,7 @@ func unavailable(err error) error {
 	if err == nil || errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, cluster.ErrNotFound) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", cluster.ErrUnavailable, err)
+	return cluster.StoreUnavailable(err)
 }
 
 // newID gives 80 random bits as 16 lower-case letters and digits.

@@ -421,6 +421,49 @@ func TestAPITokens(t *testing.T) {
 	}
 }
 
+// An account that is disabled, or whose password an administrator resets, is
+// not trusted as it was: its API tokens end, and stay ended.
+func TestTokensEndWithTrust(t *testing.T) {
+	yes, no, fresh := true, false, "a fresh one"
+	for name, change := range map[string]UserChange{"disabled": {Disabled: &yes}, "reset": {Password: &fresh}} {
+		o := newOffice(t)
+		o.register("root")
+		in := o.register("bob")
+		bob, _ := o.who(in.Token)
+		_, secret, err := o.AddToken(t.Context(), bob, NewToken{Name: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []UserChange{change, {Disabled: &no}} {
+			if _, err := o.ChangeUser(t.Context(), root, bob.UserID, c); err != nil {
+				t.Fatal(err)
+			}
+			_, err = o.who(secret)
+			o.wantErr(name, err, cluster.ErrUnauthenticated)
+		}
+	}
+}
+
+// Who has verified the old password just before an administrator's reset does
+// not undo it.
+func TestResetBeatsAPasswordChangeUnderWay(t *testing.T) {
+	o := newOffice(t)
+	in := o.register("bob")
+	seen, err := o.user(t.Context(), in.User.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reset, stolen := "by the administrator", "by the thief"
+	if _, err := o.ChangeUser(t.Context(), root, seen.ID, UserChange{Password: &reset}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = o.change(t.Context(), seen.ID, UserChange{Password: &stolen}, &seen)
+	o.wantErr("the change", err, cluster.ErrUnauthenticated)
+	if _, err := o.Login(t.Context(), "bob@example.org", reset); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A store that does not answer is no reason to take anybody for nobody.
 func TestIdentifyWithoutStore(t *testing.T) {
 	o := newOffice(t)

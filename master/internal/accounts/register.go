@@ -58,17 +58,26 @@ func (a *Accounts) Register(ctx context.Context, r Registration, trusted bool) (
 	return a.signIn(u)
 }
 
+// MayRegister is an ErrDenied when nobody may.
+func (a *Accounts) MayRegister() error {
+	if a.SetupCode() == "" && !a.open {
+		return fmt.Errorf("%w: registration is closed; an administrator adds accounts", cluster.ErrDenied)
+	}
+	return nil
+}
+
 // mayRegister reports whether this would be the first account.
 func (a *Accounts) mayRegister(code string, trusted bool) (first bool, err error) {
+	if err := a.MayRegister(); err != nil {
+		return false, err
+	}
 	want := a.SetupCode()
 	switch {
-	case want == "" && !a.open:
-		return false, fmt.Errorf("%w: registration is closed; an administrator adds accounts", cluster.ErrDenied)
 	case want == "":
 		return false, nil
 	case !trusted && subtle.ConstantTimeCompare([]byte(code), []byte(want)) != 1:
 		return true, fmt.Errorf("%w: the first account becomes the administrator's: register on the master's own machine, "+
-			"or send the setup_code that the master prints at its start", cluster.ErrDenied)
+			"or send the setup_code that the master prints when it starts without an account", cluster.ErrDenied)
 	}
 	return true, nil
 }

@@ -98,10 +98,18 @@ func ended() error {
 	return fmt.Errorf("%w: the sign-in is over; sign in again", cluster.ErrUnauthenticated)
 }
 
-// Logout ends the sign-in that the credential belongs to.
-func (a *Accounts) Logout(ctx context.Context, credential string) error {
+// MayLogout is an ErrDenied for what is no sign-in.
+func (a *Accounts) MayLogout(credential string) error {
 	if auth.IsSecret(credential) {
 		return fmt.Errorf("%w: an API token is no sign-in; delete it to end it", cluster.ErrDenied)
+	}
+	return nil
+}
+
+// Logout ends the sign-in that the credential belongs to.
+func (a *Accounts) Logout(ctx context.Context, credential string) error {
+	if err := a.MayLogout(credential); err != nil {
+		return err
 	}
 	in, err := a.signer.Read(credential)
 	if err != nil {
@@ -124,13 +132,7 @@ func (a *Accounts) Logout(ctx context.Context, credential string) error {
 // ChangePassword gives the principal's account another password and ends all
 // its sign-ins; the session that comes back is the only one left.
 func (a *Accounts) ChangePassword(ctx context.Context, p cluster.Principal, before, after string) (Session, error) {
-	if p.Scopes != nil {
-		return Session{}, fmt.Errorf("%w: an API token cannot change the password; sign in", cluster.ErrDenied)
-	}
-	u, err := a.user(ctx, p.UserID)
-	if errors.Is(err, cluster.ErrNotFound) {
-		return Session{}, fmt.Errorf("%w: %s has no account and so no password", cluster.ErrDenied, p.UserID)
-	}
+	u, err := a.withPassword(ctx, p)
 	if err != nil {
 		return Session{}, err
 	}
@@ -149,11 +151,29 @@ func (a *Accounts) ChangePassword(ctx context.Context, p cluster.Principal, befo
 	if !ok {
 		return Session{}, cluster.Invalid("old_password", "is not the present password")
 	}
-	u, err = a.change(ctx, u.ID, UserChange{Password: &after})
+	u, err = a.change(ctx, u.ID, UserChange{Password: &after}, &u)
 	if err != nil {
 		return Session{}, err
 	}
 	return a.signIn(u)
+}
+
+// withPassword is the principal's account, when it may change its password.
+func (a *Accounts) withPassword(ctx context.Context, p cluster.Principal) (cluster.User, error) {
+	if p.Scopes != nil {
+		return cluster.User{}, fmt.Errorf("%w: an API token cannot change the password; sign in", cluster.ErrDenied)
+	}
+	u, err := a.user(ctx, p.UserID)
+	if errors.Is(err, cluster.ErrNotFound) {
+		return u, fmt.Errorf("%w: %s has no account and so no password", cluster.ErrDenied, p.UserID)
+	}
+	return u, err
+}
+
+// MayChangePassword is an ErrDenied unless the principal has a password.
+func (a *Accounts) MayChangePassword(ctx context.Context, p cluster.Principal) error {
+	_, err := a.withPassword(ctx, p)
+	return err
 }
 
 // Me is the principal's account; for one without it what is known.

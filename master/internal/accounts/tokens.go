@@ -21,9 +21,9 @@ type NewToken struct {
 	ExpiresAt time.Time       // zero: never
 }
 
-// mayHoldTokens refuses those who must not make or end API tokens: a narrowed
+// MayHoldTokens refuses those who must not make or end API tokens: a narrowed
 // credential would widen or outlive itself.
-func mayHoldTokens(p cluster.Principal) error {
+func MayHoldTokens(p cluster.Principal) error {
 	if p.Scopes != nil && !p.Admin() {
 		return fmt.Errorf("%w: an API token cannot manage API tokens, unless it has the scope admin; sign in", cluster.ErrDenied)
 	}
@@ -33,7 +33,7 @@ func mayHoldTokens(p cluster.Principal) error {
 // AddToken makes an API token of the principal's; the secret is shown this
 // once and not kept.
 func (a *Accounts) AddToken(ctx context.Context, p cluster.Principal, n NewToken) (t cluster.APIToken, secret string, err error) {
-	if err := mayHoldTokens(p); err != nil {
+	if err := MayHoldTokens(p); err != nil {
 		return t, "", err
 	}
 	if n.Scopes == nil {
@@ -103,9 +103,21 @@ func (a *Accounts) Tokens(ctx context.Context, p cluster.Principal) ([]cluster.A
 	return list, unavailable(err)
 }
 
+// HasToken is an ErrNotFound unless the principal has such an API token.
+func (a *Accounts) HasToken(ctx context.Context, p cluster.Principal, id string) error {
+	have, err := a.store.ListTokens(ctx, p.UserID)
+	if err != nil {
+		return unavailable(err)
+	}
+	if !slices.ContainsFunc(have, func(t cluster.APIToken) bool { return t.ID == id }) {
+		return fmt.Errorf("%w: no API token %s", cluster.ErrNotFound, id)
+	}
+	return nil
+}
+
 // RemoveToken ends an API token of the principal's.
 func (a *Accounts) RemoveToken(ctx context.Context, p cluster.Principal, id string) error {
-	if err := mayHoldTokens(p); err != nil {
+	if err := MayHoldTokens(p); err != nil {
 		return err
 	}
 	release, err := a.takeTurn(ctx)
@@ -113,12 +125,8 @@ func (a *Accounts) RemoveToken(ctx context.Context, p cluster.Principal, id stri
 		return err
 	}
 	defer release()
-	have, err := a.store.ListTokens(ctx, p.UserID)
-	if err != nil {
-		return unavailable(err)
-	}
-	if !slices.ContainsFunc(have, func(t cluster.APIToken) bool { return t.ID == id }) {
-		return fmt.Errorf("%w: no API token %s", cluster.ErrNotFound, id)
+	if err := a.HasToken(ctx, p, id); err != nil {
+		return err
 	}
 	if err := a.store.DeleteToken(context.WithoutCancel(ctx), id); err != nil {
 		return unavailable(err)

@@ -34,6 +34,12 @@ func (a *Accounts) Users(ctx context.Context, p cluster.Principal) ([]cluster.Us
 	return list, unavailable(err)
 }
 
+// HasUser is an ErrNotFound unless there is such an account.
+func (a *Accounts) HasUser(ctx context.Context, id cluster.UserID) error {
+	_, err := a.user(ctx, id)
+	return err
+}
+
 // AddUser adds an account. cluster.ErrConflict when the email is taken.
 func (a *Accounts) AddUser(ctx context.Context, p cluster.Principal, n NewUser) (cluster.User, error) {
 	if err := p.Require(cluster.ScopeAdmin); err != nil {
@@ -96,16 +102,43 @@ func (a *Accounts) ChangeUser(ctx context.Context, p cluster.Principal, id clust
 	if id == p.UserID && (demoted || change.Disabled != nil && *change.Disabled) {
 		return cluster.User{}, fmt.Errorf("%w: this is your own account; another administrator may do that", cluster.ErrConflict)
 	}
-	u, err := a.change(ctx, id, change)
-	if err == nil {
-		a.log.Info("account changed", "user_id", id, "by", p.UserID)
+	u, err := a.change(ctx, id, change, nil)
+	if err != nil {
+		return u, err
 	}
-	return u, err
+	if change.Password != nil || change.Disabled != nil && *change.Disabled {
+		if err := a.endTokens(ctx, id); err != nil {
+			return u, err
+		}
+	}
+	a.log.Info("account changed", "user_id", id, "by", p.UserID)
+	return u, nil
+}
+
+// endTokens ends all API tokens of an account that is not trusted as it was.
+func (a *Accounts) endTokens(ctx context.Context, id cluster.UserID) error {
+	release, err := a.takeTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	tokens, err := a.store.ListTokens(ctx, id)
+	if err != nil {
+		return unavailable(err)
+	}
+	for _, t := range tokens {
+		if err := a.store.DeleteToken(context.WithoutCancel(ctx), t.ID); err != nil {
+			return unavailable(err)
+		}
+	}
+	return nil
 }
 
 // change carries out a change that has been checked. Another password and a
-// disabled account end all sign-ins.
-func (a *Accounts) change(ctx context.Context, id cluster.UserID, change UserChange) (cluster.User, error) {
+// disabled account end all sign-ins. seen is the account as the one who asks
+// for the change knew it, nil for whatever it is: cluster.ErrUnauthenticated
+// when its sign-ins have ended since.
+func (a *Accounts) change(ctx context.Context, id cluster.UserID, change UserChange, seen *cluster.User) (cluster.User, error) {
 	hash := ""
 	if change.Password != nil {
 		var err error
@@ -121,6 +154,9 @@ func (a *Accounts) change(ctx context.Context, id cluster.UserID, change UserCha
 	u, err := a.user(ctx, id)
 	if err != nil {
 		return u, err
+	}
+	if seen != nil && (u.Generation != seen.Generation || u.Disabled) {
+		return u, ended()
 	}
 	if change.Name != nil {
 		u.Name = *change.Name

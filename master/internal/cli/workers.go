@@ -36,7 +36,7 @@ func (c *command) workers(ctx context.Context) error {
 		return c.document(listOf(all))
 	}
 	if len(all) == 0 {
-		c.err.line(c.err.paint(dim, "no worker has registered; start one with ./runWorker.sh"))
+		c.err.line(c.err.paint(dim, "no worker is registered; start one with ./runWorker.sh"))
 		return nil
 	}
 	out := table{head: []string{"WORKER", "STATUS", "TASKS", "CPU", "MEMORY", "STORAGE", "GPU", "HEARTBEAT", "ADDRESS", "LABELS"}}

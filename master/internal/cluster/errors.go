@@ -42,6 +42,27 @@ var (
 	ErrIllegalTransition = errors.New("illegal transition")
 )
 
+// HiddenError is an error whose cause is for logs and not for callers.
+type HiddenError struct {
+	Sentinel error
+	Said     string // what callers are told
+	Cause    error
+}
+
+// Error is the whole, for logs.
+func (e *HiddenError) Error() string {
+	return e.Sentinel.Error() + ": " + e.Said + ": " + e.Cause.Error()
+}
+
+// Unwrap gives both.
+func (e *HiddenError) Unwrap() []error { return []error{e.Sentinel, e.Cause} }
+
+// StoreUnavailable is the ErrUnavailable of a store that did not do what it was
+// asked.
+func StoreUnavailable(cause error) error {
+	return &HiddenError{Sentinel: ErrUnavailable, Said: "the store does not answer as it should; try again in a moment", Cause: cause}
+}
+
 // FieldError is one thing wrong with one field of a request.
 type FieldError struct {
 	Location string // as the sender wrote it: "cpu_required", "env.PATH", "inputs[2].path"

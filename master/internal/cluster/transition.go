@@ -56,6 +56,20 @@ type Edit struct {
 	Timeout  *time.Duration
 }
 
+const causeEdited = "edited"
+
+// byWhom names who did something to the task, for its owner's eyes: others are
+// none of the owner's business.
+func (t Task) byWhom(by UserID) string {
+	if by == t.UserID {
+		return "by " + string(by)
+	}
+	return "by an administrator"
+}
+
+// CancelledInWords is the message of a task that was cancelled.
+func (t Task) CancelledInWords() string { return "cancelled " + t.byWhom(t.CancelledBy) }
+
 // Edit changes the spec of a task that waits; once it is placed its spec
 // stands. changed is false when it is so already.
 func (t Task) Edit(e Edit, by UserID, now time.Time) (next Task, changed bool, err error) {
@@ -78,7 +92,10 @@ func (t Task) Edit(e Edit, by UserID, now time.Time) (next Task, changed bool, e
 	if len(what) == 0 {
 		return t, false, nil
 	}
-	return t.record(Event{Time: now, State: t.State, Cause: "edited", Message: strings.Join(what, ", ") + " by " + string(by)}), true, nil
+	if n := len(t.Events); n > 0 && t.Events[n-1].Cause == causeEdited {
+		t.Events = slices.Clone(t.Events[:n-1]) // many edits in a row are one event, the last
+	}
+	return t.record(Event{Time: now, State: t.State, Cause: causeEdited, Message: strings.Join(what, ", ") + " " + t.byWhom(by)}), true, nil
 }
 
 // Observation is what a worker says about a placed attempt; it repeats all it
@@ -139,7 +156,7 @@ func (t Task) RequestCancel(by UserID, now time.Time) (next Task, changed bool, 
 		return t, false, nil
 	}
 	t.CancelRequested, t.CancelledBy = true, by
-	return t.record(Event{Time: now, State: t.State, WorkerID: t.WorkerID, Cause: "cancel_requested", Message: "by " + string(by)}), true, nil
+	return t.record(Event{Time: now, State: t.State, WorkerID: t.WorkerID, Cause: "cancel_requested", Message: t.byWhom(by)}), true, nil
 }
 
 // Verdict is how a task, or one attempt of it, ends.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/joho/godotenv"
 
+	"cloudai/proto/netport"
 	"cloudai/proto/transport"
 )
 
@@ -171,6 +172,11 @@ func (c Config) Validate() error {
 	}
 	if err := checkAddr(c.HTTPAddr); err != nil {
 		return fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	if c.Advertise != "" {
+		if _, _, err := netport.SplitAdvertised(c.Advertise); err != nil {
+			return fmt.Errorf("ADVERTISE_ADDR: %q %w", c.Advertise, err)
+		}
 	}
 	if c.DataDir == "" {
 		return errors.New("MASTER_DATA_DIR: must not be empty")

@@ -228,7 +228,7 @@ func unavailable(err error) error {
 	if err == nil || errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, cluster.ErrQuota) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", cluster.ErrUnavailable, err)
+	return cluster.StoreUnavailable(err)
 }
 
 // saveWorker stores the worker's present value; one at a time, so that an

@@ -34,7 +34,7 @@ func (m *machine) dispatch(now time.Time) (st step) {
 		}
 		e := m.tasks[cluster.TaskID(i.ID)]
 		if e == nil || e.pending != nil {
-			return queue.Take // a cancel of it is on its way
+			return queue.Take // a change of it is on its way, and puts it back
 		}
 		if missed.Cover(e.need) {
 			return queue.Skip

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +76,33 @@ func TestEditRefused(t *testing.T) {
 		}
 		r.wantErr("once over", try(ann, cluster.TaskChange{Priority: ptr(1)}, 0), cluster.ErrConflict)
 		r.wantErr("once over and stale", try(ann, cluster.TaskChange{}, version), cluster.ErrPrecondition)
+	})
+}
+
+// However often a task is edited: its timeline does not grow by that, and does
+// not tell the owner who else there is.
+func TestManyEditsAreOneEvent(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		id := r.submit()
+		for n := range 50 {
+			if _, err := r.c.EditTask(t.Context(), admin, id, cluster.TaskChange{Priority: ptr(n)}, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		task := r.task(id)
+		last := task.Events[len(task.Events)-1]
+		if len(task.Events) != 3 || last.Seq != 3 || last.Message != "priority 49, was 48 by an administrator" {
+			t.Fatalf("%+v", task.Events)
+		}
+		v, err := r.c.Cancel(t.Context(), admin, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range v.Events {
+			if strings.Contains(e.Message, string(admin.UserID)) {
+				t.Errorf("%+v", e)
+			}
+		}
 	})
 }
 

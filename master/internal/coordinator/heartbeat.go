@@ -14,7 +14,7 @@ import (
 func (m *machine) caller(c Caller) (*worker, error) {
 	w := m.workers[c.WorkerID]
 	switch {
-	case w == nil || w.worker.Session != c.Session:
+	case w == nil || c.Session == "" || w.worker.Session != c.Session:
 		return nil, fmt.Errorf("%w: worker %s", cluster.ErrUnknownSession, c.WorkerID)
 	case w.worker.Fingerprint != c.Fingerprint:
 		return nil, fmt.Errorf("%w: worker %s calls with another certificate", cluster.ErrDenied, c.WorkerID)

@@ -10,7 +10,8 @@ import (
 	"cloudai/master/internal/telemetry"
 )
 
-// measured notes what the container uses, once for each measurement.
+// measured notes what the container uses; a report that repeats the last
+// measurement, as one about something else does, adds nothing.
 func (e *task) measured(now time.Time, r ProgressReport) {
 	used := r.Observation.Usage.CPUSeconds
 	if used <= e.used {
@@ -40,7 +41,7 @@ type UsageView struct {
 }
 
 // TaskUsage gives what an attempt's container used; attempt 0 is the newest.
-// cluster.ErrNotFound for an attempt that there was not.
+// cluster.ErrInvalid for an attempt that there was not.
 func (c *Coordinator) TaskUsage(ctx context.Context, p cluster.Principal, id cluster.TaskID, attempt int) (UsageView, error) {
 	v, err := c.Task(ctx, p, id)
 	if err != nil {
@@ -50,7 +51,7 @@ func (c *Coordinator) TaskUsage(ctx context.Context, p cluster.Principal, id clu
 		attempt = v.Attempt
 	}
 	if attempt < 0 || attempt > v.Attempt {
-		return UsageView{}, fmt.Errorf("%w: task %s has no attempt %d", cluster.ErrNotFound, id, attempt)
+		return UsageView{}, cluster.Invalid("attempt", fmt.Sprintf("the task has come to attempt %d", v.Attempt))
 	}
 	out := UsageView{TaskID: id, Attempt: attempt, Limits: v.Spec.Resources}
 	c.mu.Lock()

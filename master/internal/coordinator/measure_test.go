@@ -41,7 +41,7 @@ func TestUsageOutlivesTheTask(t *testing.T) {
 		if _, err := r.c.TaskUsage(t.Context(), bob, id, 0); !errors.Is(err, cluster.ErrNotFound) {
 			t.Fatalf("another's: %v", err)
 		}
-		if _, err := r.c.TaskUsage(t.Context(), ann, id, 2); !errors.Is(err, cluster.ErrNotFound) {
+		if _, err := r.c.TaskUsage(t.Context(), ann, id, 2); !errors.Is(err, cluster.ErrInvalid) {
 			t.Fatalf("an attempt that there was not: %v", err)
 		}
 		if err := r.complete(ref, "s1"); err != nil {

@@ -141,6 +141,9 @@ func (c *Coordinator) Register(ctx context.Context, r Registration) (RegisterRep
 		if other, again := c.m.mustProbe(r); again && other != old {
 			return st, fmt.Errorf("%w: another session registered meanwhile", cluster.ErrUnavailable)
 		}
+		if c.m.barred(r.WorkerID) {
+			return st, fmt.Errorf("%w: the worker was removed meanwhile", cluster.ErrUnavailable)
+		}
 		reply, st = c.m.register(now, r)
 		return st, nil
 	})
@@ -171,7 +174,7 @@ func validRegistration(r Registration) error {
 	}
 	check(cluster.ValidName(string(r.WorkerID)), "worker_id", "must be 1 to 128 letters, digits, '.', '_' or '-'")
 	check(r.Session != "" && len(r.Session) <= 128, "session", "must have 1 to 128 bytes")
-	check(r.Address != "" && len(r.Address) <= 300, "worker_ip", "must be a host name or address")
+	check(cluster.ValidAddress(r.Address), "worker_ip", "must be a host name or address, and worker_port a port")
 	check(r.Total.CPU >= 0 && r.Total.CPU <= 1e6, "total_cpu", "must be between 0 and 1000000 cores")
 	check(r.Total.Memory >= 0 && r.Total.Memory <= cluster.MaxMiB, "total_memory", "must be between 0 and 2^40 MiB")
 	check(r.Total.Storage >= 0 && r.Total.Storage <= cluster.MaxMiB, "total_storage", "must be between 0 and 2^40 MiB")

@@ -3,10 +3,12 @@ package coordinator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/events"
 )
 
 // known finds a worker that people may ask about; nil when there is none, or
@@ -105,6 +107,9 @@ func (m *machine) expel(r Registration) (reply RegisterReply, st step, err error
 			cluster.ErrBarred, r.WorkerID, r.WorkerID, r.Address)
 	}
 	w := m.workers[r.WorkerID]
+	if w == nil || !w.removed() {
+		return reply, st, fmt.Errorf("%w: worker %s was registered again meanwhile", cluster.ErrUnavailable, r.WorkerID)
+	}
 	w.worker.Session, w.worker.Fingerprint, w.unsaved = r.Session, r.Fingerprint, true
 	return RegisterReply{HeartbeatInterval: m.HeartbeatInterval, Stop: refsOf(r.Running)},
 		step{workers: []cluster.Worker{w.worker}}, nil
@@ -155,8 +160,8 @@ const joinTimeout = 10 * time.Second
 
 // RegisterWorker calls a worker at host:port, has it prove that it knows the
 // join token, ends a bar of its id and waits until it has registered.
-// cluster.ErrDenied when it does not know the token, cluster.ErrConflict when
-// another worker answers there.
+// cluster.ErrConflict when nobody or another worker answers there, or one that
+// does not know the token.
 func (c *Coordinator) RegisterWorker(ctx context.Context, p cluster.Principal, id cluster.WorkerID, address string) (WorkerView, error) {
 	if err := p.Require(cluster.ScopeAdmin); err != nil {
 		return WorkerView{}, err
@@ -164,8 +169,6 @@ func (c *Coordinator) RegisterWorker(ctx context.Context, p cluster.Principal, i
 	if err := validAddress(id, address); err != nil {
 		return WorkerView{}, err
 	}
-	changes := c.hub.Subscribe(0)
-	defer changes.Close()
 	call, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	hello, err := c.client.Introduce(call, id, address)
@@ -182,26 +185,45 @@ func (c *Coordinator) RegisterWorker(ctx context.Context, p cluster.Principal, i
 	if err := c.carryOut(ctx, st); err != nil {
 		return WorkerView{}, err
 	}
+	v, ok, err := c.awaitJoined(ctx, p, hello)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: worker %s answers at %s and knows the join token, but has not registered within %s; its log says what keeps it from calling this master",
+			cluster.ErrUnavailable, id, address, joinTimeout)
+	}
+	return v, err
+}
+
+// awaitJoined waits until the worker that has answered is registered and can be
+// called; ok is false when it has not in time.
+func (c *Coordinator) awaitJoined(ctx context.Context, p cluster.Principal, hello Hello) (v WorkerView, ok bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
+	changes := c.hub.Subscribe(0)
+	defer func() { changes.Close() }()
 	for {
-		if v, ok := c.joined(p, id, hello.Session); ok {
-			return v, nil
+		if v, ok := c.joined(p, hello); ok {
+			return v, true, nil
 		}
-		if _, err := changes.Next(wait); err != nil {
-			return WorkerView{}, fmt.Errorf("%w: worker %s answers at %s and knows the join token, but has not registered within %s; its log says what keeps it from calling this master",
-				cluster.ErrUnavailable, id, address, joinTimeout)
+		switch _, err := changes.Next(wait); {
+		case err == nil:
+		case errors.Is(err, events.ErrResync): // much else has happened: look again
+			changes.Close()
+			changes = c.hub.Subscribe(0)
+		case ctx.Err() != nil:
+			return v, false, fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
+		default:
+			return v, false, nil
 		}
 	}
 }
 
-// joined is the worker, once it has registered under that session and can be
+// joined is the worker that has answered, once it is registered and can be
 // called.
-func (c *Coordinator) joined(p cluster.Principal, id cluster.WorkerID, session string) (WorkerView, bool) {
+func (c *Coordinator) joined(p cluster.Principal, hello Hello) (WorkerView, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := c.m.known(id)
-	if w == nil || w.worker.Session != session || w.worker.Lost || !w.reachable {
+	w := c.m.known(hello.WorkerID)
+	if w == nil || w.worker.Session != hello.Session || w.worker.Fingerprint != hello.Fingerprint || w.worker.Lost || !w.reachable {
 		return WorkerView{}, false
 	}
 	return c.m.workerView(w, p), true

@@ -133,6 +133,28 @@ func TestRegisterByAddress(t *testing.T) {
 	})
 }
 
+// Much may happen while a worker registers.
+func TestRegisterByAddressInABusyCluster(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.join("busy", "s1")
+		r.client.intro = func(string) (Hello, error) {
+			time.AfterFunc(time.Second, func() {
+				for n := range 3 * 4096 { // more than the hub holds
+					_, _ = r.c.Heartbeat(t.Context(), Heartbeat{Caller: from("busy", "s1"), Number: uint64(n + 1), Healthy: true})
+				}
+				_, _ = r.c.Register(t.Context(), Registration{Caller: from("w", "s2"), Address: "host:1"})
+			})
+			return Hello{WorkerID: "w", Session: "s2"}, nil
+		}
+		if _, err := r.c.RegisterWorker(t.Context(), admin, "w", "host:1"); err != nil {
+			t.Fatal(err)
+		}
+		// An answer that was on its way when the bar ended ends nothing.
+		_, err := r.c.expel(t.Context(), Registration{Caller: from("w", "s3"), Running: []cluster.RunningAttempt{{}}})
+		r.wantErr("expelled though registered again", err, cluster.ErrUnavailable)
+	})
+}
+
 func TestRegisterByAddressRefused(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		answer := func(h Hello, err error) { r.client.intro = func(string) (Hello, error) { return h, err } }

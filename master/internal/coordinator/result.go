@@ -65,7 +65,7 @@ func verdictOf(t cluster.Task, c Completion) cluster.Verdict {
 	switch {
 	case t.CancelRequested:
 		v.Outcome, v.Failure = cluster.OutcomeCancelled, ""
-		v.Message = "cancelled by " + string(t.CancelledBy)
+		v.Message = t.CancelledInWords()
 	case v.Outcome == cluster.OutcomeSuccess && v.ExitCode != nil && *v.ExitCode != 0:
 		failed(cluster.FailureExit, fmt.Sprintf("exit code %d", *v.ExitCode))
 	case v.Outcome == cluster.OutcomeSuccess:

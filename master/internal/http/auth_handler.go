@@ -9,15 +9,16 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
+	"cloudai/master/internal/cluster"
 )
 
 func (s *Server) authRoutes(api huma.API) {
-	register(api, accessOpen, huma.Operation{
+	register(api, accessOpen, guarded(huma.Operation{
 		OperationID: "register", Method: nethttp.MethodPost, Path: "/api/auth/register", DefaultStatus: nethttp.StatusCreated,
 		Summary: "Make an account and sign in", Tags: []string{"auth"},
 		Description: "The first account is an administrator's and must come from the master's own machine, or with the setup_code that " +
 			"the master prints while there is none. 403 when registration is closed.",
-	}, s.register)
+	}, func(context.Context, cluster.Principal, string) error { return s.accounts.MayRegister() }), s.register)
 	withBody[client.Registration](api, nethttp.MethodPost, "/api/auth/register")
 	register(api, accessOpen, huma.Operation{
 		OperationID: "login", Method: nethttp.MethodPost, Path: "/api/auth/login",
@@ -25,19 +26,23 @@ func (s *Server) authRoutes(api huma.API) {
 		Description: "Also sets a cookie for browsers.",
 	}, s.login)
 	withBody[client.Credentials](api, nethttp.MethodPost, "/api/auth/login")
-	register(api, accessAnyone, huma.Operation{
+	register(api, accessAnyone, guarded(huma.Operation{
 		OperationID: "logout", Method: nethttp.MethodPost, Path: "/api/auth/logout", DefaultStatus: nethttp.StatusNoContent,
 		Summary: "End this sign-in", Tags: []string{"auth"},
-	}, s.logout)
+	}, func(ctx context.Context, _ cluster.Principal, _ string) error {
+		return s.accounts.MayLogout(callOf(ctx).who.credential)
+	}), s.logout)
 	register(api, accessAnyone, huma.Operation{
 		OperationID: "getMe", Method: nethttp.MethodGet, Path: "/api/auth/me",
 		Summary: "Who calls", Tags: []string{"auth"},
 	}, s.getMe)
-	register(api, accessAnyone, huma.Operation{
+	register(api, accessAnyone, guarded(huma.Operation{
 		OperationID: "changePassword", Method: nethttp.MethodPost, Path: "/api/auth/password",
 		Summary: "Change one's password", Tags: []string{"auth"},
 		Description: "Ends all sign-ins of the account; the reply is a new one.",
-	}, s.changePassword)
+	}, func(ctx context.Context, p cluster.Principal, _ string) error {
+		return s.accounts.MayChangePassword(ctx, p)
+	}), s.changePassword)
 	withBody[client.PasswordChange](api, nethttp.MethodPost, "/api/auth/password")
 }
 

@@ -1,7 +1,9 @@
 package http
 
 import (
+	"context"
 	"fmt"
+	"net"
 	nethttp "net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,9 +17,18 @@ import (
 func (e *edge) from(t testing.TB, addr, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	r.RemoteAddr = addr
+	r.RemoteAddr, r.Host = addr, "127.0.0.1:8080"
+	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
+	if addr == elsewhere {
+		local.IP = net.IPv4(192, 0, 2, 1)
+	}
+	r = r.WithContext(context.WithValue(r.Context(), nethttp.LocalAddrContextKey, local))
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			r.Host = value
+			continue
+		}
 		r.Header.Add(name, value)
 	}
 	w := httptest.NewRecorder()
@@ -47,6 +58,11 @@ func TestFirstAdministrator(t *testing.T) {
 		{"with a wrong code", elsewhere, fmt.Sprintf(body, `,"setup_code":"abcd-abcd-abcd"`), nil, 403},
 		{"by way of a proxy here", here, plain, []string{"X-Forwarded-For: 127.0.0.1"}, 403},
 		{"by way of another", here, plain, []string{"Forwarded: for=127.0.0.1"}, 403},
+		{"by way of a third", here, plain, []string{"X-Forwarded-Proto: https"}, 403},
+		{"by way of a fourth", here, plain, []string{"CF-Connecting-IP: 192.0.2.9"}, 403},
+		{"by another's name", here, plain, []string{"Host: evil.example:8080"}, 403},
+		{"from a page of that name", here, plain, []string{"Host: evil.example:8080", "Origin: http://evil.example:8080", "Sec-Fetch-Site: same-origin"}, 403},
+		{"by name", here, plain, []string{"Host: LocalHost:8080"}, 201},
 		{"from here", here, plain, nil, 201},
 		{"from here, by IPv6", "[::1]:5", plain, nil, 201},
 	} {
@@ -165,6 +181,7 @@ func TestCrossSiteCalls(t *testing.T) {
 		{"DELETE", "/api/tasks/x", "", []string{cookie, "Sec-Fetch-Site: same-site"}, 403},
 		{"POST", "/api/auth/login", login, []string{"Sec-Fetch-Site: cross-site"}, 403},
 		{"POST", "/api/tasks", task, []string{cookie, "Sec-Fetch-Site: same-origin"}, 201},
+		{"POST", "/api/tasks", task, []string{cookie, "Sec-Fetch-Site: same-origin", "Host: cloudai.lan", "Origin: http://cloudai.lan"}, 201},
 		{"POST", "/api/tasks", task, []string{cookie, "Sec-Fetch-Site: cross-site", "Origin: http://localhost:3000"}, 201}, // configured
 		{"POST", "/api/tasks", task, []string{cookie}, 201},                                                                // no browser
 		{"GET", "/api/tasks", "", []string{cookie, "Sec-Fetch-Site: cross-site"}, 200},
@@ -172,6 +189,56 @@ func TestCrossSiteCalls(t *testing.T) {
 	} {
 		if w := e.from(t, elsewhere, c.method, c.path, c.body, c.headers...); w.Code != c.want {
 			t.Errorf("%s %s with %v: %d, want %d: %s", c.method, c.path, c.headers, w.Code, c.want, w.Body)
+		}
+	}
+}
+
+// A page whose name was pointed at this machine's loopback (DNS rebinding)
+// passes for one of ours in every browser; it gets nothing, also once there is
+// an administrator and anyone may register.
+func TestRebinding(t *testing.T) {
+	e := newEdge(t)
+	bearer, _ := e.signUp(t, "ann")
+	body := `{"name":"mallory","email":"m@example.org","password":"long enough"}`
+	evil := []string{"Host: evil.example:8080", "Origin: http://evil.example:8080", "Sec-Fetch-Site: same-origin"}
+	wantProblem(t, e.from(t, here, "POST", "/api/auth/register", body, evil...), 403)
+	wantProblem(t, e.from(t, here, "GET", "/api/tasks", "", append(evil, bearer)...), 403)
+	wantProblem(t, e.from(t, here, "GET", "/health", "", evil...), 403)
+	for _, page := range []string{"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:3000"} {
+		host := strings.TrimPrefix(page, "http://")
+		if w := e.from(t, here, "GET", "/api/tasks", "", "Host: "+host, "Origin: "+page, bearer); w.Code != 200 {
+			t.Errorf("%s: %d %s", page, w.Code, w.Body)
+		}
+	}
+}
+
+// Who may not do it, or asks for what is not there, hears so whatever else is
+// wrong with the request.
+func TestRefusalsComeInOrder(t *testing.T) {
+	e := newEdge(t)
+	root, _ := e.signUp(t, "root")
+	bob, _ := e.signUp(t, "bob")
+	made := decode[client.NewAPIToken](t, e.from(t, here, "POST", "/api/auth/tokens", `{"name":"x"}`, bob), 201)
+	ci := "Authorization: Bearer " + made.Secret
+	for _, c := range []struct {
+		who, method, path, body string
+		want                    int
+	}{
+		{ci, "POST", "/api/auth/tokens", `{`, 403},
+		{ci, "POST", "/api/auth/tokens?x=1", ``, 403},
+		{ci, "POST", "/api/auth/password", `{"x":1}`, 403},
+		{ci, "POST", "/api/auth/logout", `{"x":1}`, 403},
+		{ci, "DELETE", "/api/auth/tokens/" + made.ID + "?x=1", ``, 403},
+		{root, "DELETE", "/api/auth/tokens/" + made.ID + "?x=1", ``, 404},
+		{root, "PATCH", "/api/users/nobody", `{"x":1}`, 404},
+		{root, "DELETE", "/api/users/nobody?x=1", ``, 404},
+		{root, "POST", "/api/workers/none/drain", `{"x":1}`, 404},
+		{root, "DELETE", "/api/workers/none?force=perhaps", ``, 404},
+		{root, "GET", "/api/workers/none/tasks?limit=x", ``, 404},
+		{root, "GET", "/telemetry/none?x=1", ``, 404},
+	} {
+		if w := e.from(t, here, c.method, c.path, c.body, c.who); w.Code != c.want {
+			t.Errorf("%s %s: %d, want %d: %s", c.method, c.path, w.Code, c.want, w.Body)
 		}
 	}
 }
@@ -197,8 +264,8 @@ func TestAuthBodies(t *testing.T) {
 		{"login", `{"email":"","password":""}`, 422, []string{"email", "password"}},
 		{"login", `{"email":{"$gt":""},"password":{"$gt":""}}`, 422, []string{"email", "password"}},
 		{"login", `{"email":"ann@example.org' OR '1'='1","password":"long enough"}`, 401, nil},
-		{"login", `{"email":"ann@example.org","password":"` + strings.Repeat("x", 1<<20) + `"}`, 413, nil},
-		{"login", `{"email":"ann@example.org","password":"` + strings.Repeat("x", 1<<19) + `"}`, 401, nil},
+		{"login", `{"email":"ann@example.org","password":"` + strings.Repeat("x", maxOpenBody) + `"}`, 413, nil},
+		{"login", `{"email":"ann@example.org","password":"` + strings.Repeat("x", 1000) + `"}`, 401, nil},
 		{"password", `{}`, 422, []string{"old_password", "new_password"}},
 		{"password", `{"old_password":"wrong","new_password":"long enough"}`, 422, []string{"old_password"}},
 		{"password", `{"old_password":"long enough","new_password":"short"}`, 422, []string{"new_password"}},

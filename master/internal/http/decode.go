@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	maxDepth  = 32  // of a document
-	maxFaults = 100 // listed in one refusal
+	maxDepth  = 32      // of a document
+	maxValues = 100_000 // in a document
+	maxFaults = 100     // listed in one refusal
 )
 
 // errMalformed is a body that is no JSON document at all.
@@ -34,7 +35,7 @@ func decodeJSON(data []byte, into any) ([]cluster.FieldError, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	p := &parser{dec: dec}
-	root, err := p.value("", 0)
+	root, err := p.value()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
@@ -59,6 +60,28 @@ type member struct {
 type parser struct {
 	dec    *json.Decoder
 	faults []cluster.FieldError
+	path   []crumb // to the value that is read
+	values int
+}
+
+// crumb is a step into a document: a member, or an item of a list.
+type crumb struct {
+	key  string
+	item int // -1: a member
+}
+
+// here locates what is read. It is written out only for those who complain: a
+// location for every value would cost more than all else.
+func (p *parser) here() string {
+	location := ""
+	for _, c := range p.path {
+		if c.item >= 0 {
+			location += "[" + strconv.Itoa(c.item) + "]"
+		} else {
+			location = within(location, c.key)
+		}
+	}
+	return location
 }
 
 func (p *parser) fault(location, message string) {
@@ -67,9 +90,12 @@ func (p *parser) fault(location, message string) {
 	}
 }
 
-func (p *parser) value(location string, depth int) (any, error) {
-	if depth > maxDepth {
+func (p *parser) value() (any, error) {
+	if len(p.path) > maxDepth {
 		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
+	}
+	if p.values++; p.values > maxValues {
+		return nil, fmt.Errorf("it has more than %d values", maxValues)
 	}
 	token, err := p.dec.Token()
 	if err != nil {
@@ -77,11 +103,11 @@ func (p *parser) value(location string, depth int) (any, error) {
 	}
 	switch token {
 	case json.Delim('{'):
-		return p.object(location, depth)
+		return p.object()
 	case json.Delim('['):
 		list := []any{}
 		for p.dec.More() {
-			v, err := p.value(fmt.Sprintf("%s[%d]", location, len(list)), depth+1)
+			v, err := p.inside(crumb{item: len(list)})
 			if err != nil {
 				return nil, err
 			}
@@ -93,7 +119,15 @@ func (p *parser) value(location string, depth int) (any, error) {
 	return token, nil
 }
 
-func (p *parser) object(location string, depth int) (any, error) {
+// inside reads the value that lies one step further in.
+func (p *parser) inside(c crumb) (any, error) {
+	p.path = append(p.path, c)
+	v, err := p.value()
+	p.path = p.path[:len(p.path)-1]
+	return v, err
+}
+
+func (p *parser) object() (any, error) {
 	o := object{}
 	seen := map[string]bool{}
 	for p.dec.More() {
@@ -102,13 +136,12 @@ func (p *parser) object(location string, depth int) (any, error) {
 			return nil, plainSyntax(err)
 		}
 		key, _ := token.(string) // what follows { is a string or an error
-		here := within(location, key)
-		v, err := p.value(here, depth+1)
+		v, err := p.inside(crumb{key: key, item: -1})
 		if err != nil {
 			return nil, err
 		}
 		if seen[key] {
-			p.fault(here, "is there more than once")
+			p.fault(within(p.here(), key), "is there more than once")
 			continue
 		}
 		seen[key] = true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	nethttp "net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,23 +35,54 @@ type identity struct {
 }
 
 // forwarding are the headers by which a proxy shows that the caller is another
-// than the one who connects.
-var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}
+// than the one who connects; those that begin with X-Forwarded- are more.
+var forwarding = []string{
+	"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
+	"X-Cluster-Client-Ip", "X-Original-Forwarded-For", "X-Original-Host",
+}
+
+func forwarded(h nethttp.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(name, "X-Forwarded-") || slices.Contains(forwarding, name) {
+			return true
+		}
+	}
+	return false
+}
 
 // trusted reports whether the call certainly comes from the master's own
-// machine.
+// machine: from loopback, through no proxy, and meant for this machine by name.
 func trusted(r *nethttp.Request) bool {
 	if doorOf(r) == doorSocket {
 		return true
 	}
-	for _, name := range forwarding {
-		if len(r.Header.Values(name)) > 0 {
-			return false
-		}
+	return !forwarded(r.Header) && isLoopback(r.RemoteAddr) && isLoopback(r.Host)
+}
+
+// isLoopback reports whether a host, with or without a port, is this machine by
+// a name that nobody else can give to an address.
+func isLoopback(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// fromForeignPage reports whether a browser's page makes the call that has got
+// here by a name of its own: whoever owns a name may point it at this machine's
+// loopback, and the page then passes for one of ours (DNS rebinding). The sites
+// of CORS_ALLOWED_ORIGINS, a proxy's among them, may.
+func (s *Server) fromForeignPage(r *nethttp.Request) bool {
+	origin := r.Header.Get("Origin")
+	local, _ := r.Context().Value(nethttp.LocalAddrContextKey).(net.Addr)
+	if origin == "" || slices.Contains(s.origins, origin) || local == nil || !isLoopback(local.String()) {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || !isLoopback(u.Host)
 }
 
 func doorOf(r *nethttp.Request) door {
@@ -134,7 +166,7 @@ func (s *Server) fromSocket(r *nethttp.Request) (identity, error) {
 	case users[0] == string(cluster.LocalUser):
 		return admin, nil
 	}
-	// Acting for someone gives what that person may do, not more.
+	// Acting for someone is acting as a user, whatever the role of the account.
 	return identity{Principal: cluster.Principal{UserID: cluster.UserID(users[0]), Role: cluster.RoleUser}}, nil
 }
 
@@ -178,10 +210,10 @@ func (s *Server) awaitEnd(ctx context.Context, was identity) error {
 func (s *Server) revalidate(ctx context.Context, was identity) error {
 	p, _, err := s.accounts.Identify(ctx, was.credential)
 	switch {
-	case errors.Is(err, cluster.ErrUnavailable) || ctx.Err() != nil:
-		return nil
-	case err != nil:
+	case errors.Is(err, cluster.ErrUnauthenticated):
 		return err
+	case err != nil: // nobody knows
+		return nil //nolint:nilerr // as said above
 	case p.UserID != was.UserID || p.Role != was.Role || !slices.Equal(p.Scopes, was.Scopes):
 		return fmt.Errorf("%w: what the caller may do has changed", cluster.ErrDenied)
 	}

@@ -81,6 +81,9 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 // changes something must not come from another site's page either: it would
 // sign a browser in as someone else.
 func (s *Server) admit(c *call, r **nethttp.Request) *Problem {
+	if s.fromForeignPage(*r) {
+		return newProblem(nethttp.StatusForbidden, "this call comes from a page of another site; name that site in CORS_ALLOWED_ORIGINS if it is yours")
+	}
 	if openPaths[(*r).URL.Path] {
 		if s.csrf.Check(*r) != nil {
 			return newProblem(nethttp.StatusForbidden, "this call comes from another site's page")

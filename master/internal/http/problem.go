@@ -83,12 +83,16 @@ func problemOf(err error, log *slog.Logger) *Problem {
 	if errors.As(err, &invalid) {
 		return invalidProblem(invalid.Fields)
 	}
+	var hidden *cluster.HiddenError
 	for _, s := range sentinels {
 		if !errors.Is(err, s.err) {
 			continue
 		}
 		p := newProblem(s.status, s.detail)
-		if s.detail == "" {
+		if errors.As(err, &hidden) {
+			log.Warn("a request could not be served", "error", err)
+			p.Detail = hidden.Said
+		} else if s.detail == "" {
 			p.Detail = strings.TrimPrefix(err.Error(), s.err.Error()+": ") // the status says that much
 		}
 		switch s.status {

@@ -98,6 +98,16 @@ func TestCoreErrors(t *testing.T) {
 	}
 }
 
+// What the store says is for the log.
+func TestStoresCauseIsNotShown(t *testing.T) {
+	var log bytes.Buffer
+	err := cluster.StoreUnavailable(errors.New("/secret/place/cloudai.db: disk I/O error"))
+	p := problemOf(fmt.Errorf("reading: %w", err), slog.New(slog.NewTextHandler(&log, nil)))
+	if p.Status != 503 || strings.Contains(p.Detail, "secret") || !strings.Contains(log.String(), "/secret/place") {
+		t.Errorf("%+v, logged %s", p, log.String())
+	}
+}
+
 func TestPanicIsAnAnswer(t *testing.T) {
 	e := newEdge(t)
 	e.mux.HandleFunc("GET /boom", func(nethttp.ResponseWriter, *nethttp.Request) { panic("secret") })

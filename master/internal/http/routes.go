@@ -107,6 +107,9 @@ func register[I, O any](api huma.API, needs access, op huma.Operation, handle fu
 		}}, op.Middlewares...)
 	}
 	op.MaxBodyBytes = maxBody + 1
+	if needs == accessOpen {
+		op.MaxBodyBytes = maxOpenBody + 1
+	}
 	op.BodyReadTimeout = bodyTimeout
 	huma.Register(api, op, handle)
 }
@@ -173,18 +176,31 @@ func (*NoBody) Resolve(ctx huma.Context) []error {
 	return errs
 }
 
-// aboutTask makes the ownership of the task in the path come before any
-// complaint about the rest of the request.
-func (s *Server) aboutTask(op huma.Operation) huma.Operation {
+// guarded makes a check of the caller, and of what the path names by id, come
+// before any complaint about the rest of the request.
+func guarded(op huma.Operation, check func(ctx context.Context, p cluster.Principal, id string) error) huma.Operation {
 	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
-		id := cluster.TaskID(ctx.Param("id"))
-		callOf(ctx.Context()).guard = func() error {
-			_, err := s.core.Task(ctx.Context(), caller(ctx.Context()), id)
-			return err
-		}
+		id := ctx.Param("id")
+		callOf(ctx.Context()).guard = func() error { return check(ctx.Context(), caller(ctx.Context()), id) }
 		next(ctx)
 	})
 	return op
+}
+
+// aboutTask guards what belongs to a task's owner.
+func (s *Server) aboutTask(op huma.Operation) huma.Operation {
+	return guarded(op, func(ctx context.Context, p cluster.Principal, id string) error {
+		_, err := s.core.Task(ctx, p, cluster.TaskID(id))
+		return err
+	})
+}
+
+// aboutWorker guards what needs the worker to be there.
+func (s *Server) aboutWorker(op huma.Operation) huma.Operation {
+	return guarded(op, func(ctx context.Context, p cluster.Principal, id string) error {
+		_, err := s.core.Worker(ctx, p, cluster.WorkerID(id))
+		return err
+	})
 }
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }

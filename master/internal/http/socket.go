@@ -48,12 +48,9 @@ func (s *socket) send(kind string, data any) error {
 }
 
 // serveSocket opens a WebSocket and has send fill it, until the client goes,
-// its identity ends or the edge stops. What the client sends is not read.
+// its identity ends or the edge stops. What the client sends is not read. Whether
+// the caller may have it has been checked.
 func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send func(context.Context, *socket) error) {
-	if err := caller(r.Context()).Require(cluster.ScopeRead); err != nil {
-		writeProblem(w, problemOf(err, s.log))
-		return
-	}
 	if p := s.checkSocketRequest(r); p != nil {
 		writeProblem(w, p)
 		return

@@ -20,6 +20,10 @@ import (
 // limit, hence the one more where it is set.
 const maxBody = 1 << 20
 
+// maxOpenBody is the limit where nobody is known yet: room for what signing in
+// and registering take, and little work for those who want to make some.
+const maxOpenBody = 16 << 10
+
 func (s *Server) taskRoutes(api huma.API) {
 	register(api, accessSubmit, huma.Operation{
 		OperationID: "submitTask", Method: nethttp.MethodPost, Path: "/api/tasks", DefaultStatus: nethttp.StatusCreated,

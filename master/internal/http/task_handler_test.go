@@ -309,6 +309,6 @@ func TestTaskMetrics(t *testing.T) {
 	if m.Attempt != 1 || m.CPULimit != 0.5 || m.MemoryLimit != 512 || len(m.Samples) != 1 || m.Samples[0].Memory != 12.5 {
 		t.Fatalf("%+v", m)
 	}
-	wantProblem(t, e.get(t, "/api/tasks/"+string(id)+"/metrics?attempt=2"), 404)
+	wantProblem(t, e.get(t, "/api/tasks/"+string(id)+"/metrics?attempt=2"), 422, "attempt")
 	wantProblem(t, e.get(t, "/api/tasks/"+string(id)+"/metrics?attempt=-1"), 422, "attempt")
 }

@@ -19,10 +19,10 @@ func (s *Server) telemetryRoutes(api huma.API) {
 		OperationID: "getTelemetry", Method: nethttp.MethodGet, Path: "/telemetry",
 		Summary: "The latest use of every worker, by its id", Tags: []string{"telemetry"},
 	}, s.getTelemetry)
-	register(api, accessRead, huma.Operation{
+	register(api, accessRead, s.aboutWorker(huma.Operation{
 		OperationID: "getWorkerTelemetry", Method: nethttp.MethodGet, Path: "/telemetry/{id}",
 		Summary: "The latest use of one worker", Tags: []string{"telemetry"},
-	}, s.getWorkerTelemetry)
+	}), s.getWorkerTelemetry)
 	s.mux.HandleFunc("GET /ws/telemetry", s.watchTelemetry)
 	s.mux.HandleFunc("GET /ws/telemetry/{id}", s.watchTelemetry)
 }
@@ -67,6 +67,10 @@ const deltaPause = 200 * time.Millisecond
 // a WebSocket: a snapshot, then deltas. The data are as GET /telemetry gives
 // them; in a delta only what has changed, null for a worker that is gone.
 func (s *Server) watchTelemetry(w nethttp.ResponseWriter, r *nethttp.Request) {
+	if err := accessRead.allows(caller(r.Context())); err != nil {
+		writeProblem(w, problemOf(err, s.log))
+		return
+	}
 	only := cluster.WorkerID(r.PathValue("id"))
 	if only != "" {
 		if _, err := s.core.Worker(r.Context(), caller(r.Context()), only); err != nil {

@@ -130,6 +130,7 @@ func TestWatchRefused(t *testing.T) {
 		"nobody":             {"/ws/telemetry", "", "", 401},
 		"a wrong token":      {"/ws/telemetry?access_token=x", "", "", 401},
 		"without the scope":  {"/ws/telemetry", "Authorization: Bearer " + blind.Secret, "", 403},
+		"nor a worker's":     {"/ws/telemetry/none", "Authorization: Bearer " + blind.Secret, "", 403},
 		"from another site":  {"/ws/telemetry", root, "https://evil.example", 403},
 		"an odd query":       {"/ws/telemetry?since=1", root, "", 422},
 		"a token twice":      {"/ws/telemetry?access_token=" + s.Token + "&access_token=x", "", "", 422},

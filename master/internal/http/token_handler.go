@@ -13,20 +13,36 @@ import (
 )
 
 func (s *Server) tokenRoutes(api huma.API) {
-	register(api, accessAnyone, huma.Operation{
+	register(api, accessAnyone, mayHoldTokens(huma.Operation{
 		OperationID: "createToken", Method: nethttp.MethodPost, Path: "/api/auth/tokens", DefaultStatus: nethttp.StatusCreated,
 		Summary: "Make an API token", Tags: []string{"auth"},
 		Description: "The secret is shown in this reply and never again. Scopes beyond what the caller may do are refused.",
-	}, s.createToken)
+	}), s.createToken)
 	withBody[client.TokenRequest](api, nethttp.MethodPost, "/api/auth/tokens")
 	register(api, accessAnyone, huma.Operation{
 		OperationID: "listTokens", Method: nethttp.MethodGet, Path: "/api/auth/tokens",
 		Summary: "One's own API tokens, oldest first", Tags: []string{"auth"},
 	}, s.listTokens)
-	register(api, accessAnyone, huma.Operation{
+	register(api, accessAnyone, s.aboutToken(huma.Operation{
 		OperationID: "deleteToken", Method: nethttp.MethodDelete, Path: "/api/auth/tokens/{id}", DefaultStatus: nethttp.StatusNoContent,
 		Summary: "End an API token", Tags: []string{"auth"},
-	}, s.deleteToken)
+	}), s.deleteToken)
+}
+
+// mayHoldTokens guards what narrowed credentials must not do.
+func mayHoldTokens(op huma.Operation) huma.Operation {
+	return guarded(op, func(_ context.Context, p cluster.Principal, _ string) error { return accounts.MayHoldTokens(p) })
+}
+
+// aboutToken guards what needs the API token to be there, and to be the
+// caller's.
+func (s *Server) aboutToken(op huma.Operation) huma.Operation {
+	return guarded(op, func(ctx context.Context, p cluster.Principal, id string) error {
+		if err := accounts.MayHoldTokens(p); err != nil {
+			return err
+		}
+		return s.accounts.HasToken(ctx, p, id)
+	})
 }
 
 // IDPath is a field of inputs about one thing that has no more than an id.

@@ -21,17 +21,24 @@ func (s *Server) userRoutes(api huma.API) {
 		Summary: "Add an account", Tags: []string{"users"},
 	}, s.createUser)
 	withBody[client.UserRequest](api, nethttp.MethodPost, "/api/users")
-	register(api, accessAdmin, huma.Operation{
+	register(api, accessAdmin, s.aboutUser(huma.Operation{
 		OperationID: "changeUser", Method: nethttp.MethodPatch, Path: "/api/users/{id}",
 		Summary: "Change an account", Tags: []string{"users"},
 		Description: "What is absent stays. Another password and disabling end the account's sign-ins.",
-	}, s.changeUser)
+	}), s.changeUser)
 	withBody[client.UserChange](api, nethttp.MethodPatch, "/api/users/{id}")
-	register(api, accessAdmin, huma.Operation{
+	register(api, accessAdmin, s.aboutUser(huma.Operation{
 		OperationID: "deleteUser", Method: nethttp.MethodDelete, Path: "/api/users/{id}", DefaultStatus: nethttp.StatusNoContent,
 		Summary: "Remove an account, its sign-ins and API tokens", Tags: []string{"users"},
 		Description: "Its tasks and files stay.",
-	}, s.deleteUser)
+	}), s.deleteUser)
+}
+
+// aboutUser guards what needs the account to be there.
+func (s *Server) aboutUser(op huma.Operation) huma.Operation {
+	return guarded(op, func(ctx context.Context, _ cluster.Principal, id string) error {
+		return s.accounts.HasUser(ctx, cluster.UserID(id))
+	})
 }
 
 type userOutput struct {

@@ -16,37 +16,37 @@ func (s *Server) workerRoutes(api huma.API) {
 		OperationID: "listWorkers", Method: nethttp.MethodGet, Path: "/api/workers",
 		Summary: "List workers by id", Tags: []string{"workers"},
 	}, s.listWorkers)
-	register(api, accessRead, huma.Operation{
+	register(api, accessRead, s.aboutWorker(huma.Operation{
 		OperationID: "getWorker", Method: nethttp.MethodGet, Path: "/api/workers/{id}",
 		Summary: "One worker", Tags: []string{"workers"},
-	}, s.getWorker)
-	register(api, accessRead, huma.Operation{
+	}), s.getWorker)
+	register(api, accessRead, s.aboutWorker(huma.Operation{
 		OperationID: "getWorkerMetrics", Method: nethttp.MethodGet, Path: "/api/workers/{id}/metrics",
 		Summary: "A worker's use over the last hour", Tags: []string{"workers"},
-	}, s.getWorkerMetrics)
-	register(api, accessRead, huma.Operation{
+	}), s.getWorkerMetrics)
+	register(api, accessRead, s.aboutWorker(huma.Operation{
 		OperationID: "listWorkerTasks", Method: nethttp.MethodGet, Path: "/api/workers/{id}/tasks",
 		Summary: "Tasks whose present or last attempt is on the worker, newest first", Tags: []string{"workers"},
-	}, s.listWorkerTasks)
+	}), s.listWorkerTasks)
 	register(api, accessAdmin, huma.Operation{
 		OperationID: "registerWorker", Method: nethttp.MethodPost, Path: "/api/workers", DefaultStatus: nethttp.StatusCreated,
 		Summary: "Call a worker at its address and take it in", Tags: []string{"workers"},
 		Description: "The worker must prove that it knows the join token, which is never sent to it. Ends the bar of a worker that was removed.",
 	}, s.registerWorker)
 	withBody[client.WorkerRequest](api, nethttp.MethodPost, "/api/workers")
-	register(api, accessAdmin, huma.Operation{
+	register(api, accessAdmin, s.aboutWorker(huma.Operation{
 		OperationID: "removeWorker", Method: nethttp.MethodDelete, Path: "/api/workers/{id}", DefaultStatus: nethttp.StatusNoContent,
 		Summary: "Take a worker out and bar its id", Tags: []string{"workers"},
 		Description: "409 when it has tasks, unless forced: then they run elsewhere. The id stays barred until it is registered again.",
-	}, s.removeWorker)
-	register(api, accessAdmin, huma.Operation{
+	}), s.removeWorker)
+	register(api, accessAdmin, s.aboutWorker(huma.Operation{
 		OperationID: "drainWorker", Method: nethttp.MethodPost, Path: "/api/workers/{id}/drain",
 		Summary: "Let a worker finish what it has and give it nothing new", Tags: []string{"workers"},
-	}, s.drain(true))
-	register(api, accessAdmin, huma.Operation{
+	}), s.drain(true))
+	register(api, accessAdmin, s.aboutWorker(huma.Operation{
 		OperationID: "undrainWorker", Method: nethttp.MethodPost, Path: "/api/workers/{id}/undrain",
 		Summary: "Give a drained worker tasks again", Tags: []string{"workers"},
-	}, s.drain(false))
+	}), s.drain(false))
 }
 
 type workerOutput struct {

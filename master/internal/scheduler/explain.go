@@ -25,7 +25,7 @@ type Explanation struct {
 func Explain(need Need, candidates []Candidate, limit int) Explanation {
 	if len(candidates) == 0 {
 		return Explanation{
-			Summary:    "no worker has registered yet",
+			Summary:    "no worker is registered",
 			Suggestion: "start a worker with ./runWorker.sh",
 		}
 	}

@@ -13,11 +13,11 @@ import (
 	"net"
 	"os"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/joho/godotenv"
 
+	"cloudai/proto/netport"
 	"cloudai/proto/transport"
 )
 
@@ -209,15 +209,8 @@ func checkAdvertise(addr string) error {
 	if addr == "" {
 		return nil
 	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		host, port = addr, "0"
+	if _, _, err := netport.SplitAdvertised(addr); err != nil {
+		return fmt.Errorf("%q %w", addr, err)
 	}
-	if host == "" || strings.ContainsAny(host, " /") {
-		return fmt.Errorf("%q is not a host or host:port", addr)
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		return fmt.Errorf("%q cannot be called: name an address of this host", addr)
-	}
-	return checkPort(port)
+	return nil
 }

@@ -4,6 +4,7 @@
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 
+	"cloudai/proto/netport"
 	"cloudai/proto/pb"
 	"cloudai/proto/transport"
 	"cloudai/worker/internal/agent"
@@ -182,16 +184,12 @@ func (u *Uplink) addressesLocked() []string {
 // advertise is the address that the master is to call. What is not configured
 // is this end of the connection to it.
 func (u *Uplink) advertise(local net.Addr) (string, int, error) {
-	host, port := u.cfg.Advertise, u.cfg.Port
-	if h, p, err := net.SplitHostPort(u.cfg.Advertise); err == nil {
-		n, err := strconv.Atoi(p)
+	if u.cfg.Advertise != "" {
+		host, port, err := netport.SplitAdvertised(u.cfg.Advertise)
 		if err != nil {
-			return "", 0, fmt.Errorf("ADVERTISE_ADDR: %w", err)
+			return "", 0, fmt.Errorf("ADVERTISE_ADDR: %q %w", u.cfg.Advertise, err)
 		}
-		host, port = h, n
-	}
-	if host != "" {
-		return host, port, nil
+		return host, cmp.Or(port, u.cfg.Port), nil
 	}
 	if local == nil {
 		return "", 0, errors.New("the connection to the master was lost at once")
@@ -200,7 +198,7 @@ func (u *Uplink) advertise(local net.Addr) (string, int, error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("find this host's address: %w", err)
 	}
-	return host, port, nil
+	return host, u.cfg.Port, nil
 }
 
 // Close ends the connection.

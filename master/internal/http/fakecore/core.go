@@ -433,7 +433,7 @@ func (c *Core) TaskUsage(_ context.Context, p cluster.Principal, id cluster.Task
 		attempt = e.view.Attempt
 	}
 	if attempt > e.view.Attempt {
-		return coordinator.UsageView{}, fmt.Errorf("%w: task %s has no attempt %d", cluster.ErrNotFound, id, attempt)
+		return coordinator.UsageView{}, cluster.Invalid("attempt", "the task has not come to it")
 	}
 	return coordinator.UsageView{TaskID: id, Attempt: attempt, Limits: e.view.Spec.Resources, Samples: c.usage[id]}, nil
 }
