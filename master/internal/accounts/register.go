@@ -76,7 +76,7 @@ func (a *Accounts) mayRegister(code string, trusted bool) (first bool, err error
 	case want == "":
 		return false, nil
 	case !trusted && subtle.ConstantTimeCompare([]byte(code), []byte(want)) != 1:
-		return true, fmt.Errorf("%w: the first account becomes the administrator's: register on the master's own machine, "+
+		return true, fmt.Errorf("%w: the first account becomes the administrator's: register on the master's own machine by its name localhost, "+
 			"or send the setup_code that the master prints when it starts without an account", cluster.ErrDenied)
 	}
 	return true, nil

@@ -63,6 +63,7 @@ func TestFirstAdministrator(t *testing.T) {
 		{"by another's name", here, plain, []string{"Host: evil.example:8080"}, 403},
 		{"from a page of that name", here, plain, []string{"Host: evil.example:8080", "Origin: http://evil.example:8080", "Sec-Fetch-Site: same-origin"}, 403},
 		{"by name", here, plain, []string{"Host: LocalHost:8080"}, 201},
+		{"by no address", here, plain, []string{"Host: 0.0.0.0:8080"}, 201},
 		{"from here", here, plain, nil, 201},
 		{"from here, by IPv6", "[::1]:5", plain, nil, 201},
 	} {

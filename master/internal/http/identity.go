@@ -56,19 +56,30 @@ func trusted(r *nethttp.Request) bool {
 	if doorOf(r) == doorSocket {
 		return true
 	}
-	return !forwarded(r.Header) && isLoopback(r.RemoteAddr) && isLoopback(r.Host)
+	return !forwarded(r.Header) && isLoopback(r.RemoteAddr) && isLocalName(r.Host)
 }
 
-// isLoopback reports whether a host, with or without a port, is this machine by
-// a name that nobody else can give to an address.
+// isLoopback reports whether an address, with or without a port, is one of
+// loopback.
 func isLoopback(hostport string) bool {
+	ip := net.ParseIP(hostOf(hostport))
+	return ip != nil && ip.IsLoopback()
+}
+
+// isLocalName reports whether a host, with or without a port, is this machine
+// by a name that nobody else can give to an address.
+func isLocalName(hostport string) bool {
+	host := hostOf(hostport)
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
+}
+
+func hostOf(hostport string) string {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
 	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }
 
 // fromForeignPage reports whether a browser's page makes the call that has got
@@ -82,7 +93,7 @@ func (s *Server) fromForeignPage(r *nethttp.Request) bool {
 		return false
 	}
 	u, err := url.Parse(origin)
-	return err != nil || !isLoopback(u.Host)
+	return err != nil || !isLocalName(u.Host)
 }
 
 func doorOf(r *nethttp.Request) door {
