@@ -82,7 +82,8 @@ func (m *machine) removed(now time.Time, id cluster.WorkerID, err error) (st ste
 
 // readmit ends the bar of a worker, which registers next. First the loss of its
 // tasks must be on the disk: a master that starts in between would take them
-// for ones that it still has.
+// for ones that it still has. No session of before counts any more, so that the
+// one that registers begins afresh, also when it has been expelled as such.
 func (m *machine) readmit(id cluster.WorkerID) (st step, err error) {
 	w := m.workers[id]
 	switch {
@@ -93,7 +94,7 @@ func (m *machine) readmit(id cluster.WorkerID) (st step, err error) {
 	case len(w.attempts) > 0:
 		return st, fmt.Errorf("%w: %d tasks are still being taken off worker %s", cluster.ErrUnavailable, len(w.attempts), id)
 	}
-	w.worker.Barred, w.unsaved = false, true
+	w.worker.Barred, w.worker.Session, w.unsaved = false, "", true
 	m.addWorker(w)
 	st.workers = []cluster.Worker{w.worker}
 	return st, nil

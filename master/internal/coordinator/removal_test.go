@@ -90,6 +90,41 @@ func TestRemovalFencesTheWorker(t *testing.T) {
 	})
 }
 
+// A later process of a removed worker, which was told to stop what it had, counts
+// its heartbeats from one; once it is registered again they count.
+func TestHeartbeatsCountAfterRegisteringAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.join("w", "s1")
+		r.submit()
+		ref := r.client.order(t, 0).Ref
+		if _, err := r.beat("w", "s1", 100); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.c.RemoveWorker(t.Context(), admin, "w", true); err != nil {
+			t.Fatal(err)
+		}
+		r.join("w", "s2", running(ref, cluster.StateRunning)) // and is expelled
+		r.client.intro = func(string) (Hello, error) {
+			time.AfterFunc(time.Second, func() {
+				_, _ = r.c.Register(t.Context(), Registration{Caller: from("w", "s2"), Address: "host:1"})
+			})
+			return Hello{WorkerID: "w", Session: "s2"}, nil
+		}
+		if _, err := r.c.RegisterWorker(t.Context(), admin, "w", "host:1"); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 5 {
+			time.Sleep(5 * time.Second)
+			if _, err := r.beat("w", "s2", uint64(n+1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if v, err := r.c.Worker(t.Context(), admin, "w"); err != nil || v.Status != cluster.WorkerActive {
+			t.Fatalf("%s (%s), %v", v.Status, v.Message, err)
+		}
+	})
+}
+
 // A removal that the store refused is not forgotten: repeating it writes it.
 func TestRemovalIsWritten(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
