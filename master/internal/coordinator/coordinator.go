@@ -179,12 +179,7 @@ func (c *Coordinator) carryOut(ctx context.Context, st step) error {
 		}
 		return fmt.Errorf("%w: %w", cluster.ErrUnavailable, st.fatal)
 	}
-	for _, l := range st.abandon {
-		if err := c.logs.Abandon(ctx, l.ref, l.reason); err != nil {
-			c.log.Warn("ending a lost log", "task_id", l.ref.TaskID, "attempt", l.ref.Attempt, "error", err)
-		}
-	}
-	var failed error
+	failed := c.abandon(ctx, &st)
 	for _, w := range st.workers {
 		failed = cmp.Or(failed, c.saveWorker(ctx, w.ID))
 	}
@@ -195,6 +190,25 @@ func (c *Coordinator) carryOut(ctx context.Context, st step) error {
 		}
 	}
 	c.tell(st)
+	return failed
+}
+
+// abandon ends the logs of lost attempts. A loss whose log cannot be ended is
+// not stored now: it is taken out of the step and tried again, so that no task
+// goes on without its log being whole.
+func (c *Coordinator) abandon(ctx context.Context, st *step) error {
+	var failed error
+	for _, l := range st.abandon {
+		err := c.logs.Abandon(context.WithoutCancel(ctx), l.ref, l.reason)
+		if err == nil {
+			continue
+		}
+		c.log.Warn("the log of a lost attempt cannot be ended; tried again", "task_id", l.ref.TaskID, "attempt", l.ref.Attempt, "error", err)
+		failed = cmp.Or(failed, unavailable(err))
+		at := slices.Index(st.writes, l.write)
+		st.writes = slices.Delete(st.writes, at, at+1)
+		c.decide(func(now time.Time) step { return c.m.committed(now, l.write, db.ErrUnavailable) })
+	}
 	return failed
 }
 

@@ -74,7 +74,7 @@ func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
 	w.Result = resultOf(next, t.Ref(), usage, e.samples(), now)
 	st.writes = []*write{w}
 	if !l.free {
-		st.abandon = []lostLog{{ref: t.Ref(), reason: l.message}}
+		st.abandon = []lostLog{{ref: t.Ref(), reason: l.message, write: w}}
 	}
 	return st
 }

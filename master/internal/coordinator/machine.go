@@ -282,6 +282,7 @@ type assign struct {
 type lostLog struct {
 	ref    cluster.AttemptRef
 	reason string
+	write  *write // of the step; it waits for the log's end
 }
 
 func (s *step) join(o step) {

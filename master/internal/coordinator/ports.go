@@ -56,6 +56,9 @@ type LogKeeper interface {
 	// Abandon ends the copy of an attempt that is lost with a marker that
 	// names attempt, byte and reason, and seals it. Repeating it is a no-op.
 	Abandon(ctx context.Context, ref cluster.AttemptRef, reason string) error
+	// Abandoned reports whether Abandon has ended the copy, also in an earlier
+	// life of the master.
+	Abandoned(ref cluster.AttemptRef) bool
 	// Size is the copy's length in bytes over all.
 	Size(ref cluster.AttemptRef) int64
 }

@@ -54,14 +54,20 @@ func (m *machine) restoreTask(now time.Time, t cluster.Task) {
 	e.tries = 1 // for all we know
 	e.accepted = t.State.Rank() > cluster.StateAssigned.Rank()
 	if w.gone() {
-		l := m.lostWorker(e)
-		e.loss = &l
-		m.stuck[t.ID] = e // resume ends the attempt, also when the worker is registered again by then
-		m.arm(now)
+		m.wasLost(now, e) // also when the worker is registered again by then
 	}
 	if t.CancelRequested {
 		m.awaitEnd(e, now.Add(t.Spec.GracePeriod+m.HeartbeatTimeout))
 	}
+}
+
+// wasLost has the loss of an attempt decided that an earlier life of the master
+// has not stored.
+func (m *machine) wasLost(now time.Time, e *task) {
+	l := m.lostWorker(e)
+	e.loss = &l
+	m.stuck[e.task.ID] = e // resume ends the attempt
+	m.arm(now)
 }
 
 // Recover loads what the store holds and puts the disk in order. It must have
@@ -92,6 +98,7 @@ func (c *Coordinator) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading active tasks: %w", err)
 	}
+	c.giveUpAgain(placed)
 	live := func(id cluster.TaskID) (cluster.AttemptRef, bool) { ref, ok := placed[id]; return ref, ok }
 	if err := c.files.Sweep(ctx, live, c.hasPublished); err != nil {
 		return fmt.Errorf("sweeping files: %w", err)
@@ -100,6 +107,22 @@ func (c *Coordinator) Recover(ctx context.Context) error {
 	c.log.Info("state recovered", "workers", len(workers), "waiting", waiting, "placed", len(placed))
 	c.nudge()
 	return nil
+}
+
+// giveUpAgain ends the attempts whose logs were ended as lost ones' before the
+// master stopped, and whose loss was not stored: nothing can be added to such a
+// log, so that no result of theirs could be whole.
+func (c *Coordinator) giveUpAgain(placed map[cluster.TaskID]cluster.AttemptRef) {
+	for _, id := range sortedKeys(placed) {
+		if !c.logs.Abandoned(placed[id]) {
+			continue
+		}
+		c.mu.Lock()
+		if e := c.m.tasks[id]; e != nil && e.loss == nil {
+			c.m.wasLost(c.now(), e)
+		}
+		c.mu.Unlock()
+	}
 }
 
 // hasPublished reports whether the task's committed result refers to files.

@@ -148,6 +148,8 @@ type noteKeeper struct {
 	mu      sync.Mutex
 	notes   []string
 	need    *cluster.LogOffsets
+	full    bool                        // no log can be ended
+	lost    map[cluster.AttemptRef]bool // whose logs were ended
 	publish error
 	swept   func(live func(cluster.TaskID) (cluster.AttemptRef, bool), committed func(context.Context, cluster.TaskID) (bool, error))
 }
@@ -179,7 +181,19 @@ func (k *noteKeeper) Offsets(cluster.AttemptRef) (at cluster.LogOffsets)  { retu
 func (k *noteKeeper) Size(cluster.AttemptRef) int64                       { return 77 }
 func (k *noteKeeper) Abandon(_ context.Context, ref cluster.AttemptRef, _ string) error {
 	k.note("abandon %d", ref.Attempt)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.full {
+		return cluster.ErrQuota
+	}
+	k.lost[ref] = true
 	return nil
+}
+
+func (k *noteKeeper) Abandoned(ref cluster.AttemptRef) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.lost[ref]
 }
 
 func (k *noteKeeper) Finish(_ context.Context, ref cluster.AttemptRef, _ LogEnd) (*cluster.LogOffsets, error) {
@@ -238,7 +252,7 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{
-			t: t, store: &shakyStore{Memory: storetest.NewMemory()}, client: &scriptClient{}, keeper: &noteKeeper{},
+			t: t, store: &shakyStore{Memory: storetest.NewMemory()}, client: &scriptClient{}, keeper: &noteKeeper{lost: map[cluster.AttemptRef]bool{}},
 		}
 		r.start()
 		defer func() { _ = r.stop() }()

@@ -312,6 +312,7 @@ func (l *attemptLog) abandon(now time.Time, reason string) error {
 	}
 	fresh := l.w.tail.empty()
 	b := l.w.disk.begin()
+	b.lost = true
 	if !l.w.ended {
 		l.w.tail.writeTo(b, now.UnixNano())
 		reason = strings.Join(strings.Fields(strings.ToValidUTF8(reason, "?")), " ")

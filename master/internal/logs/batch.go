@@ -25,6 +25,7 @@ type batch struct {
 	data    []byte
 	entries []entry
 	durable bool // all before the batch is on the disk
+	lost    bool // the log is sealed since its attempt was given up
 }
 
 func (b *batch) full() bool { return len(b.data) >= batchBytes || len(b.entries) >= batchEntries }
@@ -90,7 +91,11 @@ func (b *batch) mark(at int64, text string, instead cluster.LogOffsets) {
 
 // seal ends the log.
 func (b *batch) seal(at int64) {
-	b.add(entry{time: at, stream: cluster.StreamMarker, ends: b.pos.ends, flags: flagSealed}, nil)
+	e := entry{time: at, stream: cluster.StreamMarker, ends: b.pos.ends, flags: flagSealed}
+	if b.lost {
+		e.flags |= flagLost
+	}
+	b.add(e, nil)
 }
 
 func (b *batch) add(e entry, data []byte) {

@@ -159,6 +159,7 @@ func (d *disk) seal(b *batch, at int64) error {
 		return err
 	}
 	end := d.begin()
+	end.lost = b.lost
 	end.seal(at)
 	if err := d.write(end); err != nil {
 		return err

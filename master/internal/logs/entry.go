@@ -22,6 +22,7 @@ const (
 	flagPartial flags = 1 << iota // does not end at a line's end
 	flagDurable                   // all before it was on the disk before it was written
 	flagSealed                    // the log ends here; the entry has no data
+	flagLost                      // with flagSealed: its attempt was given up
 )
 
 // entry describes one record: a run of whole lines, or a piece of one, of one
@@ -87,6 +88,7 @@ type position struct {
 	ends    cluster.LogOffsets // of both streams
 	open    bool               // the last record does not end at a line's end
 	sealed  bool
+	lost    bool // sealed since its attempt was given up
 }
 
 // leads reports whether e can be the next record at this position.
@@ -110,7 +112,7 @@ func (p position) leads(e entry) bool {
 func (p position) after(e entry) position {
 	return position{
 		size: e.end(), entries: p.entries + 1, ends: e.ends,
-		open: e.flags&flagPartial != 0, sealed: e.flags&flagSealed != 0,
+		open: e.flags&flagPartial != 0, sealed: e.flags&flagSealed != 0, lost: e.flags&flagLost != 0,
 	}
 }
 

@@ -200,6 +200,10 @@ func (k *Keeper) Abandon(ctx context.Context, ref cluster.AttemptRef, reason str
 	return nil
 }
 
+// Abandoned reports whether the copy was ended by Abandon, in this process or an
+// earlier one. False when it cannot be read.
+func (k *Keeper) Abandoned(ref cluster.AttemptRef) bool { return k.look(ref).pos.lost }
+
 // over lets go of a log that is complete; its turn must be held.
 func (k *Keeper) over(l *attemptLog) {
 	k.unfollow(l.key)

@@ -145,6 +145,9 @@ func TestAbandonNamesAttemptByteAndReason(t *testing.T) {
 				}
 				k = newKeeper(t, dir)
 			}
+			if !k.Abandoned(ref) || k.Abandoned(cluster.AttemptRef{TaskID: "t1", Attempt: 2}) {
+				t.Fatal("it is not known after a start which log was given up")
+			}
 			want := "cut of\n[cloudai] attempt 3 was lost (worker w1 is lost); its log ends here, after byte 6\n"
 			if got := text(t, k, ref, ReadOptions{Follow: true}); got != want {
 				t.Fatalf("got %q, want %q", got, want)

@@ -73,7 +73,7 @@ func (d *disk) loadPack(f *os.File) error {
 	if !ok || e.flags&flagSealed == 0 || (size-e.offset)%entrySize != 0 {
 		return &DamageError{File: f.Name(), Offset: 0}
 	}
-	d.pos = position{size: e.offset, entries: (size - e.offset) / entrySize, ends: e.ends, sealed: true}
+	d.pos = position{size: e.offset, entries: (size - e.offset) / entrySize, ends: e.ends, sealed: true, lost: e.flags&flagLost != 0}
 	d.synced, d.layout, d.linked = d.pos, layoutPack, true
 	return nil
 }
@@ -94,7 +94,7 @@ func (d *disk) loadPair(idx *os.File) error {
 	count := size / entrySize
 	d.layout = layoutPair
 	if last, ok := readEntry(idx, (count-1)*entrySize); ok && last.flags&flagSealed != 0 && last.flags&flagDurable != 0 {
-		d.pos = position{size: last.offset, entries: count, ends: last.ends, sealed: true}
+		d.pos = position{size: last.offset, entries: count, ends: last.ends, sealed: true, lost: last.flags&flagLost != 0}
 		d.synced = d.pos
 		return d.whole(log)
 	}
