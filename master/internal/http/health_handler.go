@@ -34,10 +34,15 @@ func (s *Server) getHealth(context.Context, *struct{}) (*healthOutput, error) {
 	return &healthOutput{client.Health{Status: "ok"}}, nil
 }
 
-// getReady keeps the reason for the log: who asks may be anyone.
+// getReady keeps the reason for the log, once each time: who asks may be anyone.
 func (s *Server) getReady(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-	if err := s.core.Ready(ctx); err != nil {
+	err := s.core.Ready(ctx)
+	if err == nil {
+		s.unready.Store(false)
+	} else if s.unready.CompareAndSwap(false, true) {
 		s.log.Warn("not ready", "error", err)
+	}
+	if err != nil {
 		return nil, newProblem(nethttp.StatusServiceUnavailable, "the master cannot accept tasks now; its log says why").with("Retry-After", "1")
 	}
 	return &healthOutput{client.Health{Status: "ready"}}, nil

@@ -9,6 +9,7 @@ import (
 	"net"
 	nethttp "net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,6 +56,8 @@ type Server struct {
 	grace    time.Duration
 	mux      *nethttp.ServeMux
 	openAPI  []byte
+
+	unready atomic.Bool // that it is not ready was logged
 
 	stopping context.Context // done once the edge stops
 	stop     context.CancelFunc
