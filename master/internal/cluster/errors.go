@@ -36,6 +36,8 @@ var (
 	ErrRefused = errors.New("worker refused")
 	// ErrConnRefused: nothing listens at a worker's address.
 	ErrConnRefused = errors.New("connection refused")
+	// ErrOtherCertificate: somebody else than the worker answers at its address.
+	ErrOtherCertificate = errors.New("another certificate")
 	// ErrNoAttempt: a worker has no such attempt.
 	ErrNoAttempt = errors.New("worker has no such attempt")
 	// ErrIllegalTransition is a jump that the lifecycle does not have.

@@ -22,7 +22,8 @@ type (
 // for concurrent use; those about one task reach the worker in the order in
 // which they were made. Contexts bound each call. Implemented by workerconn.
 type WorkerClient interface {
-	// Hello calls MasterRegister. cluster.ErrConnRefused when nothing listens there.
+	// Hello calls MasterRegister. cluster.ErrConnRefused when nothing listens
+	// there, cluster.ErrOtherCertificate when somebody else does.
 	Hello(ctx context.Context, to Target) (Hello, error)
 	// Introduce calls MasterRegister at host:port, whoever answers there, and has
 	// it prove that it knows the join token. cluster.ErrConnRefused when nothing

@@ -9,8 +9,8 @@ import (
 	"cloudai/master/internal/cluster"
 )
 
-// rival is another session of a worker that wants to register, which may still
-// live.
+// rival is another process than the one that wants to register under a worker's
+// id, by its session or certificate; it may still live.
 type rival struct {
 	Target
 	left bool // it has announced its stop
@@ -19,10 +19,16 @@ type rival struct {
 // mustProbe reports whether there is a rival, and where to ask.
 func (m *machine) mustProbe(r Registration) (rival, bool) {
 	w := m.workers[r.WorkerID]
-	if w == nil || w.worker.Session == r.Session || w.worker.Lost {
+	if w == nil || w.isSame(r) || w.worker.Lost {
 		return rival{}, false
 	}
 	return rival{Target: w.target(), left: !w.worker.LeftUntil.IsZero()}, true
+}
+
+// isSame reports whether the registration is of the process that is registered:
+// a process has one session and one certificate for all its life.
+func (w *worker) isSame(r Registration) bool {
+	return w.worker.Session == r.Session && w.worker.Fingerprint == r.Fingerprint
 }
 
 // barred reports whether an administrator has removed the worker.
@@ -31,17 +37,19 @@ func (m *machine) barred(id cluster.WorkerID) bool {
 	return w != nil && w.removed()
 }
 
-// claim judges the old session's address answering a probe: nil lets the new
-// session take over.
+// claim judges the old process's address answering a probe: nil lets the new
+// one take over. Whoever answers there with another certificate has the address
+// now, so the old process does not: the newcomer itself when its data folder was
+// lost, or another worker that has got the port.
 func claim(r Registration, old rival, h Hello, err error) error {
 	switch {
-	case errors.Is(err, cluster.ErrConnRefused):
+	case errors.Is(err, cluster.ErrConnRefused), errors.Is(err, cluster.ErrOtherCertificate):
 		return nil
 	case err != nil && old.left:
 		return nil // silent, as it has said it would be
 	case err != nil:
 		return fmt.Errorf("%w: the last session of worker %s at %s is silent; ask again until it answers or its deadline passes", cluster.ErrUnavailable, r.WorkerID, old.Address)
-	case h.Session == r.Session || h.WorkerID != r.WorkerID || h.Session != old.Session:
+	case h.WorkerID != r.WorkerID || h.Session != old.Session:
 		return nil
 	}
 	return fmt.Errorf("%w: %s lives at %s; give this worker another WORKER_ID", cluster.ErrClone, r.WorkerID, old.Address)
@@ -55,7 +63,7 @@ func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, 
 		w = newWorker(cluster.Worker{ID: r.WorkerID, RegisteredAt: now})
 		m.addWorker(w)
 	}
-	fresh := w.worker.Session != r.Session
+	fresh := !w.isSame(r)
 	w.worker.Session, w.worker.Address, w.worker.Fingerprint = r.Session, r.Address, r.Fingerprint
 	w.worker.Version, w.worker.Labels, w.worker.Total = r.Version, r.Labels, r.Total
 	w.worker.Lost, w.worker.LeftUntil, w.unknown = false, time.Time{}, false

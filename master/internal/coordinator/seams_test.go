@@ -132,6 +132,7 @@ func TestSeam2Sessions(t *testing.T) {
 		want   error
 	}{
 		{"refused", old, Hello{}, cluster.ErrConnRefused, nil},
+		{"another certificate", old, Hello{}, cluster.ErrOtherCertificate, nil},
 		{"answered by the new session", old, Hello{WorkerID: "w", Session: "new"}, nil, nil},
 		{"answered by another worker", old, Hello{WorkerID: "x", Session: "old"}, nil, nil},
 		{"answered by a third session", old, Hello{WorkerID: "w", Session: "third"}, nil, nil},
@@ -144,6 +145,22 @@ func TestSeam2Sessions(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
+	t.Run("a session belongs to one certificate", func(t *testing.T) {
+		d := newDesk(t)
+		d.join("w", "s1")
+		r := Registration{Caller: from("w", "s1")}
+		if _, ask := d.m.mustProbe(r); ask {
+			t.Error("the same process is probed when it registers again")
+		}
+		r.Fingerprint = "another"
+		old, ask := d.m.mustProbe(r)
+		if !ask {
+			t.Fatal("a session is taken over with another certificate")
+		}
+		if err := claim(r, old, Hello{WorkerID: "w", Session: "s1"}, nil); !errors.Is(err, cluster.ErrClone) {
+			t.Errorf("while the first one answers: %v", err)
+		}
+	})
 	t.Run("the old session is refused and containers are kept", func(t *testing.T) {
 		d := newDesk(t)
 		d.join("w", "s1")

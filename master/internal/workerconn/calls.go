@@ -22,7 +22,8 @@ import (
 const helloTries = 2
 
 // Hello asks who answers at a target's address, which may be another session
-// than the target's. cluster.ErrConnRefused when nothing listens there.
+// than the target's. cluster.ErrConnRefused when nothing listens there,
+// cluster.ErrOtherCertificate when not the target's certificate is shown there.
 func (p *Pool) Hello(ctx context.Context, to cluster.Target) (cluster.Hello, error) {
 	request := p.masterInfo(ctx, to.WorkerID, to.Address)
 	request.Session = to.Session
@@ -37,9 +38,12 @@ func (p *Pool) Hello(ctx context.Context, to cluster.Target) (cluster.Hello, err
 			break
 		}
 	}
+	var other *transport.FingerprintError
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return cluster.Hello{}, fmt.Errorf("%w: %w", cluster.ErrConnRefused, err)
+	case errors.As(err, &other):
+		return cluster.Hello{}, fmt.Errorf("%w: %w", cluster.ErrOtherCertificate, err)
 	case err != nil:
 		return cluster.Hello{}, err
 	}

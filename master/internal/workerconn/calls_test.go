@@ -74,7 +74,7 @@ func TestHelloToSomeoneElse(t *testing.T) {
 	to := w.target()
 	to.Fingerprint = transport.Fingerprint([]byte("another"))
 	_, err := newPool(t).Hello(within(t, testTimeout), to)
-	if err == nil || errors.Is(err, cluster.ErrConnRefused) {
+	if !errors.Is(err, cluster.ErrOtherCertificate) || errors.Is(err, cluster.ErrConnRefused) {
 		t.Fatalf("error is %v", err)
 	}
 	for _, word := range []string{"w1", to.Address, to.Fingerprint, w.identity.Fingerprint} {
