@@ -132,6 +132,7 @@ func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *s
 	m.core = coordinator.New(coordinator.Config{
 		Store: store, Client: m.pool, Logs: m.logs, Files: m.files, Policy: policy, Log: log, ClusterID: clusterID,
 		HeartbeatInterval: cfg.Heartbeat.Interval, HeartbeatTimeout: cfg.Heartbeat.Timeout, LogLimit: cfg.LogLimit,
+		Version: version,
 	})
 	m.grpc = grpc.NewServer(append(transport.ServerOptions(identity), grpc.MaxConcurrentStreams(maxStreams))...)
 	server.New(server.Config{

@@ -32,6 +32,8 @@ var (
 	ErrClone = errors.New("worker id is in use by another live worker")
 	// ErrBarred refuses a worker that an administrator has removed.
 	ErrBarred = errors.New("worker is barred")
+	// ErrVersion refuses a worker whose version is too far from the master's.
+	ErrVersion = errors.New("versions are too far apart")
 	// ErrRefused: a worker definitely did not take an assignment.
 	ErrRefused = errors.New("worker refused")
 	// ErrConnRefused: nothing listens at a worker's address.

@@ -34,6 +34,8 @@ type Config struct {
 	HeartbeatInterval time.Duration // told to workers
 	HeartbeatTimeout  time.Duration // a worker silent for so long is lost
 	LogLimit          int64         // bytes per attempt
+
+	Version string // of this master
 }
 
 // Times that calls to workers and the shutdown may take.
@@ -74,7 +76,7 @@ type Coordinator struct {
 func New(cfg Config) *Coordinator {
 	m := newMachine(rules{
 		HeartbeatInterval: cfg.HeartbeatInterval, HeartbeatTimeout: cfg.HeartbeatTimeout,
-		LogLimit: cfg.LogLimit, ProgressDelay: progressDelay,
+		LogLimit: cfg.LogLimit, ProgressDelay: progressDelay, Version: cfg.Version,
 	}, cfg.Policy, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), newLease)
 	return &Coordinator{
 		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,

@@ -21,6 +21,7 @@ type rules struct {
 	// ProgressDelay is how long progress may wait for company before it is
 	// written.
 	ProgressDelay time.Duration
+	Version       string // of this master
 }
 
 // machine holds every decision about tasks and workers. Its methods take the

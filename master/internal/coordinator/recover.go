@@ -13,6 +13,9 @@ const justStarted = "the master has just started and has not called it yet"
 // restoreWorker takes a worker from the store at the start: it has a full
 // timeout to return, longer if it announced its stop.
 func (m *machine) restoreWorker(now time.Time, stored cluster.Worker) {
+	if cluster.CheckVersions(m.Version, stored.Version) != nil {
+		stored.Session = "" // this master is another version's: let it register, and hear why not
+	}
 	w := newWorker(stored)
 	if stored.Barred {
 		m.workers[stored.ID] = w

@@ -124,9 +124,13 @@ func (m *machine) reconcile(now time.Time, w *worker, r Registration, fresh bool
 }
 
 // Register admits a worker whose join secret the edge has checked.
-// cluster.ErrClone, cluster.ErrUnavailable: see claim.
+// cluster.ErrClone, cluster.ErrUnavailable: see claim; cluster.ErrVersion: see
+// cluster.CheckVersions.
 func (c *Coordinator) Register(ctx context.Context, r Registration) (RegisterReply, error) {
 	if err := validRegistration(r); err != nil {
+		return RegisterReply{}, err
+	}
+	if err := cluster.CheckVersions(c.m.Version, r.Version); err != nil {
 		return RegisterReply{}, err
 	}
 	c.mu.Lock()

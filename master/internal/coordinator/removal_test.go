@@ -216,3 +216,16 @@ func TestRegisterByAddressRefused(t *testing.T) {
 		r.wantErr("who never registers", try(admin, "w", "host:1"), cluster.ErrUnavailable)
 	})
 }
+
+// A master that was updated past its workers takes over no session of theirs:
+// they register, and hear both versions.
+func TestF26SessionOfAFarVersion(t *testing.T) {
+	for version, want := range map[string]error{"v1.3.0": nil, "v1.2.0": cluster.ErrUnknownSession} {
+		d := newDesk(t)
+		d.m.Version = "v1.4.0"
+		d.m.restoreWorker(d.now, cluster.Worker{ID: "w", Session: "s", Version: version})
+		if _, _, err := d.m.heartbeat(d.now, Heartbeat{Caller: from("w", "s"), Number: 1}); !errors.Is(err, want) {
+			t.Errorf("a worker of %s hears %v, want %v", version, err, want)
+		}
+	}
+}

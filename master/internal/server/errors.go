@@ -25,7 +25,7 @@ func statusOf(err error) error {
 		return transport.Errorf(codes.FailedPrecondition, transport.ReasonUnknownSession, "%v", err)
 	case errors.Is(err, cluster.ErrClone):
 		return transport.Errorf(codes.AlreadyExists, transport.ReasonClone, "%v", err)
-	case errors.Is(err, cluster.ErrBarred):
+	case errors.Is(err, cluster.ErrBarred), errors.Is(err, cluster.ErrVersion):
 		return status.Error(codes.FailedPrecondition, err.Error())
 	case errors.Is(err, cluster.ErrQuota):
 		return transport.Errorf(codes.ResourceExhausted, transport.ReasonQuota, "%v", err)

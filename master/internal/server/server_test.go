@@ -223,6 +223,7 @@ func TestErrorsOfTheCore(t *testing.T) {
 		{cluster.ErrUnknownSession, codes.FailedPrecondition, transport.ReasonUnknownSession},
 		{cluster.ErrClone, codes.AlreadyExists, transport.ReasonClone},
 		{cluster.ErrBarred, codes.FailedPrecondition, ""},
+		{cluster.ErrVersion, codes.FailedPrecondition, ""},
 		{cluster.ErrQuota, codes.ResourceExhausted, transport.ReasonQuota},
 		{cluster.ErrDenied, codes.Unauthenticated, ""},
 		{cluster.Invalid("f", "bad"), codes.InvalidArgument, ""},
