@@ -1,0 +1,158 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// Door is a way to the engine on which single calls can be held, so that a
+// process can be met in the middle of one.
+type Door struct {
+	server *http.Server
+	dir    string
+	path   string
+
+	mu    sync.Mutex
+	holds []*Hold
+}
+
+// Hold is one call that is held, once.
+type Hold struct {
+	method  string
+	path    *regexp.Regexp
+	after   bool // the engine has done it, only its answer is held
+	late    bool // the engine is asked at the release although the caller has gone
+	once    sync.Once
+	reached chan struct{}
+	open    chan struct{}
+}
+
+// NewDoor opens another door to the engine.
+func (e *Engine) NewDoor() (*Door, error) {
+	dir, err := os.MkdirTemp("", "door-") // a socket's path must be short
+	if err != nil {
+		return nil, err
+	}
+	d := &Door{dir: dir, path: filepath.Join(dir, "engine.sock")}
+	listener, err := net.Listen("unix", d.path)
+	if err != nil {
+		return nil, err
+	}
+	dial := e.Dialer()
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine"
+		},
+		Transport:      &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }},
+		FlushInterval:  -1,
+		ModifyResponse: d.answered,
+		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, _ error) { panic(http.ErrAbortHandler) },
+	}
+	d.server = &http.Server{Handler: d.guard(proxy), ReadHeaderTimeout: time.Minute}
+	go func() { _ = d.server.Serve(listener) }() // until Close
+	return d, nil
+}
+
+// Host is the door's address as DOCKER_HOST has it.
+func (d *Door) Host() string { return "unix://" + d.path }
+
+// Before holds the next such call before the engine hears of it.
+func (d *Door) Before(method, path string) *Hold { return d.hold(method, path, false, false) }
+
+// After holds the engine's answer to the next such call.
+func (d *Door) After(method, path string) *Hold { return d.hold(method, path, true, false) }
+
+// Late holds the next such call as Before does; the engine hears of it at the
+// release even if its caller has gone by then.
+func (d *Door) Late(method, path string) *Hold { return d.hold(method, path, false, true) }
+
+func (d *Door) hold(method, path string, after, late bool) *Hold {
+	h := &Hold{
+		method: method, path: regexp.MustCompile(path), after: after, late: late,
+		reached: make(chan struct{}), open: make(chan struct{}),
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.holds = append(d.holds, h)
+	return h
+}
+
+// take finds the hold that a call meets; each meets one call only.
+func (d *Door) take(r *http.Request, after bool) *Hold {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for n, h := range d.holds {
+		if h.after == after && h.method == r.Method && h.path.MatchString(r.URL.Path) {
+			d.holds = append(d.holds[:n:n], d.holds[n+1:]...)
+			close(h.reached)
+			return h
+		}
+	}
+	return nil
+}
+
+func (d *Door) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := d.take(r, false)
+		switch {
+		case h == nil:
+		case h.late:
+			<-h.open
+			r = r.WithContext(context.WithoutCancel(r.Context()))
+		default:
+			select {
+			case <-h.open:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (d *Door) answered(answer *http.Response) error {
+	if h := d.take(answer.Request, true); h != nil {
+		select {
+		case <-h.open:
+		case <-answer.Request.Context().Done():
+			return answer.Request.Context().Err()
+		}
+	}
+	return nil
+}
+
+// Close ends every call on the door.
+func (d *Door) Close() error {
+	d.mu.Lock()
+	for _, h := range d.holds {
+		h.Release()
+	}
+	d.mu.Unlock()
+	if err := d.server.Close(); err != nil {
+		return err
+	}
+	return os.RemoveAll(d.dir)
+}
+
+// Reached waits until the call is held.
+func (h *Hold) Reached(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	select {
+	case <-h.reached:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("no %s of %s: %w", h.method, h.path, ctx.Err())
+	}
+}
+
+// Release lets the call go on.
+func (h *Hold) Release() { h.once.Do(func() { close(h.open) }) }
