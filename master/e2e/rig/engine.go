@@ -27,20 +27,29 @@ type Engine struct {
 	cluster string
 }
 
-// Engine connects to the engine, once; the master must have started.
-func (r *Rig) Engine() (*Engine, error) {
-	if r.engine != nil {
-		return r.engine, nil
+// Engine connects to the machine's engine, once; the master must have started.
+func (r *Rig) Engine() (*Engine, error) { return r.engineAt("") }
+
+// EngineOf is the same for an engine of the test's own.
+func (r *Rig) EngineOf(d *Dockerd) (*Engine, error) { return r.engineAt(d.Host()) }
+
+func (r *Rig) engineAt(host string) (*Engine, error) {
+	if e := r.engines[host]; e != nil {
+		return e, nil
 	}
 	if r.cluster == "" {
 		return nil, errors.New("the cluster's id is not known before its master has started")
 	}
-	api, err := docker.NewClientWithOpts(docker.FromEnv, docker.WithAPIVersionNegotiation())
+	options := []docker.Opt{docker.FromEnv, docker.WithAPIVersionNegotiation()}
+	if host != "" {
+		options[0] = docker.WithHost(host)
+	}
+	api, err := docker.NewClientWithOpts(options...)
 	if err != nil {
 		return nil, fmt.Errorf("docker client: %w", err)
 	}
-	r.engine = &Engine{Client: api, cluster: r.cluster}
-	return r.engine, nil
+	r.engines[host] = &Engine{Client: api, cluster: r.cluster}
+	return r.engines[host], nil
 }
 
 func (e *Engine) ours() filters.Args {

@@ -63,11 +63,17 @@ func (h *Host) Run(ctx context.Context, command ...string) error {
 func asRoot(ctx context.Context, command ...string) error { return run(ctx, rootly(command...)) }
 
 func run(ctx context.Context, command []string) error {
+	_, err := output(ctx, command)
+	return err
+}
+
+// output is what a command prints.
+func output(ctx context.Context, command []string) (string, error) {
 	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, out)
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, out)
 	}
-	return nil
+	return string(out), nil
 }
 
 // rootly is the command as root runs it.

@@ -19,8 +19,8 @@ func (r *Rig) Clean(ctx context.Context) error {
 	for _, folder := range folders {
 		errs = append(errs, empty(folder))
 	}
-	if r.engine != nil {
-		errs = append(errs, r.engine.Gone(ctx))
+	for _, e := range r.engines {
+		errs = append(errs, e.Gone(ctx))
 	}
 	return errors.Join(errs...)
 }

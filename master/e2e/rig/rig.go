@@ -32,7 +32,7 @@ type Rig struct {
 
 	Master  *Process
 	workers map[string]*Worker
-	engine  *Engine
+	engines map[string]*Engine // by the address of each; empty: the machine's
 	api     *client.Client
 }
 
@@ -64,7 +64,7 @@ func New(bin, parent string, masterSettings ...string) (*Rig, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	r := &Rig{bin: bin, dir: dir, masterEnv: map[string]string{}, workers: map[string]*Worker{}}
+	r := &Rig{bin: bin, dir: dir, masterEnv: map[string]string{}, workers: map[string]*Worker{}, engines: map[string]*Engine{}}
 	if r.grpc, err = FreeAddress(); err == nil {
 		r.http, err = FreeAddress()
 	}
@@ -267,8 +267,8 @@ func (r *Rig) Close(ctx context.Context) error {
 	if r.Master != nil {
 		errs = append(errs, r.Master.Kill())
 	}
-	if r.engine != nil {
-		errs = append(errs, r.engine.removeAll(ctx), r.engine.close())
+	for _, e := range r.engines {
+		errs = append(errs, e.removeAll(ctx), e.close())
 	}
 	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
 }

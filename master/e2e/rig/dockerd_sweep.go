@@ -1,0 +1,150 @@
+package rig
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// processes are those that serve this engine below dockerd: its containerd and
+// the shims. Each of them is told a path in the engine's folder. word must be in
+// the command line too.
+func (d *Dockerd) processes(word string) []string {
+	return processesWhere("cmdline", func(text []byte) bool {
+		program, _, _ := bytes.Cut(text, []byte{0})
+		return strings.HasPrefix(filepath.Base(string(program)), "containerd") &&
+			bytes.Contains(text, []byte(d.execRoot()+"/")) && bytes.Contains(text, []byte(word))
+	})
+}
+
+// processesWhere are the numbers of the processes whose file under /proc is as
+// wanted.
+func processesWhere(file string, wanted func([]byte) bool) []string {
+	files, err := filepath.Glob("/proc/[0-9]*/" + file)
+	if err != nil {
+		return nil
+	}
+	var pids []string
+	for _, f := range files {
+		// One that cannot be read has ended meanwhile.
+		if text, err := os.ReadFile(f); err == nil && wanted(text) {
+			pids = append(pids, filepath.Base(filepath.Dir(f)))
+		}
+	}
+	return pids
+}
+
+// killAll kills processes by number and waits until they are gone.
+func killAll(ctx context.Context, pids []string) error {
+	var errs []error
+	for _, pid := range pids {
+		if err := asRoot(ctx, "kill", "-KILL", pid); err != nil && alive(pid) {
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, Await(ctx, downLimit, func(context.Context) error {
+		for _, pid := range pids {
+			if alive(pid) {
+				return errors.New("process " + pid + " has not ended")
+			}
+		}
+		return nil
+	}))
+	return errors.Join(errs...)
+}
+
+// alive reports whether a process is there and has not ended: what nobody has
+// waited for yet does no more.
+func alive(pid string) bool {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+}
+
+// sweep removes what an engine leaves that did not end in order: processes,
+// mounts and control groups.
+func (d *Dockerd) sweep(ctx context.Context) error {
+	err := killAll(ctx, d.processes(""))
+	for _, id := range d.containers(ctx) {
+		err = errors.Join(err, killAll(ctx, processesWhere("cgroup", func(text []byte) bool {
+			return bytes.Contains(text, []byte(id))
+		})), removeGroups(ctx, id))
+	}
+	mounts, readErr := mountsBelow(d.dir)
+	err = errors.Join(err, readErr)
+	for _, m := range mounts {
+		err = errors.Join(err, asRoot(ctx, "umount", "--lazy", m))
+	}
+	return err
+}
+
+// containers are the ids that the engine's folder still knows.
+func (d *Dockerd) containers(ctx context.Context) []string {
+	found, _ := output(ctx, rootly("ls", filepath.Join(d.dataRoot(), "containers"))) // none without the folder
+	return strings.Fields(found)
+}
+
+// removeGroups removes the container's control groups, which are empty.
+func removeGroups(ctx context.Context, id string) error {
+	var groups []string
+	err := filepath.WalkDir("/sys/fs/cgroup", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && strings.Contains(e.Name(), id) {
+			groups = append(groups, path)
+		}
+		return nil // they come and go
+	})
+	slices.Reverse(groups) // the inner ones first
+	for _, g := range groups {
+		err = errors.Join(err, asRoot(ctx, "rmdir", g))
+	}
+	return err
+}
+
+// mountsBelow are the mount points in a folder, the inner ones first.
+func mountsBelow(dir string) ([]string, error) {
+	table, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	defer table.Close()
+	var mounts []string
+	lines := bufio.NewScanner(table)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 5 {
+			continue
+		}
+		point := unescape(fields[4])
+		if point == dir || strings.HasPrefix(point, dir+"/") {
+			mounts = append(mounts, point)
+		}
+	}
+	slices.Reverse(mounts)
+	return mounts, lines.Err()
+}
+
+// unescape undoes the octal escapes of mountinfo.
+func unescape(s string) string {
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				out.WriteByte(byte(c))
+				i += 3
+				continue
+			}
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String()
+}
