@@ -24,6 +24,9 @@ var (
 	// ErrOutcomeUnknown: the write may or may not be on disk. Read back before
 	// anything else is decided about the row.
 	ErrOutcomeUnknown = errors.New("outcome of the write is unknown")
+	// ErrKeyTaken: an earlier write has stored the same key, which has not run
+	// out. Nothing of this write happened. It comes as a *KeyTakenError.
+	ErrKeyTaken = errors.New("key is taken")
 	// ErrUnavailable: the store does not answer now; nothing happened.
 	ErrUnavailable = errors.New("store unavailable")
 	// ErrFull: no space left; nothing happened.
@@ -50,6 +53,7 @@ var (
 // hold any character, NUL too.
 type Store interface {
 	Tasks
+	Keys
 	Workers
 	Files
 	Users
@@ -74,6 +78,9 @@ type Write struct {
 	// publishes; they replace what was written for that attempt. nil: none are
 	// published by this write.
 	Files []cluster.File
+	// Key is what the caller's request was named, if it was. A repeat of the
+	// request finds it as long as this write counts.
+	Key *Key
 }
 
 // Assignment is one row of the placement history, keyed by task and attempt;
@@ -103,7 +110,7 @@ type Result struct {
 type Tasks interface {
 	// Commit carries out each write on its own and durably, in the order
 	// given, and answers one error per write in the same order: nil,
-	// ErrVersion, ErrFull, ErrUnavailable, ErrOutcomeUnknown, or a definite
+	// ErrVersion, ErrKeyTaken, ErrFull, ErrUnavailable, ErrOutcomeUnknown, or a definite
 	// failure of that item (cluster.ErrInvalid when Write.Check refuses it).
 	// Concurrent calls share one transaction (group commit).
 	Commit(ctx context.Context, writes []Write) []error

@@ -83,6 +83,15 @@ func (s *session) exec(query string, args ...any) (int64, error) {
 	return res.RowsAffected()
 }
 
+// queryRow reads one row; sql.ErrNoRows.
+func (s *session) queryRow(query string, args []any, into ...any) error {
+	stmt, err := s.stmt(query) //nolint:sqlclosecheck // kept until the session is closed
+	if err != nil {
+		return err
+	}
+	return stmt.QueryRowContext(context.Background(), args...).Scan(into...)
+}
+
 func (s *session) begin() error {
 	_, err := s.exec("BEGIN IMMEDIATE")
 	return err

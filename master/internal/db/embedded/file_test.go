@@ -169,6 +169,15 @@ func TestSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "user with a new field", user, ada)
+	keyed := killLife(0, 6)
+	if err := s.Commit(t.Context(), []db.Write{keyed})[0]; err != nil {
+		t.Fatal(err)
+	}
+	key, err := s.Key(t.Context(), keyed.Key.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "key", key, *keyed.Key)
 }
 
 func TestForeignFiles(t *testing.T) {

@@ -30,6 +30,12 @@ const killWriters = 8
 func killLife(writer, n int) db.Write {
 	life := benchLife(writer*1_000_000 + n/3)
 	w := life[n%3]
+	if n%3 == 0 {
+		w.Key = &db.Key{
+			Name: db.KeyName{UserID: w.Task.UserID, Route: "submit", Key: string(w.Task.ID)}, TaskID: w.Task.ID,
+			Reply: []byte("the reply"), StoredAt: benchTime, ExpiresAt: benchTime.Add(time.Hour),
+		}
+	}
 	if n%3 == 2 {
 		w.Task.Files = cluster.FilesSummary{Attempt: 1, Count: 2, TotalSize: int64(n)}
 		w.Files = []cluster.File{{Path: "a", Size: int64(n)}, {Path: "b", Size: int64(n)}}
@@ -135,8 +141,12 @@ func killAfter(t *testing.T, dir string, acks int) (acked [killWriters]int) {
 func checkWriter(t *testing.T, s *Store, what string, writer, n int) {
 	t.Helper()
 	for i := 0; i <= n; i += 3 {
-		id := killLife(writer, i).Task.ID
+		insert := killLife(writer, i)
+		id := insert.Task.ID
 		task, err := s.Task(t.Context(), id)
+		if _, keyErr := s.Key(t.Context(), insert.Key.Name); (keyErr == nil) != (err == nil) {
+			t.Errorf("%s: task %s: %v, and its key: %v", what, id, err, keyErr)
+		}
 		least := min(n-i, 3) // writes of this task that were acknowledged
 		if err != nil {
 			if least > 0 {

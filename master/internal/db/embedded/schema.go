@@ -129,6 +129,23 @@ CREATE TABLE ended_sessions (
 	id          TEXT    NOT NULL PRIMARY KEY,
 	valid_until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+`, `
+-- Requests that have taken effect, with what was replied. With a row id, since
+-- replies are long.
+CREATE TABLE keys (
+	seq        INTEGER PRIMARY KEY,
+	user_id    TEXT    NOT NULL,
+	route      TEXT    NOT NULL,
+	key        TEXT    NOT NULL,
+	print      TEXT    NOT NULL,
+	task_id    TEXT    NOT NULL,
+	stored_at  INTEGER NOT NULL,
+	expires_at INTEGER NOT NULL,
+	sum        INTEGER NOT NULL, -- of all the above but seq, and the reply
+	reply      BLOB,
+	UNIQUE (user_id, route, key)
+) STRICT;
+CREATE INDEX keys_by_expiry ON keys (expires_at);
 `}
 
 // applicationID marks the file as ours ("CLAI").

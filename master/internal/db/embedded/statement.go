@@ -43,3 +43,16 @@ func (c claim) apply(s *session) (answer, failure error) {
 	}
 	return nil, err
 }
+
+// counted is a statement that tells how many rows it changed. The number is
+// there when the change has been answered without an error.
+type counted struct {
+	statement
+	rows int64
+}
+
+func (c *counted) apply(s *session) (answer, failure error) {
+	var err error
+	c.rows, err = s.exec(c.query, c.args...)
+	return nil, err
+}

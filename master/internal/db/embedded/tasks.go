@@ -90,6 +90,11 @@ search = ?, sum = ?, doc = ?, created_at = ? WHERE id = ? AND version = ?`
 // apply implements change.
 func (c *taskWrite) apply(s *session) (answer, failure error) {
 	t := &c.w.Task
+	if k := c.w.Key; k != nil {
+		if taken, err := keyFree(s, k); taken != nil || err != nil {
+			return taken, err
+		}
+	}
 	args := []any{
 		t.Version, string(t.Status()), string(t.UserID), string(db.LastWorker(*t)), string(t.Failure),
 		t.Spec.Name, labelsColumn(t.Spec.Labels), filesAttempt(t), flag(db.ShowsFiles(*t)), searchColumn(t),
@@ -106,20 +111,30 @@ func (c *taskWrite) apply(s *session) (answer, failure error) {
 	if n == 0 {
 		return fmt.Errorf("%w: task %s is not at version %d", db.ErrVersion, t.ID, c.w.Expect), nil
 	}
+	return nil, c.applyRest(s)
+}
+
+// applyRest writes what belongs to the change beside the task.
+func (c *taskWrite) applyRest(s *session) error {
 	if a := c.w.Assignment; a != nil {
 		if err := putAssignment(s, a); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if r := c.w.Result; r != nil {
 		if err := putResult(s, r, c.result); err != nil {
-			return nil, err
+			return err
+		}
+	}
+	if k := c.w.Key; k != nil {
+		if err := putKey(s, k); err != nil {
+			return err
 		}
 	}
 	if c.w.Files != nil {
-		return nil, putFiles(s, t, c.w.Files)
+		return putFiles(s, &c.w.Task, c.w.Files)
 	}
-	return nil, nil
+	return nil
 }
 
 func filesAttempt(t *cluster.Task) int {

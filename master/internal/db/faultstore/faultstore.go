@@ -213,5 +213,10 @@ func (s *Store) MetaOnce(ctx context.Context, name, value string) (string, error
 	return change(s, "MetaOnce", func() (string, error) { return s.inner.MetaOnce(ctx, name, value) })
 }
 
+// ForgetKeys implements db.Keys.
+func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (int, error) {
+	return change(s, "ForgetKeys", func() (int, error) { return s.inner.ForgetKeys(ctx, now, limit) })
+}
+
 // Close implements db.Store; it never fails by script.
 func (s *Store) Close() error { return s.inner.Close() }

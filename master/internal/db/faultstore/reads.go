@@ -87,3 +87,8 @@ func (s *Store) TokenByHash(ctx context.Context, hash string) (cluster.APIToken,
 func (s *Store) ListTokens(ctx context.Context, user cluster.UserID) ([]cluster.APIToken, error) {
 	return read(s, "ListTokens", func() ([]cluster.APIToken, error) { return s.inner.ListTokens(ctx, user) })
 }
+
+// Key implements db.Keys.
+func (s *Store) Key(ctx context.Context, name db.KeyName) (db.Key, error) {
+	return read(s, "Key", func() (db.Key, error) { return s.inner.Key(ctx, name) })
+}

@@ -37,6 +37,7 @@ type memoryData struct {
 	assignments map[attemptKey]db.Assignment
 	results     map[attemptKey]db.Result
 	files       map[attemptKey][]cluster.File
+	keys        map[db.KeyName]db.Key
 	workers     map[cluster.WorkerID]cluster.Worker
 	users       map[cluster.UserID]cluster.User
 	tokens      map[string]cluster.APIToken
@@ -51,6 +52,7 @@ func NewMemory() *Memory {
 		assignments: map[attemptKey]db.Assignment{},
 		results:     map[attemptKey]db.Result{},
 		files:       map[attemptKey][]cluster.File{},
+		keys:        map[db.KeyName]db.Key{},
 		workers:     map[cluster.WorkerID]cluster.Worker{},
 		users:       map[cluster.UserID]cluster.User{},
 		tokens:      map[string]cluster.APIToken{},
@@ -134,11 +136,19 @@ func (m *Memory) crashesNow() bool {
 }
 
 func (d *memoryData) commit(w db.Write) error {
+	if k := w.Key; k != nil {
+		if taken, found := d.keys[k.Name]; found && taken.ExpiresAt.After(k.StoredAt) {
+			return &db.KeyTakenError{TaskID: taken.TaskID}
+		}
+	}
 	old, found := d.tasks[w.Task.ID]
 	if found && old.Version != w.Expect || !found && w.Expect != 0 {
 		return fmt.Errorf("%w: task %s is at version %d, not %d", db.ErrVersion, w.Task.ID, old.Version, w.Expect)
 	}
 	d.tasks[w.Task.ID] = w.Task
+	if k := w.Key; k != nil {
+		d.keys[k.Name] = *k
+	}
 	if a := w.Assignment; a != nil {
 		d.assignments[attemptKey{a.Ref.TaskID, a.Ref.Attempt}] = *a
 	}

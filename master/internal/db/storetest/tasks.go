@@ -18,6 +18,8 @@ func testEmpty(t *testing.T, b Backend) {
 	isErr(t, "absent task", err, cluster.ErrNotFound)
 	_, err = s.TaskFiles(ctx, "nothing")
 	isErr(t, "files of an absent task", err, cluster.ErrNotFound)
+	_, err = s.Key(ctx, db.KeyName{})
+	isErr(t, "absent key", err, cluster.ErrNotFound)
 	_, err = s.UserByID(ctx, "nobody")
 	isErr(t, "absent user", err, cluster.ErrNotFound)
 	_, err = s.UserByEmail(ctx, "nobody@example.org")
@@ -87,7 +89,7 @@ func testEveryField(t *testing.T, b Backend) {
 	s, ctx := b.Open(t), t.Context()
 	w := filled[db.Write]()
 	w.Expect, w.Task.Version = 0, 1
-	w.Assignment.Ref.TaskID, w.Result.Ref.TaskID = w.Task.ID, w.Task.ID
+	w.Assignment.Ref.TaskID, w.Result.Ref.TaskID, w.Key.TaskID = w.Task.ID, w.Task.ID, w.Task.ID
 	w.Task.State, w.Task.Files.Deleted = cluster.StateStored, false
 	w.Files[1].Path = w.Files[0].Path + "2"
 	must(t, s, w)
@@ -110,6 +112,7 @@ func testEveryField(t *testing.T, b Backend) {
 	attempts, _, err := s.WorkerAttempts(ctx, w.Assignment.WorkerID, cluster.Page{Limit: 5})
 	isErr(t, "attempts", err, nil)
 	same(t, "attempts", attempts, []db.Assignment{*w.Assignment})
+	checkKey(t, s, *w.Key)
 	workers, err := s.ListWorkers(ctx)
 	isErr(t, "workers", err, nil)
 	same(t, "workers", workers, []cluster.Worker{worker})

@@ -80,6 +80,12 @@ func testRefusedWrites(t *testing.T, b Backend) {
 		"file twice": edit(func(w *db.Write) {
 			w.Task.Files.Attempt, w.Files = 1, []cluster.File{{Path: "x"}, {Path: "x"}}
 		}),
+		"other's key":      edit(func(w *db.Write) { w.Key = keyFor("b", "k") }),
+		"key without name": edit(func(w *db.Write) { w.Key = keyFor("a", "") }),
+		"key that is over": edit(func(w *db.Write) {
+			w.Key = keyFor("a", "k")
+			w.Key.ExpiresAt = w.Key.StoredAt
+		}),
 	} {
 		isErr(t, name, s.Commit(t.Context(), []db.Write{w})[0], cluster.ErrInvalid)
 	}

@@ -1,0 +1,81 @@
+package embedded
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+)
+
+// keyFree is a *db.KeyTakenError when the key's name is taken.
+func keyFree(s *session, k *db.Key) (answer, failure error) {
+	var task string
+	err := s.queryRow(`SELECT task_id FROM keys WHERE user_id = ? AND route = ? AND key = ? AND expires_at > ?`,
+		[]any{string(k.Name.UserID), k.Name.Route, k.Name.Key, column(k.StoredAt)}, &task)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &db.KeyTakenError{TaskID: cluster.TaskID(task)}, nil
+}
+
+// putKey stores a key whose name is free, in the place of an expired one.
+func putKey(s *session, k *db.Key) error {
+	_, err := s.exec(`INSERT INTO keys (user_id, route, key, print, task_id, stored_at, expires_at, sum, reply)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, route, key) DO UPDATE SET print = excluded.print,
+task_id = excluded.task_id, stored_at = excluded.stored_at, expires_at = excluded.expires_at, sum = excluded.sum,
+reply = excluded.reply`,
+		string(k.Name.UserID), k.Name.Route, k.Name.Key, k.Print, string(k.TaskID),
+		column(k.StoredAt), column(k.ExpiresAt), keySum(k), k.Reply)
+	return err
+}
+
+// keySum is the checksum of one row.
+func keySum(k *db.Key) int64 {
+	stored := strconv.FormatInt(column(k.StoredAt), 10)
+	head := strings.Join([]string{string(k.Name.UserID), k.Name.Route, k.Name.Key, k.Print, string(k.TaskID), stored}, "\x00")
+	return checksum(head, column(k.ExpiresAt), k.Reply)
+}
+
+// Key implements db.Keys.
+func (s *Store) Key(ctx context.Context, name db.KeyName) (db.Key, error) {
+	k, found := db.Key{Name: name}, false
+	err := s.query(ctx, `SELECT print, task_id, stored_at, expires_at, sum, reply FROM keys
+WHERE user_id = ? AND route = ? AND key = ?`, []any{string(name.UserID), name.Route, name.Key}, func(rows *sql.Rows) error {
+		found = true
+		var stored, expires, sum int64
+		if err := rows.Scan(&k.Print, &k.TaskID, &stored, &expires, &sum, &k.Reply); err != nil {
+			return err
+		}
+		k.StoredAt, k.ExpiresAt = fromColumn(stored), fromColumn(expires)
+		if keySum(&k) != sum {
+			return damaged("keys", string(name.UserID)+" "+name.Route+" "+name.Key, "checksum does not match")
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("key: %w", cluster.ErrNotFound)
+	}
+	if err != nil {
+		return db.Key{}, err
+	}
+	return k, nil
+}
+
+// ForgetKeys implements db.Keys.
+func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (int, error) {
+	c := &counted{statement: statement{
+		`DELETE FROM keys WHERE seq IN (SELECT seq FROM keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
+		[]any{column(now), limit},
+	}}
+	err := s.change(ctx, c)
+	return int(c.rows), err
+}

@@ -1,0 +1,50 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloudai/master/internal/cluster"
+)
+
+// KeyName is under what a key is stored: a user's own name for a request, apart
+// for each route.
+type KeyName struct {
+	UserID cluster.UserID
+	Route  string
+	Key    string
+}
+
+// Key says that a request has taken effect, and what was replied, so that a
+// repeat of it can be told from a new one. It outlives what it made.
+type Key struct {
+	Name      KeyName
+	Print     string         // equal for equal requests
+	TaskID    cluster.TaskID // of the write that stored it
+	Reply     []byte         // as it was sent
+	StoredAt  time.Time
+	ExpiresAt time.Time // from then on the name is free again
+}
+
+// KeyTakenError is an ErrKeyTaken with the task of the earlier write.
+type KeyTakenError struct {
+	TaskID cluster.TaskID
+}
+
+// Error names the earlier task.
+func (e *KeyTakenError) Error() string { return fmt.Sprintf("%v: by task %s", ErrKeyTaken, e.TaskID) }
+
+// Unwrap makes errors.Is(err, ErrKeyTaken) hold.
+func (e *KeyTakenError) Unwrap() error { return ErrKeyTaken }
+
+// Keys reads what Write.Key stored. A key that expired at or before the
+// StoredAt of a new one gives way to it; the store has no clock of its own.
+type Keys interface {
+	// Key finds one, also one that has expired and is not yet forgotten;
+	// cluster.ErrNotFound.
+	Key(ctx context.Context, name KeyName) (Key, error)
+	// ForgetKeys removes up to limit keys that expired at now or before, the
+	// earliest first, and gives how many these were.
+	ForgetKeys(ctx context.Context, now time.Time, limit int) (int, error)
+}
