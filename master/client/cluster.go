@@ -74,10 +74,9 @@ func (c *Client) Version(ctx context.Context) (Version, error) {
 	return get[Version](ctx, c, "/version", nil)
 }
 
-// Health is nil when the master serves.
-func (c *Client) Health(ctx context.Context) error {
-	_, err := get[Health](ctx, c, "/health", nil)
-	return err
+// Health is what the master says of itself.
+func (c *Client) Health(ctx context.Context) (Health, error) {
+	return get[Health](ctx, c, "/health", nil)
 }
 
 // Ready is nil when tasks can be accepted.

@@ -83,6 +83,18 @@ type Cluster struct {
 	Total       Resources      `json:"total" doc:"Of the workers that are not lost."`
 	Allocated   Resources      `json:"allocated"`
 	QueueLength int            `json:"queue_length"`
+	Mismatches  []Mismatch     `json:"mismatches,omitempty" doc:"What the check of the invariants has found, for administrators; at most 100, violations first, the oldest first."`
+}
+
+// Mismatch is something that store, memory and workers do not agree about.
+type Mismatch struct {
+	Invariant string `json:"invariant" doc:"As in /health."`
+	Message   string `json:"message"`
+	TaskID    string `json:"task_id"`
+	Attempt   int    `json:"attempt,omitempty"`
+	WorkerID  string `json:"worker_id,omitempty"`
+	Violation bool   `json:"violation" doc:"Has been so for longer than the heartbeat timeout."`
+	Age       string `json:"age" example:"17s"`
 }
 
 // TaskFiles names a task that has left files.
@@ -127,7 +139,27 @@ type Version struct {
 
 // Health is the answer of a master that serves.
 type Health struct {
-	Status string `json:"status" example:"ok"`
+	Status     string      `json:"status" example:"ok" doc:"ok; degraded when an invariant is violated; ready from /ready."`
+	Invariants *Invariants `json:"invariants,omitempty" doc:"Absent from /ready."`
+}
+
+// Invariants is what the master's comparison of store, memory and heartbeats
+// has found.
+type Invariants struct {
+	Violations int              `json:"violations" doc:"Have not agreed for longer than the heartbeat timeout: something is wrong."`
+	Pending    int              `json:"pending" doc:"Do not agree at the moment, which is normal while something is under way."`
+	CheckedAt  *time.Time       `json:"checked_at" doc:"When memory and heartbeats were last compared." nullable:"true"`
+	SweptAt    *time.Time       `json:"swept_at" doc:"When the last complete comparison with the store began." nullable:"true"`
+	Kinds      []InvariantCount `json:"kinds" doc:"Those that something was found of."`
+}
+
+// InvariantCount is how often one invariant does not hold.
+type InvariantCount struct {
+	Invariant  string `json:"invariant" example:"running_without_attempt"`
+	Message    string `json:"message" doc:"What it means."`
+	Violations int    `json:"violations"`
+	Pending    int    `json:"pending"`
+	Oldest     string `json:"oldest" example:"17s"`
 }
 
 // Problem is an error as RFC 9457 has it.

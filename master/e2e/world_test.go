@@ -73,6 +73,9 @@ func newWorldAt(t *testing.T, before func(*rig.Rig), masterSettings ...string) *
 			if err := rig.Await(ctx, 20*time.Second, r.Clean); err != nil {
 				t.Errorf("something leaked: %v", err)
 			}
+			if err := rig.Await(ctx, 20*time.Second, r.Invariants); err != nil {
+				t.Errorf("store, memory and workers do not agree: %v", err)
+			}
 		}
 		said := r.Logs(1 << 20)
 		if w.refuses {

@@ -109,6 +109,7 @@ func (c *command) examine(ctx context.Context, d *diagnosis) {
 		d.add(check{"ready", fine, "tasks are taken", ""})
 	}
 	d.add(c.checkVersion(version.Version))
+	c.checkInvariants(ctx, d)
 	var workers []client.Worker
 	for w, err := range c.client.Workers(ctx) {
 		if err != nil {

@@ -44,6 +44,22 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// broken is a report with more violations than it names.
+func broken() coordinator.InvariantReport {
+	return coordinator.InvariantReport{
+		CheckedAt: time.Now(), Violations: 3, Pending: 1,
+		Kinds: []coordinator.InvariantCount{
+			{Invariant: coordinator.RunsWithoutAttempt, Violations: 1, Oldest: 20 * time.Second},
+			{Invariant: coordinator.StoreDiffers, Violations: 2, Pending: 1, Oldest: 2 * time.Minute},
+		},
+		Mismatches: []coordinator.Mismatch{
+			{Invariant: coordinator.StoreDiffers, TaskID: "task0001", Violation: true, Age: 2 * time.Minute},
+			{Invariant: coordinator.RunsWithoutAttempt, TaskID: "task0002", Attempt: 2, WorkerID: "w1", Violation: true, Age: 20 * time.Second},
+			{Invariant: coordinator.StoreDiffers, TaskID: "task0003", Age: time.Second},
+		},
+	}
+}
+
 func TestDoctor(t *testing.T) {
 	w := newWorld(t)
 	golden(t, "doctor-alone", w.shown(w.cli(t, "doctor")))
@@ -75,6 +91,17 @@ func TestDoctor(t *testing.T) {
 	must(t, err)
 	healthy.core.SetWorkers(views[0])
 	golden(t, "doctor-ok", healthy.shown(healthy.cli(t, "doctor")))
+	healthy.core.SetInvariants(broken())
+	golden(t, "doctor-broken", healthy.shown(healthy.cli(t, "doctor")))
+	healthy.core.SetInvariants(coordinator.InvariantReport{CheckedAt: time.Now(), Pending: 2})
+	if got := healthy.cli(t, "doctor"); got.code != 0 || !strings.Contains(got.stdout, "hold; 2 under way") {
+		t.Errorf("%+v", got)
+	}
+	healthy.core.SetInvariants(coordinator.InvariantReport{})
+	if got := healthy.cli(t, "doctor"); got.code != 0 || !strings.Contains(got.stdout, "have not been compared yet") {
+		t.Errorf("%+v", got)
+	}
+	healthy.core.SetInvariants(coordinator.InvariantReport{CheckedAt: time.Now()})
 	healthy.core.SetNotReady(cluster.ErrUnavailable)
 	if got := healthy.cli(t, "doctor"); got.code != exitFailed || !strings.Contains(got.stdout, "bad  ready") {
 		t.Errorf("%+v", got)

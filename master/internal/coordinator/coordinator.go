@@ -63,7 +63,8 @@ type Coordinator struct {
 	wake      chan struct{}
 	fatal     chan error
 	recovered atomic.Bool
-	saving    chan struct{} // a turn: one PutWorker at a time
+	checked   atomic.Pointer[InvariantReport] // the last look at the invariants
+	saving    chan struct{}                   // a turn: one PutWorker at a time
 
 	runMu  sync.Mutex // guards the four below
 	runCtx context.Context
@@ -109,6 +110,8 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		c.runMu.Unlock()
 		c.calls.Wait()
 	}()
+	c.calls.Go(func() { c.patrol(ctx) })
+	c.calls.Go(func() { c.sweeps(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

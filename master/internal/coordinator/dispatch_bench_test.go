@@ -3,6 +3,7 @@ package coordinator
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,4 +75,62 @@ func BenchmarkView(b *testing.B) {
 	for b.Loop() {
 		d.m.view(e, true)
 	}
+}
+
+// BenchmarkInvariants is what the comparisons hold the lock for, with 5,000
+// workers that run four attempts each and 100,000 tasks that wait.
+func BenchmarkInvariants(b *testing.B) {
+	d := crowd(b, 100, true)
+	for n, w := range d.m.order {
+		w.shown, w.heard = map[cluster.AttemptRef]bool{}, d.now
+		for k := range 4 {
+			t, err := cluster.NewTask(cluster.TaskID(fmt.Sprintf("r%04d-%d", n, k)), "ann", spec(), d.now).Assign(w.worker.ID, fmt.Sprint(n, k), d.now)
+			if err != nil {
+				b.Fatal(err)
+			}
+			t.Version = 1
+			d.m.addTask(t)
+			w.attempts[t.ID], w.shown[t.Ref()] = t.Spec.Resources, true
+		}
+	}
+	ids, queued := d.m.active(), d.m.queue.IDs()
+	clean := func(b *testing.B) {
+		if len(d.m.watch.open) > 0 {
+			b.Fatal("something does not agree")
+		}
+	}
+	b.Run("look", func(b *testing.B) { // all workers, in parts
+		for b.Loop() {
+			for from, more := 0, true; more; from += patrolWorkers {
+				more = d.m.checkWorkers(d.now, from, patrolWorkers)
+			}
+			d.m.review(d.now)
+		}
+		clean(b)
+	})
+	b.Run("part", func(b *testing.B) { // under one hold of the lock
+		from := 0
+		for b.Loop() {
+			if !d.m.checkWorkers(d.now, from, patrolWorkers) {
+				from = -patrolWorkers
+			}
+			from += patrolWorkers
+		}
+	})
+	b.Run("list", func(b *testing.B) { // under one hold, once per sweep
+		for b.Loop() {
+			_, _ = d.m.active(), d.m.queue.IDs()
+		}
+	})
+	b.Run("tasks", func(b *testing.B) {
+		for b.Loop() {
+			for part := range slices.Chunk(ids, patrolTasks) {
+				d.m.checkTasks(d.now, part, 0)
+			}
+			for part := range slices.Chunk(queued, patrolTasks) {
+				d.m.checkQueue(d.now, part)
+			}
+		}
+		clean(b)
+	})
 }

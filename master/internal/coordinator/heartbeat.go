@@ -46,17 +46,17 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 	st.events = []Event{workerEvent(w)}
 	st.join(m.revive(now, w, h))
 	st.join(m.disowned(now, w, h.Absent))
-	running := map[cluster.AttemptRef]bool{}
+	w.shown = map[cluster.AttemptRef]bool{}
 	clear(w.foreign)
 	for _, r := range h.Running {
-		running[r.Ref] = true
+		w.shown[r.Ref] = true
 		if !m.reported(now, w, r, &reply, &st) {
 			w.foreign[r.Ref] = r.Allocated
 		}
 	}
 	for _, id := range sortedKeys(w.attempts) {
 		e := m.tasks[id]
-		if e == nil || e.pending != nil || e.sent || !e.task.State.Placed() || running[e.task.Ref()] {
+		if e == nil || e.pending != nil || e.sent || !e.task.State.Placed() || w.shown[e.task.Ref()] {
 			continue
 		}
 		if m.mayResend(e) && w.reachable {

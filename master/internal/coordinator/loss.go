@@ -96,6 +96,7 @@ func resultOf(next cluster.Task, ref cluster.AttemptRef, usage cluster.Usage, sa
 func (m *machine) loseWorker(now time.Time, w *worker) (st step) {
 	w.worker.Lost, w.worker.LeftUntil, w.deadline = true, time.Time{}, time.Time{}
 	w.reachable, w.probeAt, w.stale = false, time.Time{}, true
+	w.shown = nil
 	clear(w.foreign)
 	clear(w.recent)
 	w.unsaved = true

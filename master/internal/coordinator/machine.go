@@ -43,6 +43,8 @@ type machine struct {
 	ending  map[cluster.TaskID]*task     // with a cancel that must be confirmed
 
 	next time.Time // nearest deadline; zero: none
+
+	watch watch // decides nothing: it watches the rest
 }
 
 func newMachine(r rules, policy scheduler.Policy, rng *rand.Rand, newLease func() string) *machine {
@@ -50,7 +52,7 @@ func newMachine(r rules, policy scheduler.Policy, rng *rand.Rand, newLease func(
 		rules: r, policy: policy, rng: rng, newLease: newLease,
 		tasks: map[cluster.TaskID]*task{}, workers: map[cluster.WorkerID]*worker{},
 		queue: queue.New(), dirty: map[cluster.TaskID]*task{}, stuck: map[cluster.TaskID]*task{},
-		ending: map[cluster.TaskID]*task{},
+		ending: map[cluster.TaskID]*task{}, watch: watch{open: map[subject]*mismatch{}},
 	}
 }
 
@@ -78,6 +80,8 @@ type task struct {
 	cpu, mem *float64
 	used     float64                                 // CPU seconds at the last measurement
 	usage    *telemetry.Thinned[cluster.UsageSample] // nil: nothing was measured
+
+	swept uint64 // number of the last sweep that has met it in the store
 }
 
 // live reports whether the attempt is the task's live one.
@@ -108,7 +112,8 @@ type worker struct {
 	refused   map[cluster.TaskID]bool // what it refused since it last accepted something
 
 	attempts map[cluster.TaskID]cluster.Resources     // reserved, by placed task
-	foreign  map[cluster.AttemptRef]cluster.Resources // reported, but no attempt of ours
+	shown    map[cluster.AttemptRef]bool              // by its last word; nil: it has said nothing
+	foreign  map[cluster.AttemptRef]cluster.Resources // of them, no attempt of ours
 	recent   map[cluster.AttemptRef]time.Time         // whose results were taken lately
 
 	stale bool // its offer must be derived anew

@@ -198,6 +198,7 @@ func (w *world) settle() {
 		}
 		w.pass(time.Second)
 		w.check()
+		w.holds()
 		if len(w.m.tasks) == 0 && len(w.flying) == 0 {
 			break
 		}
@@ -230,7 +231,27 @@ func (w *world) settle() {
 		if len(s.attempts) > 0 {
 			w.failf("worker %s still has %v", s.id, s.refs())
 		}
+		w.heartbeat(s)
 	}
+	for len(w.flying) > 0 {
+		w.deliver()
+	}
+	if report := w.holds(); report.Pending > 0 {
+		w.failf("nothing is under way, and this does not agree: %+v", report.Mismatches)
+	}
+}
+
+// holds makes the master's own comparison of store, memory and heartbeats:
+// without faults nothing stays wrong for longer than the timeout.
+func (w *world) holds() InvariantReport {
+	report, _, err := w.m.compareAll(w.now, w.store)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if report.Violations > 0 {
+		w.failf("invariants do not hold: %+v", report.Mismatches)
+	}
+	return report
 }
 
 // TestModel runs random operations and checks P1, P2, P4 and P7 after each.

@@ -229,12 +229,15 @@ func (c *Coordinator) Worker(_ context.Context, p cluster.Principal, id cluster.
 }
 
 // Cluster counts what the cluster has and does.
-func (c *Coordinator) Cluster(ctx context.Context, _ cluster.Principal) (ClusterView, error) {
+func (c *Coordinator) Cluster(ctx context.Context, p cluster.Principal) (ClusterView, error) {
 	counts, err := c.store.CountTasks(ctx, cluster.TaskFilter{})
 	if err != nil {
 		return ClusterView{}, unavailable(err)
 	}
 	v := ClusterView{ClusterID: c.clusterID, Tasks: counts, Workers: map[cluster.WorkerStatus]int{}}
+	if p.Admin() {
+		v.Mismatches = c.Invariants().Mismatches
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v.QueueLen = c.m.queue.Len()

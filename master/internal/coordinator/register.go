@@ -92,7 +92,9 @@ func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, 
 func (m *machine) reconcile(now time.Time, w *worker, r Registration, fresh bool, reply *RegisterReply) (st step) {
 	found := map[cluster.AttemptRef]bool{}
 	clear(w.foreign)
+	w.shown = map[cluster.AttemptRef]bool{}
 	for _, a := range r.Running {
+		w.shown[a.Ref] = true
 		e := m.tasks[a.Ref.TaskID]
 		if e == nil || !e.live(a.Ref) || e.task.WorkerID != w.worker.ID {
 			reply.Stop = append(reply.Stop, a.Ref)

@@ -243,6 +243,7 @@ type rig struct {
 	client *scriptClient
 	keeper *noteKeeper
 	c      *Coordinator
+	log    slog.Handler // of the next start
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -252,7 +253,8 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{
-			t: t, store: &shakyStore{Memory: storetest.NewMemory()}, client: &scriptClient{}, keeper: &noteKeeper{lost: map[cluster.AttemptRef]bool{}},
+			t: t, store: &shakyStore{Memory: storetest.NewMemory()}, client: &scriptClient{},
+			keeper: &noteKeeper{lost: map[cluster.AttemptRef]bool{}}, log: slog.DiscardHandler,
 		}
 		r.start()
 		defer func() { _ = r.stop() }()
@@ -264,7 +266,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	r.c = New(Config{
 		Store: r.store, Client: r.client, Logs: r.keeper, Files: r.keeper, Policy: scheduler.RoundRobin{},
-		Log: slog.New(slog.DiscardHandler), ClusterID: "c",
+		Log: slog.New(r.log), ClusterID: "c",
 		HeartbeatInterval: 5 * time.Second, HeartbeatTimeout: 15 * time.Second,
 	})
 	if err := r.c.Recover(r.t.Context()); err != nil {

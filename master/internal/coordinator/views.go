@@ -64,6 +64,9 @@ type ClusterView struct {
 	Total     cluster.Resources // of workers that are not lost
 	Allocated cluster.Resources
 	QueueLen  int
+	// Mismatches is what the check of the invariants has found, for
+	// administrators; at most 100.
+	Mismatches []Mismatch
 }
 
 // Caller is the worker behind a call. The edge fills in what the connection

@@ -153,7 +153,38 @@ func clusterOf(c coordinator.ClusterView) client.Cluster {
 	return client.Cluster{
 		ClusterID: c.ClusterID, Tasks: counts(c.Tasks), Workers: counts(c.Workers),
 		Total: resourcesOf(c.Total), Allocated: resourcesOf(c.Allocated), QueueLength: c.QueueLen,
+		Mismatches: mismatchesOf(c.Mismatches),
 	}
+}
+
+func mismatchesOf(list []coordinator.Mismatch) (out []client.Mismatch) {
+	for _, x := range list {
+		out = append(out, client.Mismatch{
+			Invariant: string(x.Invariant), Message: x.Invariant.InWords(), TaskID: string(x.TaskID), Attempt: x.Attempt,
+			WorkerID: string(x.WorkerID), Violation: x.Violation, Age: seconds(x.Age),
+		})
+	}
+	return out
+}
+
+func seconds(d time.Duration) string { return d.Round(time.Second).String() }
+
+// healthOf has kinds, counts and ages and nothing else: anybody may ask.
+func healthOf(r coordinator.InvariantReport) client.Health {
+	h := client.Health{Status: "ok", Invariants: &client.Invariants{
+		Violations: r.Violations, Pending: r.Pending, CheckedAt: timeOf(r.CheckedAt), SweptAt: timeOf(r.SweptAt),
+		Kinds: []client.InvariantCount{},
+	}}
+	if r.Violations > 0 {
+		h.Status = "degraded"
+	}
+	for _, k := range r.Kinds {
+		h.Invariants.Kinds = append(h.Invariants.Kinds, client.InvariantCount{
+			Invariant: string(k.Invariant), Message: k.Invariant.InWords(),
+			Violations: k.Violations, Pending: k.Pending, Oldest: seconds(k.Oldest),
+		})
+	}
+	return h
 }
 
 func counts[K ~string](m map[K]int) map[string]int {

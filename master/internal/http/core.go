@@ -44,4 +44,6 @@ type Core interface {
 
 	// Ready is nil when tasks can be accepted.
 	Ready(context.Context) error
+	// Invariants is the last comparison of store, memory and heartbeats.
+	Invariants() coordinator.InvariantReport
 }

@@ -20,6 +20,7 @@ import (
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/coordinator"
 	"cloudai/master/internal/db/faultstore"
 	"cloudai/master/internal/db/storetest"
 	"cloudai/master/internal/http/fakecore"
@@ -289,6 +290,25 @@ func TestHealth(t *testing.T) {
 	if h := decode[client.Health](t, e.ask(t, doorTCP, "GET", "/health", ""), 200); h.Status != "ok" {
 		t.Errorf("%+v", h)
 	}
+	e.core.SetInvariants(coordinator.InvariantReport{
+		Violations: 2, Pending: 1, CheckedAt: time.Unix(1, 0),
+		Kinds:      []coordinator.InvariantCount{{Invariant: coordinator.StoreDiffers, Violations: 2, Pending: 1, Oldest: 17 * time.Second}},
+		Mismatches: []coordinator.Mismatch{{Invariant: coordinator.StoreDiffers, TaskID: "secret-task", WorkerID: "secret-worker", Violation: true}},
+	})
+	w := e.ask(t, doorTCP, "GET", "/health", "")
+	if strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("open to all: %s", w.Body)
+	}
+	h := decode[client.Health](t, w, 200)
+	if h.Status != "degraded" || h.Invariants == nil || h.Invariants.Violations != 2 || h.Invariants.SweptAt != nil ||
+		len(h.Invariants.Kinds) != 1 || h.Invariants.Kinds[0].Oldest != "17s" || h.Invariants.Kinds[0].Message == "" {
+		t.Errorf("%+v", h)
+	}
+	for who, sees := range map[string]int{client.UserHeader + ": ann": 0, "": 1} {
+		if c := decode[client.Cluster](t, e.ask(t, doorSocket, "GET", "/api/cluster", "", who), 200); len(c.Mismatches) != sees {
+			t.Errorf("%q sees %+v", who, c.Mismatches)
+		}
+	}
 	if h := decode[client.Health](t, e.ask(t, doorTCP, "GET", "/ready", ""), 200); h.Status != "ready" {
 		t.Errorf("%+v", h)
 	}
@@ -296,7 +316,7 @@ func TestHealth(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	e.core.SetNotReady(context.DeadlineExceeded)
-	w := e.ask(t, doorTCP, "GET", "/ready", "")
+	w = e.ask(t, doorTCP, "GET", "/ready", "")
 	if p := wantProblem(t, w, 503); strings.Contains(p.Detail, "deadline") || w.Header().Get("Retry-After") == "" {
 		t.Errorf("%+v", p)
 	}

@@ -188,6 +188,15 @@ func (q *Queue) Held(id string) bool { i, ok := q.items[id]; return ok && !i.Not
 // Has reports whether the task waits here.
 func (q *Queue) Has(id string) bool { _, ok := q.items[id]; return ok }
 
+// IDs lists what waits here, in no order.
+func (q *Queue) IDs() []string {
+	ids := make([]string, 0, len(q.items))
+	for id := range q.items {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // holdHeap has the earliest NotBefore first.
 type holdHeap []Item
 

@@ -33,6 +33,8 @@ type Core struct {
 	cancels  int
 	changed  chan struct{} // closed at every change and replaced
 	clock    time.Time
+
+	invariants coordinator.InvariantReport
 }
 
 type entry struct {
@@ -46,7 +48,8 @@ func New() *Core {
 	return &Core{
 		tasks: map[cluster.TaskID]*entry{}, changed: make(chan struct{}), hub: events.NewHub[coordinator.Event](hubSize),
 		usage: map[cluster.TaskID][]cluster.UsageSample{}, history: map[cluster.WorkerID][]cluster.Sample{},
-		clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		clock:      time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		invariants: coordinator.InvariantReport{CheckedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 	}
 }
 
@@ -374,6 +377,20 @@ func (c *Core) Ready(context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.notReady
+}
+
+// SetInvariants sets what Invariants answers.
+func (c *Core) SetInvariants(r coordinator.InvariantReport) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.invariants = r
+}
+
+// Invariants is what SetInvariants has set.
+func (c *Core) Invariants() coordinator.InvariantReport {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.invariants
 }
 
 // EditTask changes a waiting task.

@@ -64,10 +64,13 @@ func (c *Core) Worker(ctx context.Context, p cluster.Principal, id cluster.Worke
 }
 
 // Cluster counts the tasks and workers.
-func (c *Core) Cluster(context.Context, cluster.Principal) (coordinator.ClusterView, error) {
+func (c *Core) Cluster(_ context.Context, p cluster.Principal) (coordinator.ClusterView, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := coordinator.ClusterView{ClusterID: "c1", Tasks: map[cluster.Status]int{}, Workers: map[cluster.WorkerStatus]int{}}
+	if p.Admin() {
+		v.Mismatches = c.invariants.Mismatches
+	}
 	for _, s := range cluster.Statuses {
 		v.Tasks[s] = 0
 	}
