@@ -17,9 +17,10 @@ import (
 
 // Headers of CloudAI's own.
 const (
-	UserHeader       = "X-CloudAI-User" // whom a caller on the Unix socket acts for
-	NextOffsetHeader = "X-Next-Offset"  // of a log: where a later request goes on
-	AttemptHeader    = "X-Attempt"      // of a log: whose it is
+	KeyHeader        = "Idempotency-Key" // the caller's own name for a request, which makes it happen once
+	UserHeader       = "X-CloudAI-User"  // whom a caller on the Unix socket acts for
+	NextOffsetHeader = "X-Next-Offset"   // of a log: where a later request goes on
+	AttemptHeader    = "X-Attempt"       // of a log: whose it is
 )
 
 // Options say where the master is and who calls.

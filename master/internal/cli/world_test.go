@@ -136,7 +136,7 @@ func (w *world) submit(t *testing.T, r cluster.TaskRequest) cluster.TaskID {
 	if r.Image == "" {
 		r.Image = "alpine"
 	}
-	v, err := w.core.Submit(t.Context(), cluster.Principal{UserID: "ann", Role: cluster.RoleUser}, r)
+	v, err := w.core.Submit(t.Context(), cluster.Principal{UserID: "ann", Role: cluster.RoleUser}, r, coordinator.Once{})
 	must(t, err)
 	return v.ID
 }

@@ -17,6 +17,8 @@ var (
 	ErrUnauthenticated = errors.New("unauthenticated")
 	// ErrPrecondition: the thing has changed since the caller looked at it.
 	ErrPrecondition = errors.New("precondition failed")
+	// ErrInFlight: the first of two equal requests has not been answered yet.
+	ErrInFlight = errors.New("in flight")
 	// ErrBusy: too much of this at once; the same call succeeds a little later.
 	ErrBusy = errors.New("busy")
 

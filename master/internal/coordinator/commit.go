@@ -40,6 +40,7 @@ func (m *machine) committed(now time.Time, w *write, err error) (st step) {
 	e.settle()
 	switch {
 	case e.task.Version == 0: // its insert
+		m.entering.remove(w.Task.ID)
 		delete(m.tasks, w.Task.ID)
 		close(e.done)
 		return st
@@ -62,6 +63,9 @@ const storeRest = time.Second
 // apply makes memory what the disk is now.
 func (m *machine) apply(now time.Time, w *write) (st step) {
 	e, was := w.entry, w.entry.task
+	if was.Version == 0 {
+		m.entering.remove(w.Task.ID)
+	}
 	e.task = w.Task
 	e.settle()
 	t := e.task

@@ -102,6 +102,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		c.calls.Go(func() { call(ctx) })
 	}
 	c.early = nil
+	c.calls.Go(func() { c.forgetKeys(ctx) })
 	c.runMu.Unlock()
 	defer func() {
 		stop()

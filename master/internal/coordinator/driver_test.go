@@ -89,7 +89,7 @@ func TestUnknownCommitOutcome(t *testing.T) {
 	for _, kept := range []bool{true, false} {
 		bubble(t, func(t *testing.T, r *rig) {
 			r.store.fail(db.ErrOutcomeUnknown, kept)
-			_, err := r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "i"})
+			_, err := r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "i"}, Once{})
 			r.wantErr("submit", err, cluster.ErrUnavailable)
 			synctest.Wait()
 			tasks, _, err := r.c.Tasks(t.Context(), ann, cluster.TaskFilter{}, cluster.Page{Limit: 10})
@@ -349,7 +349,7 @@ func TestOddTaskDoesNotStarveTheWorker(t *testing.T) {
 		}
 		r.join("w", "s")
 		cpu := 4.0 // all of the worker
-		if _, err := r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "odd", CPU: &cpu}); err != nil {
+		if _, err := r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "odd", CPU: &cpu}, Once{}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -377,7 +377,7 @@ func TestSubmitByMany(t *testing.T) {
 		for n := range callers {
 			all.Go(func() {
 				for range each {
-					v, err := r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "i"})
+					v, err := r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "i"}, Once{})
 					if err != nil {
 						t.Error(err)
 						return

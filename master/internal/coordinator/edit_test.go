@@ -109,17 +109,17 @@ func TestManyEditsAreOneEvent(t *testing.T) {
 func TestRetryIsANewTaskOfTheCallers(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		id := r.submit()
-		if _, err := r.c.Retry(t.Context(), ann, id); !errors.Is(err, cluster.ErrConflict) {
+		if _, err := r.c.Retry(t.Context(), ann, id, Once{}); !errors.Is(err, cluster.ErrConflict) {
 			t.Fatalf("while it waits: %v", err)
 		}
 		r.join("w", "s1")
 		if err := r.complete(r.client.order(t, 0).Ref, "s1"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.c.Retry(t.Context(), bob, id); !errors.Is(err, cluster.ErrNotFound) {
+		if _, err := r.c.Retry(t.Context(), bob, id, Once{}); !errors.Is(err, cluster.ErrNotFound) {
 			t.Fatalf("another's: %v", err)
 		}
-		v, err := r.c.Retry(t.Context(), admin, id)
+		v, err := r.c.Retry(t.Context(), admin, id, Once{})
 		if err != nil || v.ID == id || v.RetryOf != id || v.UserID != cluster.LocalUser || v.Spec.Image != "i" || v.Attempt != 1 {
 			t.Fatalf("%+v, %v", v.Task, err)
 		}

@@ -32,15 +32,16 @@ type machine struct {
 	rng      *rand.Rand    // for jitter
 	newLease func() string // random, never twice the same
 
-	tasks   map[cluster.TaskID]*task     // those that are not terminal
-	workers map[cluster.WorkerID]*worker // all that are registered
-	order   []*worker                    // the same by id
-	offers  []scheduler.Candidate        // of order, as of the last look at them
-	queue   *queue.Queue                 // the committed waiting ones
-	last    cluster.WorkerID             // round robin's memory
-	dirty   map[cluster.TaskID]*task     // with progress that is not written yet
-	stuck   map[cluster.TaskID]*task     // whose last write was refused
-	ending  map[cluster.TaskID]*task     // with a cancel that must be confirmed
+	tasks    map[cluster.TaskID]*task     // those that are not terminal
+	entering entering                     // those of them that are not stored yet
+	workers  map[cluster.WorkerID]*worker // all that are registered
+	order    []*worker                    // the same by id
+	offers   []scheduler.Candidate        // of order, as of the last look at them
+	queue    *queue.Queue                 // the committed waiting ones
+	last     cluster.WorkerID             // round robin's memory
+	dirty    map[cluster.TaskID]*task     // with progress that is not written yet
+	stuck    map[cluster.TaskID]*task     // whose last write was refused
+	ending   map[cluster.TaskID]*task     // with a cancel that must be confirmed
 
 	next time.Time // nearest deadline; zero: none
 
@@ -50,7 +51,7 @@ type machine struct {
 func newMachine(r rules, policy scheduler.Policy, rng *rand.Rand, newLease func() string) *machine {
 	return &machine{
 		rules: r, policy: policy, rng: rng, newLease: newLease,
-		tasks: map[cluster.TaskID]*task{}, workers: map[cluster.WorkerID]*worker{},
+		tasks: map[cluster.TaskID]*task{}, entering: newEntering(), workers: map[cluster.WorkerID]*worker{},
 		queue: queue.New(), dirty: map[cluster.TaskID]*task{}, stuck: map[cluster.TaskID]*task{},
 		ending: map[cluster.TaskID]*task{}, watch: watch{open: map[subject]*mismatch{}},
 	}
@@ -249,11 +250,14 @@ func (m *machine) addTask(t cluster.Task) *task {
 }
 
 func (m *machine) enqueue(e *task) {
-	m.queue.Push(queue.Item{
-		ID: string(e.task.ID), Priority: e.task.Spec.Priority, CreatedAt: e.task.CreatedAt,
-		NotBefore: e.task.NotBefore, Shape: e.shape,
-	})
+	m.queue.Push(itemOf(e.task, e.shape))
 	m.arm(e.task.NotBefore)
+}
+
+func itemOf(t cluster.Task, shape string) queue.Item {
+	return queue.Item{
+		ID: string(t.ID), Priority: t.Spec.Priority, CreatedAt: t.CreatedAt, NotBefore: t.NotBefore, Shape: shape,
+	}
 }
 
 // step is what the machine wants done, in this order.

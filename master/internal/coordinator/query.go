@@ -43,19 +43,30 @@ func (m *machine) view(e *task, explain bool) TaskView {
 		return v
 	}
 	v.Waiting = &Waiting{QueuePosition: m.queue.Position(string(e.task.ID))}
-	if !explain {
-		return v
-	}
-	if m.queue.Held(string(e.task.ID)) {
-		v.Waiting.Reason = "waits for its next try at " + e.task.NotBefore.UTC().Format("15:04:05Z")
-		return v
-	}
-	why := scheduler.Explain(e.need, m.candidates(), waitingWorkers)
-	v.Waiting.Reason, v.Waiting.Suggestion = why.Summary, why.Suggestion
-	for _, r := range why.Reasons {
-		v.Waiting.Workers = append(v.Waiting.Workers, WorkerReason{WorkerID: r.WorkerID, Reason: r.Text})
+	if explain {
+		m.explain(e, v.Waiting)
 	}
 	return v
+}
+
+// viewBefore is the view of a new task as it is about to be stored.
+func (m *machine) viewBefore(e *task, t cluster.Task) TaskView {
+	v := TaskView{Task: t, Waiting: &Waiting{QueuePosition: m.queue.Place(itemOf(t, e.shape))}}
+	m.explain(e, v.Waiting)
+	return v
+}
+
+// explain says why a waiting task is not placed.
+func (m *machine) explain(e *task, w *Waiting) {
+	if m.queue.Held(string(e.task.ID)) {
+		w.Reason = "waits for its next try at " + e.task.NotBefore.UTC().Format("15:04:05Z")
+		return
+	}
+	why := scheduler.Explain(e.need, m.candidates(), waitingWorkers)
+	w.Reason, w.Suggestion = why.Summary, why.Suggestion
+	for _, r := range why.Reasons {
+		w.Workers = append(w.Workers, WorkerReason{WorkerID: r.WorkerID, Reason: r.Text})
+	}
 }
 
 // viewOf copies a task that was active a moment ago.

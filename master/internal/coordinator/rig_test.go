@@ -312,7 +312,7 @@ func (r *rig) join(id cluster.WorkerID, session string, running ...cluster.Runni
 
 func (r *rig) submit() cluster.TaskID {
 	r.t.Helper()
-	v, err := r.c.Submit(r.t.Context(), ann, cluster.TaskRequest{Image: "i"})
+	v, err := r.c.Submit(r.t.Context(), ann, cluster.TaskRequest{Image: "i"}, Once{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

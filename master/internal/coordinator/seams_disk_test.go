@@ -27,8 +27,8 @@ func TestSeam4OneDocument(t *testing.T) {
 					_, err = r.c.Register(t.Context(), Registration{Caller: from("w", "s"), Address: "host:1", Total: cluster.Resources{CPU: 4, Memory: 4096, Storage: 4096}})
 				}
 				if id == "" && err == nil {
-					var v TaskView
-					if v, err = r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "i"}); err == nil {
+					var v Created
+					if v, err = r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "i"}, Once{}); err == nil {
 						id = v.ID
 					}
 				}
@@ -123,7 +123,7 @@ func TestSeam5Uploads(t *testing.T) {
 		bubble(t, func(t *testing.T, r *rig) {
 			r.join("w", "s")
 			retries := 1
-			v, err := r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "i", MaxRetries: &retries})
+			v, err := r.c.Submit(t.Context(), ann, cluster.TaskRequest{Image: "i", MaxRetries: &retries}, Once{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,43 +17,44 @@ func (m *machine) submit(now time.Time, id cluster.TaskID, user cluster.UserID, 
 	return e, step{writes: []*write{m.propose(e, t)}}
 }
 
+// admit is submit for a task that comes from outside: there must be room for
+// it, and no twin of its request under way. The view is of the task as it will
+// be stored.
+func (m *machine) admit(now time.Time, a admission) (TaskView, step, error) {
+	if err := m.entering.add(a); err != nil {
+		return TaskView{}, step{}, err
+	}
+	e, st := m.submit(now, a.id, a.user, a.spec, a.retryOf)
+	return m.viewBefore(e, st.writes[0].Task), st, nil
+}
+
 // Submit validates and stores a task. When it returns without error the task
-// survives a power cut.
-func (c *Coordinator) Submit(ctx context.Context, p cluster.Principal, r cluster.TaskRequest) (TaskView, error) {
+// survives a power cut. cluster.ErrBusy when too many wait for the store,
+// cluster.ErrInFlight while a twin of the request is under way.
+func (c *Coordinator) Submit(ctx context.Context, p cluster.Principal, r cluster.TaskRequest, once Once) (Created, error) {
 	if err := p.Require(cluster.ScopeSubmit); err != nil {
-		return TaskView{}, err
+		return Created{}, err
 	}
 	spec, err := r.Spec()
 	if err != nil {
-		return TaskView{}, err
+		return Created{}, err
 	}
-	return c.admit(ctx, p, spec, "")
+	return c.admit(ctx, admission{user: p.UserID, spec: spec}, routeSubmit, once)
 }
 
 // Retry submits the spec of a task that is over anew, as a task of the
-// caller's. cluster.ErrConflict while it is not over.
-func (c *Coordinator) Retry(ctx context.Context, p cluster.Principal, id cluster.TaskID) (TaskView, error) {
+// caller's. cluster.ErrConflict while it is not over; else as Submit.
+func (c *Coordinator) Retry(ctx context.Context, p cluster.Principal, id cluster.TaskID, once Once) (Created, error) {
 	if err := p.Require(cluster.ScopeSubmit); err != nil {
-		return TaskView{}, err
+		return Created{}, err
 	}
 	v, err := c.Task(ctx, p, id)
 	if err != nil {
-		return TaskView{}, err
+		return Created{}, err
 	}
 	if !v.Terminal() {
-		return TaskView{}, fmt.Errorf("%w: task %s is %s; it can be retried once it is over", cluster.ErrConflict, id, v.Status())
+		return Created{}, fmt.Errorf("%w: task %s is %s; it can be retried once it is over", cluster.ErrConflict, id, v.Status())
 	}
-	return c.admit(ctx, p, v.Spec, id)
-}
-
-// admit stores a new task of the principal's.
-func (c *Coordinator) admit(ctx context.Context, p cluster.Principal, spec cluster.Spec, retryOf cluster.TaskID) (TaskView, error) {
-	id := cluster.TaskID(c.newID())
-	c.mu.Lock()
-	e, st := c.m.submit(c.now(), id, p.UserID, spec, retryOf)
-	c.mu.Unlock()
-	if err := c.carryOut(ctx, st); err != nil {
-		return TaskView{}, err
-	}
-	return c.viewOf(e), nil
+	once.Print = printOf(string(id), once.Print)
+	return c.admit(ctx, admission{user: p.UserID, spec: v.Spec, retryOf: id}, routeRetry, once)
 }

@@ -12,7 +12,7 @@ import (
 // concurrent use, return copies, and decide what the principal may see:
 // another's task is cluster.ErrNotFound. Errors wrap cluster's sentinels.
 type Core interface {
-	Submit(context.Context, cluster.Principal, cluster.TaskRequest) (coordinator.TaskView, error)
+	Submit(context.Context, cluster.Principal, cluster.TaskRequest, coordinator.Once) (coordinator.Created, error)
 	Task(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, error)
 	// WaitTask returns when the task is terminal, or with its present view
 	// when the context's deadline passes.
@@ -22,7 +22,7 @@ type Core interface {
 	Cancel(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, error)
 	// EditTask changes a waiting task; version 0 is whatever it has.
 	EditTask(ctx context.Context, p cluster.Principal, id cluster.TaskID, change cluster.TaskChange, version int64) (coordinator.TaskView, error)
-	Retry(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, error)
+	Retry(context.Context, cluster.Principal, cluster.TaskID, coordinator.Once) (coordinator.Created, error)
 	// TaskUsage gives what an attempt's container used; 0 is the newest.
 	TaskUsage(ctx context.Context, p cluster.Principal, id cluster.TaskID, attempt int) (coordinator.UsageView, error)
 

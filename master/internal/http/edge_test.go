@@ -101,7 +101,7 @@ func (e *edge) submit(t testing.TB, user cluster.UserID, r cluster.TaskRequest) 
 	if r.Image == "" {
 		r.Image = "alpine"
 	}
-	v, err := e.core.Submit(t.Context(), cluster.Principal{UserID: user, Role: cluster.RoleUser}, r)
+	v, err := e.core.Submit(t.Context(), cluster.Principal{UserID: user, Role: cluster.RoleUser}, r, coordinator.Once{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,6 +59,7 @@ var sentinels = []struct {
 	{cluster.ErrUnauthenticated, nethttp.StatusUnauthorized, ""},
 	{cluster.ErrDenied, nethttp.StatusForbidden, ""},
 	{cluster.ErrPrecondition, nethttp.StatusPreconditionFailed, ""},
+	{cluster.ErrInFlight, nethttp.StatusConflict, ""},
 	{cluster.ErrBusy, nethttp.StatusTooManyRequests, ""},
 	{cluster.ErrConflict, nethttp.StatusConflict, ""},
 	{cluster.ErrIllegalTransition, nethttp.StatusConflict, ""},
@@ -95,10 +96,10 @@ func problemOf(err error, log *slog.Logger) *Problem {
 		} else if s.detail == "" {
 			p.Detail = strings.TrimPrefix(err.Error(), s.err.Error()+": ") // the status says that much
 		}
-		switch s.status {
-		case nethttp.StatusServiceUnavailable, nethttp.StatusTooManyRequests:
+		switch {
+		case s.status == nethttp.StatusServiceUnavailable, s.status == nethttp.StatusTooManyRequests, errors.Is(err, cluster.ErrInFlight):
 			return p.with("Retry-After", "1")
-		case nethttp.StatusUnauthorized:
+		case s.status == nethttp.StatusUnauthorized:
 			return p.with("WWW-Authenticate", "Bearer")
 		}
 		return p

@@ -33,6 +33,7 @@ func TestSentinels(t *testing.T) {
 		{cluster.ErrUnauthenticated, 401},
 		{cluster.ErrDenied, 403},
 		{cluster.ErrPrecondition, 412},
+		{cluster.ErrInFlight, 409},
 		{cluster.ErrBusy, 429},
 		{cluster.ErrUnavailable, 503},
 		{cluster.ErrQuota, 507},
@@ -54,7 +55,7 @@ func TestSentinels(t *testing.T) {
 		if logged := strings.Contains(log.String(), "secret"); logged != (tt.status == 500) {
 			t.Errorf("%v: logged %v", tt.err, logged)
 		}
-		if (p.headers.Get("Retry-After") != "") != (tt.status == 503 || tt.status == 429) {
+		if (p.headers.Get("Retry-After") != "") != (tt.status == 503 || tt.status == 429 || errors.Is(tt.err, cluster.ErrInFlight)) {
 			t.Errorf("%v: headers %v", tt.err, p.headers)
 		}
 	}

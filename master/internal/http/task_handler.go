@@ -28,7 +28,8 @@ func (s *Server) taskRoutes(api huma.API) {
 	register(api, accessSubmit, huma.Operation{
 		OperationID: "submitTask", Method: nethttp.MethodPost, Path: "/api/tasks", DefaultStatus: nethttp.StatusCreated,
 		Summary: "Submit a task", Tags: []string{"tasks"},
-		Description: "Accepts a task. The 201 means that it is on disk and survives a power cut.",
+		Description: "Accepts a task. The 201 means that it is on disk and survives a power cut. With Idempotency-Key the request " +
+			"may be repeated: see there. 429 when more tasks come than the disk takes; nothing has happened then.",
 	}, s.submitTask)
 	withBody[client.TaskRequest](api, nethttp.MethodPost, "/api/tasks")
 	register(api, accessRead, huma.Operation{
@@ -59,7 +60,8 @@ func (s *Server) taskRoutes(api huma.API) {
 	register(api, accessSubmit, s.aboutTask(huma.Operation{
 		OperationID: "retryTask", Method: nethttp.MethodPost, Path: "/api/tasks/{id}/retry", DefaultStatus: nethttp.StatusCreated,
 		Summary: "Submit a finished task's spec anew", Tags: []string{"tasks"},
-		Description: "The new task is the caller's, with retry_of. 409 while the task is not finished.",
+		Description: "The new task is the caller's, with retry_of. 409 while the task is not finished. With Idempotency-Key the " +
+			"request may be repeated: see there.",
 	}), s.retryTask)
 	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "getTaskMetrics", Method: nethttp.MethodGet, Path: "/api/tasks/{id}/metrics",
@@ -83,45 +85,35 @@ func taskReply(v coordinator.TaskView, err error) (*taskOutput, error) {
 	return &taskOutput{ETag: etag(v.Version), Body: taskOf(v)}, nil
 }
 
-type createdOutput struct {
-	Location string `header:"Location"`
-	ETag     string `header:"ETag"`
-	Body     client.Task
-}
-
-func createdReply(v coordinator.TaskView, err error) (*createdOutput, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &createdOutput{Location: "/api/tasks/" + string(v.ID), ETag: etag(v.Version), Body: taskOf(v)}, nil
-}
-
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
 type listOutput[T any] struct {
 	Body client.List[T]
 }
 
-func (s *Server) submitTask(ctx context.Context, in *BodyInput) (*createdOutput, error) {
-	request, err := taskRequest(in.RawBody)
+func (s *Server) submitTask(ctx context.Context, in *struct {
+	BodyInput
+	OnceParam
+},
+) (*createdOutput, error) {
+	body, request, err := taskRequest(in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	return createdReply(s.core.Submit(ctx, caller(ctx), request))
+	return createdReply(s.core.Submit(ctx, caller(ctx), request, in.of(body)))
 }
 
 // taskRequest decodes a task's body. When something in it does not decode,
 // the domain's own complaints about the rest are added, so that all come at
 // once.
-func taskRequest(raw []byte) (cluster.TaskRequest, error) {
-	var body client.TaskRequest
+func taskRequest(raw []byte) (body client.TaskRequest, request cluster.TaskRequest, err error) {
 	faults, err := decodeJSON(raw, &body)
 	if err != nil {
-		return cluster.TaskRequest{}, newProblem(nethttp.StatusBadRequest, err.Error())
+		return body, request, newProblem(nethttp.StatusBadRequest, err.Error())
 	}
 	request, more := requestOf(body)
 	if faults = append(faults, more...); len(faults) == 0 {
-		return request, nil
+		return body, request, nil
 	}
 	var invalid *cluster.InvalidError
 	if _, err := request.Spec(); errors.As(err, &invalid) {
@@ -132,7 +124,7 @@ func taskRequest(raw []byte) (cluster.TaskRequest, error) {
 			}
 		}
 	}
-	return cluster.TaskRequest{}, &cluster.InvalidError{Fields: faults}
+	return body, request, &cluster.InvalidError{Fields: faults}
 }
 
 type getTaskInput struct {
@@ -193,11 +185,12 @@ func (s *Server) editTask(ctx context.Context, in *editTaskInput) (*taskOutput, 
 
 func (s *Server) retryTask(ctx context.Context, in *struct {
 	TaskPath
+	OnceParam
 	Strict StrictQuery
 	None   NoBody
 },
 ) (*createdOutput, error) {
-	return createdReply(s.core.Retry(ctx, caller(ctx), cluster.TaskID(in.ID)))
+	return createdReply(s.core.Retry(ctx, caller(ctx), cluster.TaskID(in.ID), in.of(nil)))
 }
 
 func (s *Server) getTaskMetrics(ctx context.Context, in *struct {

@@ -179,8 +179,11 @@ func (q *Queue) Position(id string) int {
 		}
 		return position
 	}
-	return 1 + q.order.rank(keyOf(i))
+	return q.Place(i)
 }
+
+// Place is the position that an item which is ready would get.
+func (q *Queue) Place(i Item) int { return 1 + q.order.rank(keyOf(i)) }
 
 // Held reports whether the item is held back until its NotBefore.
 func (q *Queue) Held(id string) bool { i, ok := q.items[id]; return ok && !i.NotBefore.IsZero() }

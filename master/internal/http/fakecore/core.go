@@ -30,6 +30,7 @@ type Core struct {
 	fail     error
 	notReady error
 	submits  []cluster.TaskRequest
+	keys     map[string]kept
 	cancels  int
 	changed  chan struct{} // closed at every change and replaced
 	clock    time.Time
@@ -47,6 +48,7 @@ type entry struct {
 func New() *Core {
 	return &Core{
 		tasks: map[cluster.TaskID]*entry{}, changed: make(chan struct{}), hub: events.NewHub[coordinator.Event](hubSize),
+		keys:  map[string]kept{},
 		usage: map[cluster.TaskID][]cluster.UsageSample{}, history: map[cluster.WorkerID][]cluster.Sample{},
 		clock:      time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		invariants: coordinator.InvariantReport{CheckedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
@@ -192,35 +194,6 @@ func states(at time.Time, last cluster.State) []cluster.StateTime {
 		}
 	}
 	return out
-}
-
-// Submit takes a task.
-func (c *Core) Submit(_ context.Context, p cluster.Principal, r cluster.TaskRequest) (coordinator.TaskView, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.fail != nil {
-		return coordinator.TaskView{}, c.fail
-	}
-	spec, err := r.Spec()
-	if err != nil {
-		return coordinator.TaskView{}, err
-	}
-	c.submits = append(c.submits, r)
-	return c.add(p, spec, ""), nil
-}
-
-// add takes a task; mu must be held.
-func (c *Core) add(p cluster.Principal, spec cluster.Spec, retryOf cluster.TaskID) coordinator.TaskView {
-	id := cluster.TaskID(fmt.Sprintf("task%04d", len(c.order)+1))
-	t := cluster.NewTask(id, p.UserID, spec, c.now())
-	t.Version, t.RetryOf = 1, retryOf
-	e := &entry{done: make(chan struct{}), view: coordinator.TaskView{
-		Task: t, Waiting: &coordinator.Waiting{Reason: "no worker is registered", QueuePosition: 1, Suggestion: "start a worker"},
-	}}
-	c.tasks[id] = e
-	c.order = append(c.order, id)
-	c.touch()
-	return e.view
 }
 
 func (c *Core) find(p cluster.Principal, id cluster.TaskID) (*entry, error) {
@@ -415,20 +388,6 @@ func (c *Core) EditTask(ctx context.Context, p cluster.Principal, id cluster.Tas
 		return coordinator.TaskView{}, err
 	}
 	return c.Task(ctx, p, id)
-}
-
-// Retry takes the spec of a finished task anew.
-func (c *Core) Retry(_ context.Context, p cluster.Principal, id cluster.TaskID) (coordinator.TaskView, error) {
-	e, err := c.find(p, id)
-	if err != nil {
-		return coordinator.TaskView{}, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !e.view.Terminal() {
-		return coordinator.TaskView{}, fmt.Errorf("%w: task %s is %s; it can be retried once it is over", cluster.ErrConflict, id, e.view.Status())
-	}
-	return c.add(p, e.view.Spec, id), nil
 }
 
 // SetUsage sets what TaskUsage answers for every attempt of the task.

@@ -1,0 +1,93 @@
+package coordinator
+
+import (
+	"fmt"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+)
+
+// The bounds of new tasks that wait for the store: what a slow disk lets pile
+// up, in number and in memory. They wait about as long as the store takes for
+// that many.
+const (
+	maxEntering      = 1024
+	maxEnteringBytes = 64 << 20 // of specs
+)
+
+// entering is the new tasks whose first write is under way.
+type entering struct {
+	tasks map[cluster.TaskID]entrant
+	bytes int
+	keys  map[db.KeyName]string // their keys' prints
+}
+
+// entrant is one of them.
+type entrant struct {
+	size int
+	key  *db.KeyName // nil: the request had none
+}
+
+// admission is a new task that wants in.
+type admission struct {
+	id      cluster.TaskID
+	user    cluster.UserID
+	spec    cluster.Spec
+	retryOf cluster.TaskID // the task that it repeats, or empty
+	key     *db.KeyName    // of the request, if it has one
+	print   string
+}
+
+func newEntering() entering {
+	return entering{tasks: map[cluster.TaskID]entrant{}, keys: map[db.KeyName]string{}}
+}
+
+// add takes note of an admission, unless its request is under way already or
+// there is no room.
+func (n *entering) add(a admission) error {
+	if a.key != nil {
+		if print, twin := n.keys[*a.key]; twin {
+			if print != a.print {
+				return errOtherRequest
+			}
+			return fmt.Errorf("%w: the first request with this key has not been answered yet", cluster.ErrInFlight)
+		}
+	}
+	size := sizeOf(a.spec)
+	if len(n.tasks) >= maxEntering || n.bytes+size > maxEnteringBytes && n.bytes > 0 {
+		return fmt.Errorf("%w: %d new tasks wait for the store already; try again in a moment", cluster.ErrBusy, len(n.tasks))
+	}
+	n.tasks[a.id], n.bytes = entrant{size, a.key}, n.bytes+size
+	if a.key != nil {
+		n.keys[*a.key] = a.print
+	}
+	return nil
+}
+
+// remove forgets a task whose first write is settled.
+func (n *entering) remove(id cluster.TaskID) {
+	e := n.tasks[id]
+	delete(n.tasks, id)
+	n.bytes -= e.size
+	if e.key != nil {
+		delete(n.keys, *e.key)
+	}
+}
+
+// sizeOf is about how much memory a spec takes in bytes.
+func sizeOf(s cluster.Spec) int {
+	const fixed, each = 512, 32 // without strings; per string
+	n := fixed + len(s.Image) + len(s.Command) + len(s.Name) + len(s.Workdir)
+	for _, arg := range s.Args {
+		n += each + len(arg)
+	}
+	for _, pairs := range []map[string]string{s.Env, s.Labels, s.Constraints} {
+		for name, value := range pairs {
+			n += 2*each + len(name) + len(value)
+		}
+	}
+	for _, f := range s.Inputs {
+		n += 2*each + len(f.Path) + len(f.Content)
+	}
+	return n
+}

@@ -1,0 +1,74 @@
+package http
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/coordinator"
+)
+
+// OnceParam is a field of the input of every call that can be made to happen
+// once.
+type OnceParam struct {
+	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" pattern:"^[!-~]([ -~]*[!-~])?$" patternDescription:"printable ASCII" doc:"The caller's own name for this request, such as a UUID. Sent again with the same key within 24 hours, the request takes effect no second time and gets the first reply again, byte for byte. Only what was accepted is kept, per user and call. Another request with a known key is 422; 409 with Retry-After while the first is under way. Requests are the same when they have the same fields with the same values."` //nolint:lll // one tag
+}
+
+// Resolve refuses what the schema does not see: a key that is empty, and more
+// than one.
+func (p *OnceParam) Resolve(ctx huma.Context) []error {
+	n := 0
+	ctx.EachHeader(func(name, _ string) {
+		if strings.EqualFold(name, client.KeyHeader) {
+			n++
+		}
+	})
+	switch {
+	case n > 1:
+		return []error{fault(client.KeyHeader, "is there more than once")}
+	case n == 1 && p.Key == "":
+		return []error{fault(client.KeyHeader, "is empty; leave it out, or name the request by it")}
+	}
+	return nil
+}
+
+// of gives the core the key with the print of the request's decoded body, so
+// that order and white space do not count. nil: it has none.
+func (p *OnceParam) of(body any) coordinator.Once {
+	if p.Key == "" {
+		return coordinator.Once{}
+	}
+	once := coordinator.Once{Key: p.Key, Reply: func(v coordinator.TaskView) ([]byte, error) { return json.Marshal(taskOf(v)) }}
+	if body != nil {
+		text, _ := json.Marshal(body) // it was JSON a moment ago
+		sum := sha256.Sum256(text)
+		once.Print = hex.EncodeToString(sum[:])
+	}
+	return once
+}
+
+type createdOutput struct {
+	Location string `header:"Location"`
+	ETag     string `header:"ETag"`
+	Body     client.Task
+}
+
+// createdReply is the reply to what has made a task, now or when the request
+// came first.
+func createdReply(c coordinator.Created, err error) (*createdOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &createdOutput{Location: "/api/tasks/" + string(c.ID)}
+	if c.Kept == nil {
+		out.Body = taskOf(c.TaskView)
+	} else if err := json.Unmarshal(c.Kept, &out.Body); err != nil {
+		return nil, err
+	}
+	out.ETag = etag(out.Body.Version)
+	return out, nil
+}
