@@ -46,6 +46,7 @@ type Executor struct {
 	images *images
 	hints  *hints
 	usage  *usage
+	signs  *signs
 }
 
 var _ executor.Executor = (*Executor)(nil)
@@ -73,12 +74,17 @@ func New(cfg Config) (*Executor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker client: %w", err)
 	}
+	signs, err := newSigns(opts)
+	if err != nil {
+		return nil, fmt.Errorf("docker client: %w", err)
+	}
 	return &Executor{
 		api:    api,
 		cfg:    cfg,
 		images: newImages(api, cfg),
 		hints:  newHints(),
 		usage:  newUsage(api),
+		signs:  signs,
 	}, nil
 }
 
@@ -109,7 +115,7 @@ func (e *Executor) Info(ctx context.Context) (executor.Info, error) {
 func (e *Executor) Ping(ctx context.Context) error {
 	short, cancel := e.bounded(ctx)
 	defer cancel()
-	if _, err := e.api.Ping(short); err != nil {
+	if err := e.signs.ask(short); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -123,7 +129,7 @@ func (e *Executor) Ping(ctx context.Context) error {
 func (e *Executor) Close() error {
 	e.images.close()
 	e.usage.close()
-	if err := e.api.Close(); err != nil {
+	if err := errors.Join(e.api.Close(), e.signs.close()); err != nil {
 		return fmt.Errorf("closing the engine's connections: %w", err)
 	}
 	return nil
