@@ -69,6 +69,11 @@ e2e: build ## Run the tests that need a Docker engine: executor and both binarie
 	@.tools/setup/registry.sh >/dev/null
 	@go test -tags engine -count=1 -p 1 -timeout 10m $(TESTFLAGS) ./worker/internal/executor/... ./master/e2e/...
 
+.PHONY: soak
+soak: setup build ## Measure in full what `make test` measures in part: restarts, losses, memory
+	@.tools/setup/image.sh >/dev/null
+	@SOAK=1 go test -tags engine -count=1 -run Soak -v -timeout 60m $(TESTFLAGS) ./master/e2e/
+
 .PHONY: check
 check: build lint ## Check everything that needs no engine: lint, generated code, import directions, unit tests
 	@.tools/generated.sh

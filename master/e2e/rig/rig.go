@@ -231,6 +231,13 @@ func (r *Rig) RestartWorker(ctx context.Context, w *Worker) error {
 	})
 }
 
+// Vanish ends a worker as the loss of its host does: the process and all that
+// was on its disk go, and nobody returns. For workers without an engine.
+func (r *Rig) Vanish(w *Worker) error {
+	delete(r.workers, w.ID)
+	return errors.Join(w.Kill(), os.RemoveAll(w.Dir))
+}
+
 // LaunchWorker starts a process for the worker and waits for nothing.
 func (r *Rig) LaunchWorker(w *Worker) (*Process, error) {
 	return Start(w.ID, []string{filepath.Join(r.bin, "worker")}, environment(w.env), filepath.Join(r.dir, "cwd"),
