@@ -19,6 +19,11 @@ import (
 // that goes meanwhile is noticed by Create.
 const seenFor = 10 * time.Minute
 
+// aliveEvery is how often those who wait for a pull hear that it goes on, also
+// when no byte moves: it waits for its turn at the engine, or unpacks. Whether
+// it does go on is the watchdog's to judge.
+const aliveEvery = 2 * time.Second
+
 // imageID is what the engine takes for an image but no registry knows.
 var imageID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
 
@@ -119,23 +124,27 @@ func (im *images) pull(ctx context.Context, named reference.Named, progress func
 		return err
 	}
 	defer im.leave(p)
-	var told executor.PullProgress
-	tell := func() {
-		if sum := p.current(); progress != nil && sum != told {
+	told := executor.PullProgress{DoneBytes: -1} // nothing yet
+	tell := func(again bool) {
+		if sum, begun := p.current(); progress != nil && begun && (again || sum != told) {
 			told = sum
 			progress(sum)
 		}
 	}
+	alive := time.NewTicker(aliveEvery)
+	defer alive.Stop()
 	for {
 		moved := p.watch()
+		tell(false) // who comes late hears where it is
 		select {
 		case <-p.done:
-			tell()
+			tell(false)
 			return p.err
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-moved:
-			tell()
+		case <-alive.C:
+			tell(true)
 		}
 	}
 }

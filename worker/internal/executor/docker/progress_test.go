@@ -43,8 +43,8 @@ func TestPullMessages(t *testing.T) {
 	if err := p.read(strings.NewReader(messages), func() { moves++ }); err != nil {
 		t.Fatal(err)
 	}
-	if want := (executor.PullProgress{DoneBytes: 150, TotalBytes: 150}); p.current() != want {
-		t.Errorf("%+v, want %+v", p.current(), want)
+	if sum, begun := p.current(); !begun || sum != (executor.PullProgress{DoneBytes: 150, TotalBytes: 150}) {
+		t.Errorf("%t, %+v", begun, sum)
 	}
 	if moves != 10 { // all but the repeated one and the countdown
 		t.Errorf("%d moves", moves)
@@ -72,6 +72,55 @@ func TestWaitsForOthers(t *testing.T) {
 	if waitsForOthers(nil) {
 		t.Error("nothing waits for nobody")
 	}
+}
+
+// F11: who waits for a pull hears that it goes on, also when it only waits for
+// its turn at the engine and no byte moves; a late one hears at once.
+func TestF11WaitersHearThatThePullGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testPull(t)
+		p.cancel = func(error) {}
+		p.waiters = 1
+		im := &images{pulls: map[string]*pull{p.named.String(): p}}
+		var mu sync.Mutex
+		told := map[string][]executor.PullProgress{}
+		heard := func(who string) int {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(told[who])
+		}
+		var wg sync.WaitGroup
+		wait := func(who string) {
+			wg.Go(func() {
+				err := im.pull(t.Context(), p.named, func(sum executor.PullProgress) {
+					mu.Lock()
+					defer mu.Unlock()
+					told[who] = append(told[who], sum)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait("early")
+		time.Sleep(time.Minute)
+		if n := heard("early"); n != 0 {
+			t.Errorf("told %d times before the registry's first word", n)
+		}
+		p.publish(executor.PullProgress{}) // queued
+		time.Sleep(time.Minute)
+		if n := heard("early"); n < 20 {
+			t.Errorf("told %d times in a minute", n)
+		}
+		p.publish(executor.PullProgress{DoneBytes: 3, TotalBytes: 9})
+		wait("late")
+		synctest.Wait()
+		if n := heard("late"); n != 1 || told["late"][0] != told["early"][len(told["early"])-1] {
+			t.Errorf("the late one was told %v", told["late"])
+		}
+		p.finish(nil)
+		wg.Wait()
+	})
 }
 
 // A pull in the engine's queue has as long as the others move, and then the

@@ -28,7 +28,8 @@ var (
 	errStalled = errors.New("the pull made no progress")
 )
 
-// progressEvery is the least time between two words on a pull's progress.
+// progressEvery is the least time between two words on a pull's progress but
+// those of aliveEvery.
 const progressEvery = 100 * time.Millisecond
 
 // pull is one image on its way.
@@ -44,6 +45,8 @@ type pull struct {
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when the progress has changed
+	told  time.Time     // when that was last
+	begun bool          // the engine has said a first word
 	sum   executor.PullProgress
 }
 
@@ -58,17 +61,22 @@ func (p *pull) watch() <-chan struct{} {
 	return p.moved
 }
 
-func (p *pull) current() executor.PullProgress {
+// current is how far the pull is, once it has begun.
+func (p *pull) current() (sum executor.PullProgress, begun bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.sum
+	return p.sum, p.begun
 }
 
+// publish notes how far the pull is. Those who wait are told at once unless
+// they were a moment ago; then they hear of it by their own clock.
 func (p *pull) publish(sum executor.PullProgress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sum != p.sum {
-		p.sum = sum
+	changed := sum != p.sum || !p.begun
+	p.sum, p.begun = sum, true
+	if now := time.Now(); changed && now.Sub(p.told) >= progressEvery {
+		p.told = now
 		close(p.moved)
 		p.moved = make(chan struct{})
 	}
@@ -145,7 +153,6 @@ func (p *pull) read(body io.Reader, moved func()) error {
 	messages := json.NewDecoder(body)
 	layers := map[string]executor.PullProgress{}
 	status := map[string]string{}
-	var told time.Time
 	for {
 		var m jsonmessage.JSONMessage
 		err := messages.Decode(&m)
@@ -174,10 +181,7 @@ func (p *pull) read(body io.Reader, moved func()) error {
 		}
 		status[m.ID] = m.Status
 		p.queued.Store(waitsForOthers(status))
-		if now := time.Now(); now.Sub(told) >= progressEvery {
-			told = now
-			p.publish(total(layers))
-		}
+		p.publish(total(layers))
 	}
 }
 
@@ -228,18 +232,24 @@ func pullError(ctx context.Context, named reference.Named, err error) error {
 		return fmt.Errorf("%w: pulling %s: %w", executor.ErrEngine, name, err)
 	case strings.Contains(words, "failed to register layer"), strings.Contains(words, "no space left"):
 		return fmt.Errorf("pulling %s: %w", name, err)
-	case missing(err, words):
+	case missing(registry, err, words):
 		return fmt.Errorf("%w: registry %s does not give image %s: %w", executor.ErrImage, registry, name, err)
 	default:
 		return fmt.Errorf("%w: %s, for image %s: %w", executor.ErrRegistry, registry, name, err)
 	}
 }
 
+// hubDomain is the registry of names that say none.
+const hubDomain = "docker.io"
+
 // missing says whether a registry that answered lacks the image. Docker Hub
 // answers alike for an image that does not exist and for a private one
 // without credentials; the first is by far more common, and the words say
-// both.
-func missing(err error, words string) bool {
+// both. From any other registry the same words are a refusal.
+func missing(registry string, err error, words string) bool {
+	if registry != hubDomain && strings.Contains(words, "pull access denied") {
+		return false
+	}
 	if cerrdefs.IsNotFound(err) || cerrdefs.IsInvalidArgument(err) {
 		return true
 	}

@@ -108,8 +108,9 @@ func publish(t *testing.T, e *Executor, addr string) string {
 	return name
 }
 
-// Those who want one image share one pull; one who leaves does not end it.
-func TestSharedPull(t *testing.T) {
+// F11: those who want one image share one pull and hear of its progress; one who
+// leaves does not end it.
+func TestF11SharedPull(t *testing.T) {
 	e, h := open(t, Config{}), startHub(t, "")
 	name := publish(t, e, h.addr)
 	leaving, leave := context.WithCancel(t.Context())
@@ -145,8 +146,8 @@ func TestSharedPull(t *testing.T) {
 	}
 	close(h.hold)
 	wg.Wait()
-	if progressed.Load() == 0 {
-		t.Error("nobody was told of the progress up to the end")
+	if n := progressed.Load(); n != 5 {
+		t.Errorf("%d of 5 were told of the progress up to the end", n)
 	}
 	asked := h.blobs.Load()
 	if asked > 2 { // the configuration and the layer

@@ -22,12 +22,13 @@ import (
 // Who is to blame for a failed pull, by what engines say.
 func TestPullError(t *testing.T) {
 	none := errors.New("")
+	denied := fmt.Errorf("pull access denied for x, repository does not exist or may require 'docker login': denied: no: %w", cerrdefs.ErrNotFound)
 	for _, tc := range []struct {
 		err  error
 		want error
 	}{
 		{fmt.Errorf("manifest for r.example/x:1 not found: manifest unknown: manifest unknown: %w", cerrdefs.ErrNotFound), executor.ErrImage},
-		{fmt.Errorf("pull access denied for x, repository does not exist or may require 'docker login': %w", cerrdefs.ErrNotFound), executor.ErrImage},
+		{denied, executor.ErrRegistry},
 		{fmt.Errorf("invalid reference format: %w", cerrdefs.ErrInvalidArgument), executor.ErrImage},
 		{registryWords("no matching manifest for linux/amd64 in the manifest list entries"), executor.ErrImage},
 		{errors.New("Get \"https://r.example/v2/\": dial tcp 192.0.2.1:443: connect: connection refused"), executor.ErrRegistry},
@@ -53,6 +54,19 @@ func TestPullError(t *testing.T) {
 		if !strings.Contains(got.Error(), "r.example/x:1") {
 			t.Errorf("%v does not name the image", got)
 		}
+	}
+}
+
+// What another registry says when it refuses, Docker Hub says of every name that
+// it does not have.
+func TestPullErrorOfTheHub(t *testing.T) {
+	named, err := reference.ParseNormalizedNamed("x:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	denied := fmt.Errorf("pull access denied for x, repository does not exist or may require 'docker login': denied: no: %w", cerrdefs.ErrNotFound)
+	if got := pullError(t.Context(), named, denied); !errors.Is(got, executor.ErrImage) || !strings.Contains(got.Error(), "docker.io") {
+		t.Errorf("%v, want ErrImage with the names", got)
 	}
 }
 
