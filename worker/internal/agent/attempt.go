@@ -75,6 +75,7 @@ type box struct {
 	deadline  time.Time // for the timeout; zero: none
 	overdue   bool      // the deadline has passed
 	full      bool      // the output is over its limit
+	crowded   bool      // the limit is that of the number of files
 	stop      retrying
 	sample    sampling
 	// confirmAfter is the number of the newest probe begun before the end was

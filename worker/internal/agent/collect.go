@@ -88,8 +88,12 @@ func (m *Machine) Uploaded(now time.Time, ref Ref, r UploadReply) []Action {
 	return m.take()
 }
 
-// overLimit says that the output is larger than was asked for, or "".
+// overLimit says that the output is larger than was asked for, or has too many
+// files, or "".
 func (a *attempt) overLimit() string {
+	if a.box.crowded {
+		return fmt.Sprintf("the output has more than %d files and folders", maxEntries)
+	}
 	limit := a.spec.Storage << 20
 	if limit <= 0 || !a.box.full && a.end.output.Size <= limit {
 		return ""

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,29 @@ func TestF08EndsInAGapAreRuntime(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// F10: the pauses between the tries grow, and are not the same for everyone.
+func TestF10PausesGrowWithJitter(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for seed := range uint64(20) {
+		b := newBench(t)
+		b.m.rng = rand.New(rand.NewPCG(seed, seed))
+		b.assign()
+		var pauses []time.Duration
+		for range pullTries - 1 {
+			b.in(b.m.Pulled(b.now, ref1, fmt.Errorf("%w: registry.test refused", executor.ErrRegistry)))
+			pauses = append(pauses, b.m.attempts[ref1].retry.at.Sub(b.now))
+			b.pass(5 * time.Second)
+		}
+		seen[pauses[0]] = true
+		if pauses[0] < 500*time.Millisecond || pauses[1] <= pauses[0] {
+			t.Errorf("the pauses are %s", pauses)
+		}
+	}
+	if len(seen) < 10 {
+		t.Errorf("only %d different pauses: %v", len(seen), seen)
 	}
 }
 

@@ -49,6 +49,14 @@ func (m *Machine) Sampled(now time.Time, ref Ref, u executor.Usage, output int64
 	return m.take()
 }
 
+// counted brings the number of entries of the output folder; Sampled follows.
+// Empty files take no bytes, but a disk has only so many of them for all tasks.
+func (m *Machine) counted(ref Ref, entries int) {
+	if a := m.attempts[ref]; a != nil && entries > maxEntries {
+		a.box.full, a.box.crowded = true, true
+	}
+}
+
 // take notes a sample that came so long after the one before.
 func (n *news) take(u executor.Usage, since time.Duration) {
 	used := u.CPUSeconds - n.usage.CPUSeconds

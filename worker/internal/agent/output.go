@@ -23,6 +23,7 @@ const (
 	maxDepth        = 64
 	maxPath         = 1024 // bytes
 	maxFiles        = 1 << 18
+	maxEntries      = maxFiles // of all kinds, before the task is stopped
 	maxSkippedBytes = 256 << 10
 	namesAtOnce     = 1024
 )
@@ -92,17 +93,18 @@ func CollectDir(ctx context.Context, dir string, limit int64) (Collection, error
 	return w.out, err
 }
 
-// DirSize is the apparent size of the regular files below dir in bytes. Files
-// that vanish meanwhile do not count.
-func DirSize(ctx context.Context, dir string) (int64, error) {
+// DirSize is the apparent size of the regular files below dir in bytes, and how
+// many entries of whatever kind lie there. What vanishes meanwhile does not
+// count.
+func DirSize(ctx context.Context, dir string) (size int64, entries int, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer root.Close()
 	w := walker{ctx: ctx, sizeOnly: true}
 	err = w.walk(root, "", 0)
-	return w.out.Size, err
+	return w.out.Size, w.entries, err
 }
 
 type walker struct {
@@ -110,6 +112,7 @@ type walker struct {
 	limit        int64
 	sizeOnly     bool
 	out          Collection
+	entries      int
 	skippedBytes int
 	unnamed      int // skipped beyond the bound
 }
@@ -149,6 +152,7 @@ func (w *walker) entry(dir *os.Root, name, at string, depth int) error {
 		}
 		return nil
 	}
+	w.entries++
 	switch {
 	case info.IsDir():
 		return w.folder(dir, name, at, depth)

@@ -87,8 +87,8 @@ func TestF21HostileOutputs(t *testing.T) {
 	if len(c.Skipped) != 8 {
 		t.Errorf("skipped %v", c.Skipped)
 	}
-	if size, err := DirSize(context.Background(), dir); err != nil || size < 1<<30 {
-		t.Errorf("size %d, %v", size, err)
+	if size, entries, err := DirSize(context.Background(), dir); err != nil || size < 1<<30 || entries < 13 {
+		t.Errorf("size %d, %d entries, %v", size, entries, err)
 	}
 }
 

@@ -45,7 +45,7 @@ func (a *attempt) compose() Result {
 	}
 	r.Usage.LogBytes = a.end.log.Stdout + a.end.log.Stderr
 	r.Usage.OutputBytes = a.end.output.Size
-	r.Usage.CPU, r.Usage.Memory = 0, 0
+	r.Usage.CPU, r.Usage.Memory, r.Usage.MemoryPeak = 0, 0, a.peak()
 	if c := a.end.exit; c != nil {
 		r.HasExit, r.ExitCode = true, c.ExitCode
 		r.StartedAt, r.FinishedAt = c.StartedAt, c.FinishedAt

@@ -16,23 +16,32 @@ const (
 
 // diskUse is what is known of an output folder's size.
 type diskUse struct {
-	size   int64 // bytes
-	at     time.Time
-	fsUsed uint64 // of the whole file system at that time, in bytes
+	size    int64 // bytes
+	entries int
+	at      time.Time
+	fs      fsUse // of the whole file system at that time
 }
+
+// fsUse is what is taken of a file system.
+type fsUse struct{ bytes, inodes uint64 }
+
+func (u fsUse) grown(since fsUse) bool { return u.bytes > since.bytes || u.inodes > since.inodes }
 
 func (a *Agent) sample(ctx context.Context, x Sample) feedback {
 	defer enter(ctx, a.limits.samples)()
 	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
 	usage, err := a.cfg.Executor.Usage(ctx, x.ID)
-	size := a.outputSize(ctx, x.Ref, x.Dir)
-	return func(m *Machine, now time.Time) []Action { return m.Sampled(now, x.Ref, usage, size, err) }
+	disk := a.outputUse(ctx, x.Ref, x.Dir)
+	return func(m *Machine, now time.Time) []Action {
+		m.counted(x.Ref, disk.entries)
+		return m.Sampled(now, x.Ref, usage, disk.size, err)
+	}
 }
 
-// outputSize walks the folder only when its file system has grown since the
+// outputUse walks the folder only when its file system has grown since the
 // last walk, which a single call tells.
-func (a *Agent) outputSize(ctx context.Context, ref Ref, dir string) int64 {
+func (a *Agent) outputUse(ctx context.Context, ref Ref, dir string) diskUse {
 	var last diskUse
 	a.mu.Lock()
 	if h := a.attempts[ref]; h != nil {
@@ -40,19 +49,20 @@ func (a *Agent) outputSize(ctx context.Context, ref Ref, dir string) int64 {
 	}
 	a.mu.Unlock()
 	used, known := fsUsed(dir)
-	if known && !last.at.IsZero() && used <= last.fsUsed && time.Since(last.at) < walkEvery {
-		return last.size
+	if known && !last.at.IsZero() && !used.grown(last.fs) && time.Since(last.at) < walkEvery {
+		return last
 	}
-	size, err := DirSize(ctx, dir)
+	size, entries, err := DirSize(ctx, dir)
 	if err != nil {
-		return last.size
+		return last
 	}
+	now := diskUse{size: size, entries: entries, at: time.Now(), fs: used}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if h := a.attempts[ref]; h != nil {
-		h.disk = diskUse{size: size, at: time.Now(), fsUsed: used}
+		h.disk = now
 	}
-	return size
+	return now
 }
 
 // reserve is what is kept free of the disk with the output folders: 2 % of it,
@@ -72,10 +82,10 @@ func diskLow(dir string) string {
 	return fmt.Sprintf("the worker's disk is nearly full: %d MiB free, %d MiB are its reserve", free>>20, keep>>20)
 }
 
-func fsUsed(dir string) (uint64, bool) {
+func fsUsed(dir string) (fsUse, bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
-		return 0, false
+		return fsUse{}, false
 	}
-	return (s.Blocks - s.Bfree) * uint64(s.Bsize), true
+	return fsUse{bytes: (s.Blocks - s.Bfree) * uint64(s.Bsize), inodes: s.Files - s.Ffree}, true
 }

@@ -42,11 +42,23 @@ func (a *attempt) verdict() verdict {
 	return verdict{status: StatusSucceeded}
 }
 
-func (a *attempt) outOfMemory() verdict {
-	if peak := a.news.usage.MemoryPeak; peak > 0 {
-		return failed(FailureOOM, "out of memory: the limit is %d MiB, the highest use that was seen %.0f MiB", a.spec.Memory, peak)
+// peak is the most memory that the container had, in MiB, as far as is known.
+// The kernel kills when the limit is reached, so that is the least the peak of
+// an OOM-killed one was, also when no sample has seen it.
+func (a *attempt) peak() float64 {
+	if c := a.end.exit; c != nil && c.OOMKilled {
+		return max(a.news.usage.MemoryPeak, float64(a.spec.Memory))
 	}
-	return failed(FailureOOM, "out of memory: the limit is %d MiB", a.spec.Memory)
+	return a.news.usage.MemoryPeak
+}
+
+// outOfMemory names limit and peak.
+func (a *attempt) outOfMemory() verdict {
+	peak := a.peak()
+	if peak <= 0 {
+		return failed(FailureOOM, "out of memory; the task has no limit of its own")
+	}
+	return failed(FailureOOM, "out of memory: the limit is %d MiB, the peak was %.0f MiB", a.spec.Memory, peak)
 }
 
 func (a *attempt) timedOut() bool {

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,5 +178,41 @@ func TestF14FullOutputStops(t *testing.T) {
 	b.in(b.m.Collected(b.now, ref1, Collection{Size: 1}, nil)) // it was tidied up meanwhile
 	if r := b.result(); r.Failure != FailureStorage {
 		t.Errorf("%+v", r)
+	}
+}
+
+// F13: a task that makes files without end is stopped, also when they are empty.
+func TestF13TooManyFilesStop(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.m.counted(ref1, maxEntries)
+	b.in(b.m.Sampled(b.now, ref1, executor.Usage{}, 0, nil))
+	b.want()
+	b.m.counted(ref1, maxEntries+1)
+	b.in(b.m.Sampled(b.now, ref1, executor.Usage{}, 0, nil))
+	b.want("StopContainer")
+	b.exit(nil)
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	if r := b.result(); r.Failure != FailureStorage || !strings.Contains(r.Message, fmt.Sprint(maxEntries)) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// F12: the message names limit and peak, whether a sample has seen the peak or
+// the kernel was faster.
+func TestF12OutOfMemoryNamesLimitAndPeak(t *testing.T) {
+	for seen, want := range map[float64]string{0: "peak was 64 MiB", 12: "peak was 64 MiB", 64.2: "peak was 64 MiB", 70: "peak was 70 MiB"} {
+		b := newBench(t)
+		b.run()
+		b.in(b.m.Sampled(b.now, ref1, executor.Usage{CPUSeconds: 1, MemoryPeak: seen}, 0, nil))
+		b.exit(func(c *executor.Container) { c.ExitCode, c.OOMKilled = 137, true })
+		b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+		r := b.result()
+		if r.Failure != FailureOOM || !strings.Contains(r.Message, "limit is 64 MiB") || !strings.Contains(r.Message, want) {
+			t.Errorf("seen %v: %+v", seen, r)
+		}
+		if r.Usage.MemoryPeak < 64 || r.Usage.MemoryPeak < seen {
+			t.Errorf("seen %v: the use is %+v", seen, r.Usage)
+		}
 	}
 }
