@@ -5,7 +5,6 @@ package e2e
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -29,15 +28,9 @@ func TestTask(t *testing.T) {
 		"Success":            testSuccess,
 		"Output":             testOutput,
 		"ExitCode":           testExitCode,
-		"OutOfMemory":        testOutOfMemory,
 		"Timeout":            testTimeout,
 		"CancelIgnored":      testCancelIgnored,
 		"CancelQueued":       testCancelQueued,
-		"ImageAbsent":        testImageAbsent,
-		"ImagePulled":        testImagePulled,
-		"RegistryRefuses":    testRegistryRefuses,
-		"RegistrySilent":     testRegistrySilent,
-		"Unschedulable":      testUnschedulable,
 		"Limits":             testLimits,
 		"OwnEntrypoint":      testArgs,
 		"NoSuchProgram":      testNoSuchProgram,
@@ -75,15 +68,6 @@ func testExitCode(t *testing.T, w *world) {
 		if got := w.log(t, id, stream); got != want {
 			t.Errorf("%s is %q", stream, got)
 		}
-	}
-}
-
-func testOutOfMemory(t *testing.T, w *world) {
-	r := w.small(`awk 'BEGIN { s = "x"; while (1) s = s s }'`)
-	r.MemoryRequired = ptr[int64](32)
-	task := w.failed(t, w.submit(t, r), "oom")
-	if !strings.Contains(task.Message, "32") {
-		t.Errorf("the message does not name the limit: %q", task.Message)
 	}
 }
 
@@ -142,30 +126,6 @@ func testCancelQueued(t *testing.T, w *world) {
 	if _, err := w.API().Cancel(t.Context(), id); !client.IsConflict(err) {
 		t.Errorf("the cancel of a finished task answers %v", err)
 	}
-}
-
-func testUnschedulable(t *testing.T, w *world) {
-	r := w.small("true")
-	r.CPURequired = ptr(4096.0)
-	id := w.submit(t, r)
-	var task client.Task
-	await(t, verdict, func(ctx context.Context) (err error) {
-		task, err = w.API().Task(ctx, id)
-		if err == nil && (task.Waiting == nil || task.Waiting.Reason == "") {
-			err = fmt.Errorf("it does not say why it waits: %s", describe(task))
-		}
-		return err
-	})
-	if task.Status != "queued" {
-		t.Error(describe(task))
-	}
-	for _, want := range []string{"unschedulable", "cpu: asked 4096, largest w1 has 8"} {
-		if !strings.Contains(task.Waiting.Reason, want) {
-			t.Errorf("the reason lacks %q: %q", want, task.Waiting.Reason)
-		}
-	}
-	_, err := w.API().Cancel(t.Context(), id)
-	must(t, err)
 }
 
 func testOutput(t *testing.T, w *world) {
