@@ -179,3 +179,12 @@ func (d *Dockerd) removeContainers(ctx context.Context) error {
 	}
 	return err
 }
+
+// Lose has the engine know nothing of a container when it starts again; it must
+// not run now.
+func (d *Dockerd) Lose(ctx context.Context, id string) error {
+	if id == "" || d.process != nil && d.process.Running() {
+		return errors.New("the engine runs, or the container has no id")
+	}
+	return asRoot(ctx, "rm", "-r", filepath.Join(d.dataRoot(), "containers", id))
+}
