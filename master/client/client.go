@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,8 +31,8 @@ type Options struct {
 	Token  string // for Server
 	User   string // on the socket: act for this user
 
-	// Patience is how long a wait or a followed log goes on to look for a
-	// master that does not answer; 0: 1 minute.
+	// Patience is how long a wait, a followed log or a submit goes on to look for
+	// a master that does not answer, or has no room; 0: 1 minute.
 	Patience time.Duration
 }
 
@@ -92,6 +93,9 @@ type Error struct {
 	Status int          // of HTTP
 	Detail string       // what happened and what to do, for people
 	Fields []FieldError // each bad field of the request
+	// RetryAfter is when the same call may succeed; 0: it will not, or nobody
+	// knows.
+	RetryAfter time.Duration
 }
 
 // Error is the detail.
@@ -191,7 +195,10 @@ func problem(resp *http.Response) error {
 	if p.Detail == "" {
 		p.Detail = p.Title
 	}
-	return &Error{Status: resp.StatusCode, Detail: p.Detail, Fields: p.Errors}
+	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // 0 when it is absent, or a date
+	return &Error{
+		Status: resp.StatusCode, Detail: p.Detail, Fields: p.Errors, RetryAfter: time.Duration(max(0, min(seconds, 3600))) * time.Second,
+	}
 }
 
 // call makes a call and decodes its JSON reply; a reply of nothing decodes

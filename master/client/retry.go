@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"time"
 )
@@ -31,13 +32,26 @@ func (p *patience) again(ctx context.Context, err error) error {
 	if !passing(err) {
 		return err
 	}
+	return p.wait(ctx, err)
+}
+
+// wait is again for an error that passes. It waits as long as the master asks
+// for, and a random while more, so that many who were refused at once do not
+// come again at once.
+func (p *patience) wait(ctx context.Context, err error) error {
 	if p.since.IsZero() {
 		p.since, p.pause = time.Now(), firstRetry
 	}
 	if time.Since(p.since) > p.limit {
 		return err
 	}
-	timer := time.NewTimer(p.pause)
+	pause := p.pause
+	var refused *Error
+	if errors.As(err, &refused) && refused.RetryAfter > 0 {
+		pause = min(refused.RetryAfter, p.limit)
+		pause += rand.N(pause/2 + 1)
+	}
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	p.pause = min(2*p.pause, lastRetry)
 	select {

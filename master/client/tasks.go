@@ -10,10 +10,21 @@ import (
 	"time"
 )
 
-// Submit hands a task in. When it returns nil the task survives a power cut of
-// the master. After an *UnreachableError the task may or may not be there.
+// Submit hands a task in, under a key of its own. When it returns nil the task
+// survives a power cut of the master. When the connection breaks, or the master
+// has no room or trouble with its store, the request is sent again within the
+// client's patience; the task is there once all the same. Only after an
+// *UnreachableError, or an *Error of status 503 or 409, it may or may not be
+// there; SubmitOnce can ask again.
 func (c *Client) Submit(ctx context.Context, r TaskRequest) (Task, error) {
-	return call[Task](ctx, c, request{method: http.MethodPost, path: "/api/tasks", body: r})
+	return c.SubmitOnce(ctx, NewKey(), r)
+}
+
+// SubmitOnce is Submit under the caller's key: with the same key, within 24
+// hours, it gives the same task, as it was first, however often it is called.
+// Another request with a known key is an *Error of status 422.
+func (c *Client) SubmitOnce(ctx context.Context, key string, r TaskRequest) (Task, error) {
+	return c.once(ctx, key, request{method: http.MethodPost, path: "/api/tasks", body: r})
 }
 
 // Task gives one task.
@@ -64,9 +75,14 @@ func (c *Client) Cancel(ctx context.Context, id string) (Task, error) {
 }
 
 // Retry submits the spec of a finished task anew, as a task of the caller's;
-// while it is not finished that is a conflict.
+// while it is not finished that is a conflict. It is sent again as Submit is.
 func (c *Client) Retry(ctx context.Context, id string) (Task, error) {
-	return post[Task](ctx, c, taskPath(id)+"/retry", nil)
+	return c.RetryOnce(ctx, NewKey(), id)
+}
+
+// RetryOnce is Retry under the caller's key, as SubmitOnce.
+func (c *Client) RetryOnce(ctx context.Context, key, id string) (Task, error) {
+	return c.once(ctx, key, request{method: http.MethodPost, path: taskPath(id) + "/retry"})
 }
 
 // Edit changes a task that waits; afterwards it is a conflict.

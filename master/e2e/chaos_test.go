@@ -48,6 +48,15 @@ func TestKilledUnderLoad(t *testing.T) {
 		must(t, w.RestartWorker(t.Context(), victim))
 	}
 	group.Wait()
+	about, err := w.API().Cluster(t.Context())
+	must(t, err)
+	sum := 0
+	for _, n := range about.Tasks {
+		sum += n
+	}
+	if sum != tasks && !t.Failed() {
+		t.Errorf("%d tasks are there, %d were submitted: %v", sum, tasks, about.Tasks)
+	}
 	for n, id := range ids {
 		if id == "" {
 			continue // said above
@@ -76,12 +85,13 @@ func chaotic(w *world, n int) client.TaskRequest {
 	return r
 }
 
-// submitStubbornly submits until there is an answer. Where the answer got lost
-// with the master, the task may be there twice; that is the client's doing.
+// submitStubbornly submits until there is an answer, also while no master is
+// there. The key is the same in all tries, so the task is there once.
 func submitStubbornly(ctx context.Context, c *client.Client, r client.TaskRequest) (id string, err error) {
+	key := client.NewKey()
 	for tries := 0; tries < 200; tries++ {
 		var task client.Task
-		if task, err = c.Submit(ctx, r); err == nil {
+		if task, err = c.SubmitOnce(ctx, key, r); err == nil {
 			return task.TaskID, nil
 		}
 		var away *client.UnreachableError
