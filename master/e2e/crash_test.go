@@ -85,7 +85,7 @@ func TestMasterKilled(t *testing.T) {
 
 // A worker that is killed finds its containers again, those that ended
 // meanwhile too, and their logs have every line exactly once.
-func TestWorkerKilled(t *testing.T) {
+func TestF04WorkerKilled(t *testing.T) {
 	w, worker := newCluster(t, "4")
 	starts := w.engine.Starts(t.Context())
 	defer starts.Stop()

@@ -27,7 +27,7 @@ func (w *world) newDoor(t *testing.T) *rig.Door {
 	}
 	d, err := w.engine.NewDoor()
 	must(t, err)
-	t.Cleanup(func() { must(t, d.Close()) })
+	w.ways = append(w.ways, d)
 	return d
 }
 
@@ -36,11 +36,7 @@ func (w *world) newWire(t *testing.T) *rig.Wire {
 	t.Helper()
 	wire, err := rig.NewWire(w.GRPC())
 	must(t, err)
-	t.Cleanup(func() {
-		if err := wire.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w.ways = append(w.ways, wire)
 	return wire
 }
 
@@ -68,6 +64,7 @@ type place struct {
 	door   *rig.Door
 	wire   *rig.Wire
 	task   client.TaskRequest
+	hold   *rig.Hold // the call at which the task was met; nil: at none
 }
 
 // places starts a worker for each name, each with its own ways to the engine
@@ -176,9 +173,9 @@ func TestF04WorkerKilledAtAnyStep(t *testing.T) {
 // before meets a task at a call that the engine has not heard of.
 func before(w *world, method, path string) func(*testing.T, *place) string {
 	return func(t *testing.T, p *place) string {
-		h := p.door.Before(method, path)
+		p.hold = p.door.Before(method, path)
 		id := w.submit(t, p.task)
-		reached(t, h)
+		reached(t, p.hold)
 		return id
 	}
 }
@@ -186,9 +183,9 @@ func before(w *world, method, path string) func(*testing.T, *place) string {
 // after meets a task at a call that the engine has carried out.
 func after(w *world, method, path string) func(*testing.T, *place) string {
 	return func(t *testing.T, p *place) string {
-		h := p.door.After(method, path)
+		p.hold = p.door.After(method, path)
 		id := w.submit(t, p.task)
-		reached(t, h)
+		reached(t, p.hold)
 		return id
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,8 @@ type world struct {
 	image  string
 	// refuses: workers are kept out in this test, and complain of that.
 	refuses bool
+	// ways are what processes of this world go through; closed after their end.
+	ways []io.Closer
 }
 
 // binaries is the folder of the programs under test; another one may be named
@@ -91,6 +94,11 @@ func newWorldAt(t *testing.T, before func(*rig.Rig), masterSettings ...string) *
 		}
 		if err := r.Close(ctx); err != nil {
 			t.Errorf("clearing up: %v", err)
+		}
+		for _, way := range w.ways {
+			if err := way.Close(); err != nil {
+				t.Errorf("clearing up: %v", err)
+			}
 		}
 	})
 	must(t, r.StartMaster(t.Context()))
