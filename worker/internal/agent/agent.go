@@ -155,7 +155,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.mu.Lock()
 	a.life, a.engineUp = life{open: true, base: base}, true
 	for _, c := range containers {
-		a.openLogLocked(c.Spec, c.ID)
+		if !c.HalfMade {
+			a.openLogLocked(c.Spec, c.ID)
+		}
 	}
 	a.mu.Unlock()
 	a.input(func(m *Machine, now time.Time) []Action { return m.Found(now, containers, absences) })

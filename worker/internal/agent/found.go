@@ -17,8 +17,8 @@ func (m *Machine) Found(now time.Time, containers []executor.Container, absences
 	m.link.joinAt = now
 	for _, c := range containers {
 		ref := refOf(c.Spec.Key)
-		if checkRef(ref) != nil || m.attempts[ref] != nil {
-			continue
+		if c.HalfMade || checkRef(ref) != nil || m.attempts[ref] != nil {
+			continue // half made is an attempt that has not begun, and an orphan
 		}
 		a := &attempt{ref: ref, spec: c.Spec, phase: phaseHeld}
 		m.add(a)

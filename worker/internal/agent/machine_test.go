@@ -290,3 +290,26 @@ func TestPastIsBounded(t *testing.T) {
 		t.Error("not the oldest are forgotten")
 	}
 }
+
+// A container that was left half made is none of an attempt; when the master
+// says so it goes, and one of another cluster that is being made stays.
+func TestF09HalfMadeIsAnOrphan(t *testing.T) {
+	half := executor.Container{ID: "half", Phase: executor.PhaseCreated, HalfMade: true, Spec: executor.Spec{
+		Key: executor.Key{ClusterID: "c1", TaskID: ref1.TaskID, Attempt: ref1.Attempt, Lease: ref1.Lease},
+	}}
+	other := half
+	other.ID, other.Spec.Key.ClusterID = "other", "c2"
+	b := newBench(t, half, other)
+	if b.m.Knows(ref1) {
+		t.Fatal("it is taken for an attempt")
+	}
+	b.in(b.m.Listed(b.now, []executor.Container{half, other}, nil))
+	b.want("SendHeartbeat")
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1", Stop: []Ref{ref1}}))
+	if len(b.out) != 1 {
+		t.Fatalf("%+v", b.out)
+	}
+	if gone, ok := b.out[0].(RemoveOrphan); !ok || gone.ID != "half" {
+		t.Errorf("%+v", b.out[0])
+	}
+}

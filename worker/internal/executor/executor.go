@@ -107,6 +107,7 @@ type Container struct {
 	ExitCode   int       // meaningful when exited
 	OOMKilled  bool      // the kernel killed a process of it; the exit code may be 0 all the same
 	Error      string    // the engine's own words when a start failed
+	HalfMade   bool      // created, perhaps without its inputs, by a process that has gone: no Run starts it
 }
 
 // Stream tells the two output streams apart.

@@ -186,13 +186,11 @@ func TestHalfMade(t *testing.T) {
 	if _, err := e.Run(ctx, id, executor.Offsets{}, nil, nil); !errors.Is(err, executor.ErrNotFound) {
 		t.Errorf("Run: %v, want ErrNotFound", err)
 	}
-	if found, err := e.List(ctx, spec.WorkerID); err != nil || len(found) != 0 {
+	// Listing leaves it: a worker with the same id in another cluster may be about
+	// to fill it.
+	if found, err := e.List(ctx, spec.WorkerID); err != nil || len(found) != 1 || !found[0].HalfMade {
 		t.Errorf("List: %+v, %v", found, err)
 	}
-	if _, err := e.Inspect(ctx, id); !errors.Is(err, executor.ErrNotFound) {
-		t.Errorf("Inspect: %v; want it removed", err)
-	}
-	id = makeHalf()
 	if c, out, _, err := run(t, e, spec); err != nil || c.ID != id || out != "here" {
 		t.Errorf("adopted by Create: %+v, %v, %q", c, err, out)
 	}

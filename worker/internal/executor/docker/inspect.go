@@ -16,11 +16,10 @@ import (
 
 // inspection is what the package reads from an inspected container.
 type inspection struct {
-	state    executor.Container
-	workdir  string
-	shell    bool // runs by /bin/sh -c
-	halfMade bool // created, with inputs that may be missing
-	pid      int
+	state   executor.Container
+	workdir string
+	shell   bool // runs by /bin/sh -c
+	pid     int
 }
 
 // Inspect tells the container's present state.
@@ -61,7 +60,7 @@ func (e *Executor) inspect(ctx context.Context, id string) (inspection, error) {
 	switch found.state.Phase {
 	case executor.PhaseCreated:
 		_, inputs := raw.Config.Labels[labelInputs]
-		found.halfMade = inputs && !e.hints.complete(raw.Name[min(1, len(raw.Name)):], raw.ID)
+		found.state.HalfMade = inputs && !e.hints.complete(raw.Name[min(1, len(raw.Name)):], raw.ID)
 		found.state.ExitCode = 0
 		found.state.FinishedAt = time.Time{}
 	case executor.PhaseRunning:
@@ -97,8 +96,8 @@ func engineTime(s string) time.Time {
 	return t.UTC()
 }
 
-// List finds the worker's containers. Those that a killed worker left half
-// made were never started; they are removed here, since nobody else can know.
+// List finds the worker's containers, of whatever cluster: a worker of another
+// one may have the same id, and be in the middle of making one.
 func (e *Executor) List(ctx context.Context, workerID string) ([]executor.Container, error) {
 	short, cancel := e.bounded(ctx)
 	defer cancel()
@@ -112,7 +111,7 @@ func (e *Executor) List(ctx context.Context, workerID string) ([]executor.Contai
 	found := make([]executor.Container, 0, len(rows))
 	for _, row := range rows {
 		c, err := e.listed(ctx, row)
-		if errors.Is(err, executor.ErrNotFound) || errors.Is(err, errHalfMade) {
+		if errors.Is(err, executor.ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -130,13 +129,7 @@ func (e *Executor) listed(ctx context.Context, row container.Summary) (executor.
 		return c, nil
 	}
 	got, err := e.inspect(ctx, row.ID)
-	if err != nil {
-		return executor.Container{}, err
-	}
-	if got.halfMade {
-		return executor.Container{}, errors.Join(errHalfMade, e.Remove(ctx, row.ID))
-	}
-	return got.state, nil
+	return got.state, err
 }
 
 // Remove kills and removes the container with its anonymous volumes.

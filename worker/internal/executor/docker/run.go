@@ -29,7 +29,7 @@ func (e *Executor) Run(ctx context.Context, id string, from executor.Offsets, st
 	}
 	switch found.state.Phase {
 	case executor.PhaseCreated:
-		if found.halfMade {
+		if found.state.HalfMade {
 			return executor.Container{}, fmt.Errorf("%w: %w", executor.ErrNotFound, errHalfMade)
 		}
 		return e.runNew(ctx, id, from, started, sink)
