@@ -35,7 +35,7 @@ func TestLossWaitsForTheLogsEnd(t *testing.T) {
 // The log of an attempt is ended before its loss is stored. A master that starts
 // in between loses the attempt again, although its worker returns: nothing can be
 // added to that log.
-func TestLossOutlivesTheMaster(t *testing.T) {
+func TestF05LossOutlivesTheMaster(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.join("w", "s")
 		id := r.submit()
@@ -48,6 +48,7 @@ func TestLossOutlivesTheMaster(t *testing.T) {
 		if got := r.task(id); !got.State.Placed() || r.keeper.count("abandon 1") == 0 {
 			t.Fatalf("%s, the log ended %d times", got.State, r.keeper.count("abandon 1"))
 		}
+		r.wantErr("a result of an attempt whose end is decided", r.complete(ref, "s"), cluster.ErrUnavailable)
 		r.restart()
 		reply := r.join("w", "s2", running(ref, cluster.StateRunning))
 		time.Sleep(2 * time.Second)

@@ -33,6 +33,9 @@ func (m *machine) judge(now time.Time, c Completion) (r *result, wait <-chan str
 	if e.pending != nil {
 		return nil, e.settled, nil
 	}
+	if e.loss != nil { // and its log says so
+		return nil, nil, fmt.Errorf("%w: the attempt was given up, which is not recorded yet", cluster.ErrUnavailable)
+	}
 	observed, _, err := e.task.Observe(c.Observation, now)
 	if err != nil {
 		return nil, nil, err

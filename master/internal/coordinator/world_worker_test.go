@@ -263,6 +263,7 @@ func (w *world) complete(s *simWorker, session string, ref cluster.AttemptRef) {
 		forget()
 	case errors.Is(err, cluster.ErrUnknownSession):
 		s.known = false
+	case errors.Is(err, cluster.ErrUnavailable) && w.m.tasks[ref.TaskID].loss != nil: // it repeats
 	case err != nil:
 		w.failf("completion of %v: %v", ref, err)
 	case wait != nil:
