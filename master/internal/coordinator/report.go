@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -29,10 +30,19 @@ func (m *machine) attempt(c Caller, ref cluster.AttemptRef) (e *task, recorded b
 	if e.live(ref) && e.task.WorkerID == c.WorkerID {
 		return e, false, nil
 	}
+	if !placedOn(e.task, c.WorkerID) {
+		return nil, false, fmt.Errorf("%w: %s", cluster.ErrUnknownTask, ref.TaskID)
+	}
 	if hasResult(e.task, ref) {
 		return nil, true, nil
 	}
 	return nil, false, fmt.Errorf("%w: task %s is at attempt %d", cluster.ErrStaleAttempt, ref.TaskID, e.task.Attempt)
+}
+
+// placedOn reports whether the worker has, or once had, an attempt of the task.
+// To every other one it is as if there were no such task.
+func placedOn(t cluster.Task, id cluster.WorkerID) bool {
+	return slices.ContainsFunc(t.Attempts, func(a cluster.Attempt) bool { return a.WorkerID == id })
 }
 
 // hasResult reports whether the attempt ended by its own worker's report.
@@ -122,7 +132,7 @@ func (m *machine) flush(now time.Time) (st step) {
 func (c *Coordinator) Progress(ctx context.Context, r ProgressReport) error {
 	st, err := c.try(func(now time.Time) (step, error) { return c.m.report(now, r) })
 	if errors.Is(err, errNotActive) {
-		err := c.ended(ctx, r.Ref)
+		err := c.ended(ctx, r.Caller, r.Ref)
 		return err
 	}
 	if err != nil {
@@ -133,13 +143,13 @@ func (c *Coordinator) Progress(ctx context.Context, r ProgressReport) error {
 
 // ended looks a task up that is not active: nil when the attempt's result is
 // recorded.
-func (c *Coordinator) ended(ctx context.Context, ref cluster.AttemptRef) error {
+func (c *Coordinator) ended(ctx context.Context, from Caller, ref cluster.AttemptRef) error {
 	t, err := c.store.Task(ctx, ref.TaskID)
 	switch {
-	case errors.Is(err, cluster.ErrNotFound):
-		return fmt.Errorf("%w: %s", cluster.ErrUnknownTask, ref.TaskID)
-	case err != nil:
+	case err != nil && !errors.Is(err, cluster.ErrNotFound):
 		return unavailable(err)
+	case err != nil, !placedOn(t, from.WorkerID):
+		return fmt.Errorf("%w: %s", cluster.ErrUnknownTask, ref.TaskID)
 	case hasResult(t, ref):
 		return nil
 	case !t.Terminal():
@@ -157,7 +167,7 @@ func (c *Coordinator) checkAttempt(ctx context.Context, from Caller, ref cluster
 	_, recorded, err := c.m.attempt(from, ref)
 	c.mu.Unlock()
 	if errors.Is(err, errNotActive) {
-		if err = c.ended(ctx, ref); err == nil {
+		if err = c.ended(ctx, from, ref); err == nil {
 			recorded = true
 		}
 	}

@@ -178,7 +178,7 @@ func (c *Coordinator) Complete(ctx context.Context, r Completion) (need *cluster
 		c.mu.Unlock()
 		switch {
 		case errors.Is(err, errNotActive):
-			err := c.ended(ctx, r.Ref)
+			err := c.ended(ctx, r.Caller, r.Ref)
 			return nil, err
 		case err != nil:
 			return nil, err
