@@ -134,7 +134,9 @@ func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *s
 		HeartbeatInterval: cfg.Heartbeat.Interval, HeartbeatTimeout: cfg.Heartbeat.Timeout, LogLimit: cfg.LogLimit,
 		Version: version,
 	})
-	m.grpc = grpc.NewServer(append(transport.ServerOptions(identity), grpc.MaxConcurrentStreams(maxStreams))...)
+	doorman := server.NewDoorman()
+	m.workerDoor = doorman.Listen(m.workerDoor)
+	m.grpc = grpc.NewServer(append(transport.ServerOptions(identity), grpc.MaxConcurrentStreams(maxStreams), doorman.Watch())...)
 	server.New(server.Config{
 		Core: m.core, Files: m.files, Logs: m.logs, JoinSecret: token.Secret,
 		ClusterID: clusterID, MasterID: masterID, Version: version, Log: log,

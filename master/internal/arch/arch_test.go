@@ -107,7 +107,7 @@ var rules = slices.Concat(
 			Why:    "main reads the configuration and hands each part its own by value",
 		},
 		{
-			From:   []string{"internal/config/...", "internal/system/...", "internal/arch"},
+			From:   []string{"internal/config/...", "internal/system/...", "internal/crowd", "internal/arch"},
 			Forbid: []string{"./..."},
 			Allow:  []string{"./internal/cluster"},
 			Why:    "what only main or everybody uses must not pull rooms in behind it",

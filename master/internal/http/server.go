@@ -16,6 +16,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
+	"cloudai/master/internal/crowd"
 	"cloudai/master/internal/logs"
 	"cloudai/master/internal/storage"
 )
@@ -24,7 +25,17 @@ const (
 	headerTimeout  = 10 * time.Second // for a request's header
 	idleTimeout    = 2 * time.Minute  // of a connection kept alive
 	maxHeaderBytes = 64 << 10
+
+	// Bounds of the connections over TCP. Each costs some 20 KiB while it says
+	// nothing, and its file descriptor.
+	maxQuiet       = 1024
+	maxConnections = 2048
 )
+
+// fullHouse is what one hears that finds everybody else busy.
+const fullHouse = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n" +
+	"Content-Type: application/problem+json\r\n\r\n" +
+	`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"too many connections"}` + "\n"
 
 // Config is what the edge works with.
 type Config struct {
@@ -103,6 +114,10 @@ func (s *Server) Run(ctx context.Context, socket, tcp net.Listener) error {
 			return
 		}
 		server := s.server(d)
+		if d == doorTCP {
+			guests := crowd.New(crowd.Config{Quiet: maxQuiet, All: maxConnections, Refusal: []byte(fullHouse)})
+			l, server.ConnState = guests.Listen(l), watch(guests)
+		}
 		group.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, nethttp.ErrServerClosed) {
 				return fmt.Errorf("serve %s: %w", l.Addr(), err)
@@ -123,6 +138,20 @@ func (s *Server) Run(ctx context.Context, socket, tcp net.Listener) error {
 	s.closed = true
 	s.gate.Unlock()
 	return err
+}
+
+// watch tells the crowd which connections have a request under way; one that was
+// hijacked has until it is closed.
+func watch(guests *crowd.Crowd) func(net.Conn, nethttp.ConnState) {
+	return func(conn net.Conn, state nethttp.ConnState) {
+		switch state {
+		case nethttp.StateActive, nethttp.StateHijacked:
+			guests.Busy(conn.RemoteAddr().String())
+		case nethttp.StateIdle:
+			guests.Quiet(conn.RemoteAddr().String())
+		case nethttp.StateNew, nethttp.StateClosed: // the listener sees them
+		}
+	}
 }
 
 func (s *Server) server(d door) *nethttp.Server {
