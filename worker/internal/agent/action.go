@@ -45,6 +45,11 @@ type (
 		work
 		ID string
 	}
+	// LookAt finds out whether a container has been started. -> LookedAt
+	LookAt struct {
+		work
+		ID string
+	}
 	// Collect lists the files in the output folder. -> Collected
 	Collect struct {
 		work

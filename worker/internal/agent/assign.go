@@ -46,6 +46,9 @@ func (m *Machine) Assign(now time.Time, spec executor.Spec) ([]Action, error) {
 		return nil, nil
 	}
 	if err := m.refuse(ref, spec.Key.ClusterID); err != nil {
+		// The master places it anew: an older call that comes late must not
+		// begin with it all the same.
+		m.link.refused.add(ref)
 		return nil, err
 	}
 	a := &attempt{ref: ref, spec: spec, phase: phasePull}
@@ -55,8 +58,8 @@ func (m *Machine) Assign(now time.Time, spec executor.Spec) ([]Action, error) {
 }
 
 func (m *Machine) refuse(ref Ref, clusterID string) error {
-	if _, ok := m.link.refused[ref]; ok {
-		return fmt.Errorf("%w: this attempt was said to be absent", ErrRefused)
+	if m.link.refused.has(ref) {
+		return fmt.Errorf("%w: this attempt was refused, or said to be absent", ErrRefused)
 	}
 	switch {
 	case m.leaving:

@@ -71,6 +71,7 @@ type box struct {
 	id        string
 	running   bool      // as far as is known
 	ran       bool      // it was started once
+	doubt     bool      // it may have been: the engine went away meanwhile
 	startedAt time.Time // engine's clock
 	deadline  time.Time // for the timeout; zero: none
 	overdue   bool      // the deadline has passed
@@ -178,7 +179,7 @@ func (a *attempt) wantsStop() bool {
 
 // beforeRun reports whether the attempt can end without a container's end.
 func (a *attempt) beforeRun() bool {
-	return a.phase == phasePull || a.phase == phaseCreate || a.phase == phaseRun && !a.box.ran
+	return a.phase == phasePull || a.phase == phaseCreate || a.phase == phaseRun && !a.box.ran && !a.box.doubt
 }
 
 // interruptible reports whether the work under way should be given up.

@@ -43,11 +43,44 @@ func (m *Machine) Created(now time.Time, ref Ref, c executor.Container, err erro
 }
 
 func (m *Machine) stepRun(now time.Time, a *attempt) {
-	if a.orders.halt() && !a.box.ran {
+	switch {
+	case a.orders.halt() && !a.box.ran && a.box.doubt:
+		m.start(a, LookAt{work: work{a.ref}, ID: a.box.id})
+		return
+	case a.orders.halt() && !a.box.ran:
 		m.endEarly(now, a)
+		return
+	case a.end.failure != "" && !a.box.ran: // found so
+		m.toReport(now, a)
 		return
 	}
 	m.start(a, RunContainer{work: work{a.ref}, ID: a.box.id})
+}
+
+// LookedAt tells what has become of a start that the engine has not answered.
+// One that nobody wants any more is not started for that, and one that has run
+// has left a log and output.
+func (m *Machine) LookedAt(now time.Time, ref Ref, c executor.Container, err error) []Action {
+	a := m.finished(ref)
+	if a == nil {
+		return nil
+	}
+	switch {
+	case err == nil:
+		a.done()
+		a.box.doubt = false
+		if c.Phase != executor.PhaseCreated {
+			m.started(now, a, c.StartedAt)
+		}
+	case errors.Is(err, executor.ErrEngine):
+		m.engineFault(now, a, err)
+	case errors.Is(err, executor.ErrNotFound):
+		m.fail(now, a, FailureRuntime, "the container is gone: somebody or the engine has removed it")
+	default:
+		m.again(now, a)
+	}
+	m.settle(now, a)
+	return m.take()
 }
 
 // Started says that the container runs, or has run: at is the engine's time.
@@ -118,6 +151,7 @@ func (m *Machine) Exited(now time.Time, ref Ref, c executor.Container, log execu
 		a.box.confirmAfter = m.engine.began
 		a.phase = phaseConfirm
 	case errors.Is(err, executor.ErrEngine):
+		a.box.doubt = !a.box.ran
 		m.engineFault(now, a, err)
 	case errors.Is(err, executor.ErrNotFound):
 		a.box.running = false
@@ -171,9 +205,9 @@ func (m *Machine) stepConfirm(now time.Time, a *attempt) {
 		m.awaitProbe(now, a)
 		return
 	}
-	if m.engine.killed(a.end.exit.FinishedAt) {
+	if a.end.failure == "" && m.engine.killed(a.end.exit.FinishedAt) {
 		a.end.failure = FailureRuntime
-		a.end.message = "the container ended while the engine was down"
+		a.end.message = "the container ended while the engine was down, or was stopped with its worker"
 	}
 	m.toCollect(now, a)
 }

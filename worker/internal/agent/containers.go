@@ -54,6 +54,11 @@ func (a *Agent) runContainer(ctx context.Context, x RunContainer) feedback {
 	return func(m *Machine, now time.Time) []Action { return m.Exited(now, x.Ref, c, log.Head(), err) }
 }
 
+func (a *Agent) lookAt(ctx context.Context, x LookAt) feedback {
+	c, err := a.cfg.Executor.Inspect(ctx, x.ID)
+	return func(m *Machine, now time.Time) []Action { return m.LookedAt(now, x.Ref, c, err) }
+}
+
 // stopTimeout bounds a stop beyond its grace.
 const stopTimeout = 30 * time.Second
 

@@ -31,7 +31,14 @@ type engine struct {
 	awaited  []Ref // attempts that wait for a probe that began after their end
 }
 
-// Absence is a time in which the engine was away and stopped its containers.
+// absent keeps one more absence, of the newest.
+func (e *engine) absent(a Absence) {
+	e.absences = append(e.absences, a)
+	e.absences = e.absences[max(0, len(e.absences)-absencesKept):]
+}
+
+// Absence is a time in which containers were stopped by the engine, which went
+// away, or by the worker, which left with its tasks.
 type Absence struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
@@ -106,8 +113,7 @@ func (m *Machine) Probed(now time.Time, p Alive) []Action {
 	}
 	wasUp := e.up
 	if e.refused && !p.Outlived {
-		e.absences = append(e.absences, Absence{From: e.lastOK, To: now})
-		e.absences = e.absences[max(0, len(e.absences)-absencesKept):]
+		e.absent(Absence{From: e.lastOK, To: now})
 	}
 	if e.refused {
 		m.do(NoteEngine{Absences: slices.Clone(e.absences)})

@@ -39,7 +39,14 @@ func (m *Machine) adopt(now time.Time, a *attempt, c executor.Container) {
 	if c.Phase != executor.PhaseCreated {
 		m.started(now, a, c.StartedAt)
 	}
-	if c.Phase == executor.PhaseExited {
+	switch {
+	case c.Phase == executor.PhaseExited:
 		a.box.running = false
+	case c.Phase == executor.PhaseCreated && c.Error != "":
+		// The engine has refused to start it. An earlier process has perhaps
+		// said so: what it said stands, and the container is not tried again.
+		a.end.failure, a.end.message = FailureRuntime, c.Error
+	case c.Phase == executor.PhaseCreated:
+		a.box.doubt = true // an earlier process's call may yet start it
 	}
 }

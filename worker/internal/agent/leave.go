@@ -1,6 +1,9 @@
 package agent
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Leave says that the worker goes away: the master is told, no attempt is
 // accepted any more. With stopTasks the attempts end; otherwise their
@@ -8,6 +11,7 @@ import "time"
 func (m *Machine) Leave(now time.Time, stopTasks bool) []Action {
 	m.leaving = true
 	if stopTasks {
+		m.noteLeaving(now)
 		for _, a := range m.sorted() {
 			a.orders.leave = true
 			a.spec.Grace = min(a.spec.Grace, leaveGrace)
@@ -16,6 +20,19 @@ func (m *Machine) Leave(now time.Time, stopTasks bool) []Action {
 	}
 	m.beatSoon(now)
 	return m.take()
+}
+
+// noteLeaving has the next process take the ends of the containers that are
+// stopped now for what they are, should this one not get to report them: a
+// program that was told to stop can end with 0 just as well.
+func (m *Machine) noteLeaving(now time.Time) {
+	e := &m.engine
+	e.absent(Absence{From: now, To: now.Add(stopAllLimit + 2*leaveGrace)})
+	note := NoteEngine{Absences: slices.Clone(e.absences)}
+	if e.refused {
+		note.DownSince = e.lastOK
+	}
+	m.do(note)
 }
 
 // leaveGrace leaves time to report what was stopped.

@@ -32,7 +32,7 @@ type link struct {
 	leaving   bool  // the heartbeat on its way announces the worker's stop
 	left      bool  // such a heartbeat has been answered, or was given up
 	absent    []Ref // to be said in the next heartbeat
-	refused   map[Ref]struct{}
+	refused   past  // attempts that were refused, or said to be absent
 }
 
 func (l *link) deadline(leaving bool) time.Time {
@@ -112,7 +112,7 @@ func (m *Machine) join(now time.Time, r Joined) {
 			continue
 		case unwanted:
 			m.discard(now, a)
-		case a.phase == phaseHeld:
+		case a.phase == phaseHeld && a.box.ran:
 			a.phase = phaseRun
 		}
 		a.news.report.at = time.Time{}
@@ -196,6 +196,7 @@ func (m *Machine) HeartbeatAnswered(now time.Time, absent int, r Beat) []Action 
 		l.absent = l.absent[min(absent, len(l.absent)):]
 		if r.ClusterID == l.clusterID {
 			m.obeyMaster(now, r)
+			m.releaseHeld(now)
 		}
 	case ReplyUnknownSession, ReplyDenied:
 		m.lostSession(now)
@@ -206,6 +207,18 @@ func (m *Machine) HeartbeatAnswered(now time.Time, absent int, r Beat) []Action 
 		m.beat(now)
 	}
 	return m.take()
+}
+
+// releaseHeld lets containers that an earlier process has made and not started
+// go on: only the answer to a heartbeat says which of them were cancelled
+// meanwhile.
+func (m *Machine) releaseHeld(now time.Time) {
+	for _, a := range m.sorted() {
+		if a.phase == phaseHeld {
+			a.phase = phaseRun
+			m.settle(now, a)
+		}
+	}
 }
 
 func (m *Machine) obeyMaster(now time.Time, r Beat) {
@@ -232,7 +245,7 @@ func (m *Machine) obeyMaster(now time.Time, r Beat) {
 // disown answers that an attempt is not here. It is refused from now on: the
 // master takes that answer for the attempt's end.
 func (m *Machine) disown(ref Ref) {
-	m.link.refused[ref] = struct{}{}
+	m.link.refused.add(ref)
 	if !slices.Contains(m.link.absent, ref) {
 		m.link.absent = append(m.link.absent, ref)
 	}

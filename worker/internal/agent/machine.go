@@ -35,7 +35,7 @@ func NewMachine(p Params) *Machine {
 		rng:      rand.New(rand.NewPCG(p.Seed, p.Seed)),
 		attempts: make(map[Ref]*attempt),
 		past:     newPast(),
-		link:     link{interval: p.Interval, refused: make(map[Ref]struct{})},
+		link:     link{interval: p.Interval, refused: newPast()},
 		orphans:  newOrphans(),
 	}
 }

@@ -206,7 +206,7 @@ func TestLeavingWithTasksReportsThem(t *testing.T) {
 	b := newBench(t)
 	b.run()
 	b.in(b.m.Leave(b.now, true))
-	b.want("StopContainer", "SendHeartbeat")
+	b.want("NoteEngine", "StopContainer", "SendHeartbeat")
 	if b.m.Left(true) {
 		t.Error("left with a task")
 	}

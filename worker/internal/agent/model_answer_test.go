@@ -19,6 +19,9 @@ func (m *model) answer(action Action) {
 		m.take(what, m.machine.Created(m.now, x.Ref, c, err))
 	case RunContainer:
 		m.run(x)
+	case LookAt:
+		c, err := m.lookAt(x.ID)
+		m.take(what, m.machine.LookedAt(m.now, x.Ref, c, err))
 	case Collect:
 		m.take(what, m.machine.Collected(m.now, x.Ref, Collection{Files: m.files(), Size: 3}, nil))
 	case Upload:
@@ -115,6 +118,17 @@ func (m *model) run(x RunContainer) {
 	default:
 		m.take("exited", m.machine.Exited(m.now, x.Ref, b.c, executor.Offsets{Stdout: 10}, nil))
 	}
+}
+
+func (m *model) lookAt(id string) (executor.Container, error) {
+	b := m.engine[id]
+	if b == nil && m.engineUp {
+		return executor.Container{}, executor.ErrNotFound
+	}
+	if b == nil {
+		return executor.Container{}, errNoEngine
+	}
+	return b.c, m.engineErr()
 }
 
 func (m *model) files() []File {

@@ -107,8 +107,7 @@ func (m *Machine) Listed(now time.Time, containers []executor.Container, err err
 // their attempts are over, or were said to be absent.
 func (m *Machine) removeOver() {
 	for _, ref := range m.orphans.sorted() {
-		_, refused := m.link.refused[ref]
-		if refused || m.past.has(ref) {
+		if m.link.refused.has(ref) || m.past.has(ref) {
 			m.removeOrphan(ref)
 		}
 	}

@@ -114,6 +114,8 @@ func (a *Agent) perform(ctx context.Context, action Action) func(*Machine, time.
 		return a.create(ctx, x)
 	case RunContainer:
 		return a.runContainer(ctx, x)
+	case LookAt:
+		return a.lookAt(ctx, x)
 	case Collect:
 		return a.collect(ctx, x)
 	case Upload:

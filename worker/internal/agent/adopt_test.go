@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"cloudai/worker/internal/executor"
+)
+
+// adopting is a worker that comes back to one container that was made and not
+// started, up to the answer to its registration.
+func adopting(t *testing.T, edit func(*executor.Container)) *bench {
+	c := executor.Container{ID: "id1", Spec: spec1(), Phase: executor.PhaseCreated}
+	edit(&c)
+	b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
+	b.in(b.m.Found(b.now, []executor.Container{c}, nil))
+	b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
+	b.want("Register", "SendHeartbeat", "ListContainers")
+	return b
+}
+
+// F16: one that was cancelled while no worker was there is not started for that.
+func TestF16CancelledContainerIsNotStartedByTheNextProcess(t *testing.T) {
+	b := adopting(t, func(*executor.Container) {})
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1", Cancel: []Ref{ref1}}))
+	b.want("LookAt") // a call of the earlier process may have started it
+	b.in(b.m.LookedAt(b.now, ref1, executor.Container{ID: "id1", Phase: executor.PhaseCreated}, nil))
+	if r := b.result(); r.Status != StatusCancelled || r.HasExit {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestContainerThatWasNotStartedGoesOnAfterTheFirstHeartbeat(t *testing.T) {
+	b := adopting(t, func(*executor.Container) {})
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+	b.want("RunContainer")
+}
+
+// F04: a start that the engine refused is not tried again by the next process,
+// since the first may have reported it.
+func TestF04RefusedStartStands(t *testing.T) {
+	b := adopting(t, func(c *executor.Container) { c.Error = "no such command" })
+	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+	if r := b.result(); r.Failure != FailureRuntime || r.Message != "no such command" || r.HasExit {
+		t.Errorf("%+v", r)
+	}
+}
+
+// F08, F16: the engine went away while it started the container, and a person
+// cancels it. What it has written by then is kept.
+func TestF16CancelOfAStartThatWasNotAnswered(t *testing.T) {
+	gone := errors.Join(executor.ErrEngine, errors.New("off"))
+	for _, ran := range []bool{true, false} {
+		b := newBench(t)
+		b.assign()
+		b.in(b.m.Pulled(b.now, ref1, nil))
+		b.in(b.m.Created(b.now, ref1, executor.Container{ID: "id1"}, nil))
+		b.in(b.m.Exited(b.now, ref1, executor.Container{}, executor.Offsets{}, gone))
+		b.out = nil
+		actions, err := b.m.Cancel(b.now, ref1, "c1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.in(actions)
+		b.want() // until the engine is back
+		b.in(b.m.Probed(b.now, Alive{}))
+		b.pass(time.Second)
+		found := executor.Container{ID: "id1", Phase: executor.PhaseCreated}
+		if ran {
+			found.Phase, found.StartedAt = executor.PhaseRunning, b.now
+		}
+		b.want("NoteEngine", "ReportProgress", "LookAt")
+		b.in(b.m.LookedAt(b.now, ref1, found, nil))
+		if !ran {
+			if r := b.result(); r.Status != StatusCancelled {
+				t.Errorf("%+v", r)
+			}
+			continue
+		}
+		b.want("StopContainer", "RunContainer")
+	}
+}
+
+// F28: a worker that stops its tasks and is killed before it can say so leaves
+// a note. The next process does not take the end of a program that traps TERM
+// for success.
+func TestF28StoppedWithTheWorkerIsNoSuccess(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.in(b.m.Leave(b.now, true))
+	note := b.out[0].(NoteEngine)
+	c := executor.Container{
+		ID: "id1", Spec: spec1(), Phase: executor.PhaseExited, StartedAt: time.Unix(1000, 0), FinishedAt: b.now.Add(5 * time.Second),
+	}
+	b = &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: b.now.Add(time.Minute)}
+	b.in(b.m.Found(b.now, []executor.Container{c}, note.Absences))
+	b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
+	b.in(b.m.Exited(b.now, ref1, c, executor.Offsets{}, nil))
+	b.in(b.m.Probed(b.now, Alive{}))
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	if r := b.result(); r.Status != StatusFailed || r.Failure != FailureRuntime {
+		t.Errorf("%+v", r)
+	}
+}
+
+// F07: an attempt that was refused stays so; the master has placed it anew, and
+// a call of before that comes late must not begin with it.
+func TestF07RefusalStands(t *testing.T) {
+	b := newBench(t)
+	b.in(b.m.Probed(b.now, Alive{Err: executor.ErrEngine}))
+	if _, err := b.m.Assign(b.now, spec1()); !errors.Is(err, ErrRefused) {
+		t.Fatal(err)
+	}
+	b.in(b.m.Probed(b.now, Alive{}))
+	if _, err := b.m.Assign(b.now, spec1()); !errors.Is(err, ErrRefused) {
+		t.Fatalf("accepted later: %v", err)
+	}
+	if _, err := b.m.Assign(b.now, spec1(func(s *executor.Spec) { s.Key.Attempt = 2 })); err != nil {
+		t.Fatal(err)
+	}
+}
