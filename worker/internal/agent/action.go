@@ -130,6 +130,8 @@ type (
 		DownSince time.Time // zero: it is there
 		Absences  []Absence
 	}
+	// RemoveFolders removes what is left of attempts whose containers are gone.
+	RemoveFolders struct{ Refs []Ref }
 )
 
 func (Register) action()       {}
@@ -137,6 +139,7 @@ func (SendHeartbeat) action()  {}
 func (ListContainers) action() {}
 func (Probe) action()          {}
 func (NoteEngine) action()     {}
+func (RemoveFolders) action()  {}
 
 // Heartbeat is one heartbeat but for the host's usage, which is added on
 // sending.

@@ -149,7 +149,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read when the engine was away: %w", err)
 	}
-	if err := a.sweep(containers); err != nil {
+	gone, err := a.sweep(containers)
+	if err != nil {
 		return fmt.Errorf("clear what earlier attempts left: %w", err)
 	}
 	a.mu.Lock()
@@ -160,7 +161,10 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	}
 	a.mu.Unlock()
-	a.input(func(m *Machine, now time.Time) []Action { return m.Found(now, containers, absences) })
+	a.input(func(m *Machine, now time.Time) []Action {
+		m.Gone(gone)
+		return m.Found(now, containers, absences)
+	})
 
 	a.loop(ctx)
 	a.leave(base)

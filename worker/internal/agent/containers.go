@@ -44,6 +44,7 @@ func (a *Agent) create(ctx context.Context, x Create) feedback {
 
 func (a *Agent) runContainer(ctx context.Context, x RunContainer) feedback {
 	log := a.Logs(x.Ref)
+	a.markStarted(x.Ref)
 	started := func(at time.Time) {
 		a.input(func(m *Machine, now time.Time) []Action { return m.Started(now, x.Ref, at) })
 	}

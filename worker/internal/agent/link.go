@@ -33,6 +33,7 @@ type link struct {
 	left      bool  // such a heartbeat has been answered, or was given up
 	absent    []Ref // to be said in the next heartbeat
 	refused   past  // attempts that were refused, or said to be absent
+	gone      []Ref // whose containers were started by an earlier process and are not there
 }
 
 func (l *link) deadline(leaving bool) time.Time {
@@ -54,7 +55,7 @@ func (m *Machine) tickLink(now time.Time) {
 		return
 	}
 	m.link.joining = true
-	m.do(Register{Running: m.runningSet()})
+	m.do(Register{Running: append(m.runningSet(), m.link.goneSet()...)})
 }
 
 // runningSet is every attempt from its acceptance to its acknowledged result,
@@ -100,6 +101,7 @@ func (m *Machine) join(now time.Time, r Joined) {
 	if r.Interval > 0 {
 		l.interval = r.Interval
 	}
+	m.forgetGone(r.Stop)
 	stop := setOf(r.Stop)
 	for _, a := range m.sorted() {
 		_, unwanted := stop[a.ref]
@@ -193,7 +195,9 @@ func (m *Machine) HeartbeatAnswered(now time.Time, absent int, r Beat) []Action 
 	l.left = l.left || l.leaving
 	switch r.Code {
 	case ReplyOK:
-		l.absent = l.absent[min(absent, len(l.absent)):]
+		said := min(absent, len(l.absent))
+		m.forgetGone(l.absent[:said])
+		l.absent = l.absent[said:]
 		if r.ClusterID == l.clusterID {
 			m.obeyMaster(now, r)
 			m.releaseHeld(now)

@@ -41,14 +41,15 @@ const outputName = "output"
 func (a *Agent) outputDir(ref Ref) string { return filepath.Join(a.attemptDir(ref), outputName) }
 
 // sweep removes the folders of attempts that have no container: they were
-// being made or removed when an earlier process ended.
-func (a *Agent) sweep(containers []executor.Container) error {
+// being made or removed when an earlier process ended. Those whose container
+// has been started stay until the master knows; they are given back.
+func (a *Agent) sweep(containers []executor.Container) (gone []Ref, err error) {
 	if err := a.spares.clear(); err != nil {
-		return err
+		return nil, err
 	}
 	for _, dir := range []string{a.attemptsDir(), a.spares.dir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	keep := make(map[string]struct{})
@@ -57,17 +58,22 @@ func (a *Agent) sweep(containers []executor.Container) error {
 	}
 	entries, err := os.ReadDir(a.attemptsDir())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range entries {
 		if _, ok := keep[e.Name()]; ok {
 			continue
 		}
-		if err := a.removeFolder(filepath.Join(a.attemptsDir(), e.Name())); err != nil {
-			return err
+		path := filepath.Join(a.attemptsDir(), e.Name())
+		if ref, ok := parseAttemptName(e.Name()); ok && wasStarted(path) {
+			gone = append(gone, ref)
+			continue
+		}
+		if err := a.removeFolder(path); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return gone, nil
 }
 
 func (a *Agent) collect(ctx context.Context, x Collect) feedback {

@@ -141,7 +141,7 @@ func TestOpenRegularRefusesWhatIsNone(t *testing.T) {
 
 func TestOutputFolderIsMadeAndSwept(t *testing.T) {
 	a := New(Config{Dir: t.TempDir()})
-	must(t, a.sweep(nil))
+	swept(t, a, nil)
 	kept, gone := Ref{TaskID: "kept", Attempt: 1, Lease: "l"}, Ref{TaskID: "gone", Attempt: 2, Lease: "l"}
 	for _, ref := range []Ref{kept, gone} {
 		for range 2 {
@@ -155,7 +155,7 @@ func TestOutputFolderIsMadeAndSwept(t *testing.T) {
 		t.Errorf("mode %v", info.Mode())
 	}
 	key := executor.Key{ClusterID: "c", TaskID: "kept", Attempt: 1, Lease: "l"}
-	must(t, a.sweep([]executor.Container{{Spec: executor.Spec{Key: key}}}))
+	swept(t, a, []executor.Container{{Spec: executor.Spec{Key: key}}})
 	if _, err := os.Stat(a.attemptDir(gone)); !os.IsNotExist(err) {
 		t.Errorf("not swept: %v", err)
 	}
@@ -191,7 +191,7 @@ func TestOnlyUntouchedFoldersAreUsedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := New(Config{Dir: t.TempDir()})
-			must(t, a.sweep(nil))
+			swept(t, a, nil)
 			must(t, a.makeOutputDir(ref1))
 			awaitTick(t, a.outputDir(ref1))
 			must(t, c.touch(a.outputDir(ref1)))

@@ -144,6 +144,8 @@ func (a *Agent) perform(ctx context.Context, action Action) func(*Machine, time.
 		return a.probe(ctx)
 	case NoteEngine:
 		return a.noteEngine(ctx, x)
+	case RemoveFolders:
+		return a.removeFolders(ctx, x)
 	}
 	panic("agent: an action that nobody performs")
 }

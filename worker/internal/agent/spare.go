@@ -80,7 +80,7 @@ func (s *spares) keep(ref Ref, path string) bool {
 	if now, ok := untouched(output); !ok || now != at || !isEmpty(output) {
 		return false
 	}
-	if err := os.Rename(path, name); err != nil {
+	if err := errors.Join(os.Chmod(path, 0o700), os.Rename(path, name)); err != nil { // without the mark of a start
 		return false
 	}
 	s.mu.Lock()
