@@ -238,6 +238,22 @@ func (t Task) Requeue(v Verdict, pays Budget, notBefore, now time.Time) (Task, e
 	}), nil
 }
 
+// NotBegun counts the last attempts in a row that ended before anything of
+// them had begun: their ends have no failure class.
+func (t Task) NotBegun() (n int) {
+	for i := len(t.Attempts) - 1; i >= 0; i-- {
+		a := t.Attempts[i]
+		if a.Outcome == "" && a.Number == t.Attempt {
+			continue // the one that is placed
+		}
+		if a.Reported || a.Outcome != OutcomeFailed || a.Failure != "" {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // MayRepeat reports which budget pays for another attempt after this failure;
 // BudgetNone when none is left, or a person wants the task cancelled.
 func (t Task) MayRepeat(f Failure) Budget {

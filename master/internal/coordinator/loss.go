@@ -28,6 +28,33 @@ func (m *machine) lostWorker(e *task) loss {
 	return l
 }
 
+// replaced is the loss of an attempt whose worker has come back with another
+// data folder, or is another host under the same id. Nobody can say whether the
+// attempt had begun.
+func (m *machine) replaced(e *task) loss {
+	l := m.lostWorker(e)
+	if !l.free {
+		l.cause = "worker_replaced"
+		l.message = fmt.Sprintf("worker %s came back without the data it had; whether the attempt had begun is not known", e.task.WorkerID)
+	}
+	return l
+}
+
+// freeMost is how often in a row a task may be placed without beginning before
+// it is given up: something about it keeps every worker from it, or ends them.
+const freeMost = 20
+
+// freeOrOver is the budget of an attempt that had not begun, as far as it goes.
+func freeOrOver(t cluster.Task, v *cluster.Verdict) cluster.Budget {
+	n := t.NotBegun() + 1
+	if n < freeMost {
+		return cluster.BudgetFree
+	}
+	v.Failure = cluster.FailureRuntime
+	v.Message = fmt.Sprintf("was placed %d times in a row and never began; the last time: %s", n, v.Message)
+	return cluster.BudgetNone
+}
+
 // lose ends a placed attempt: the task goes back to the queue while a budget
 // lasts, else it fails; it is cancelled when a person wanted that.
 func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
@@ -46,7 +73,7 @@ func (m *machine) lose(now time.Time, e *task, l loss) (st step) {
 	v := cluster.Verdict{Outcome: cluster.OutcomeFailed, Failure: l.failure, Message: l.message, Cause: l.cause}
 	pays := t.MayRepeat(l.failure)
 	if l.free && !t.CancelRequested {
-		pays = cluster.BudgetFree
+		pays = freeOrOver(t, &v)
 	}
 	var next cluster.Task
 	var err error

@@ -64,6 +64,9 @@ func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, 
 		m.addWorker(w)
 	}
 	fresh := !w.isSame(r)
+	// Another certificate is another data folder: what this process does not
+	// have proves nothing about the one before.
+	strange := w.worker.Fingerprint != r.Fingerprint
 	w.worker.Session, w.worker.Address, w.worker.Fingerprint = r.Session, r.Address, r.Fingerprint
 	w.worker.Version, w.worker.Labels, w.worker.Total = r.Version, r.Labels, r.Total
 	w.worker.Lost, w.worker.LeftUntil, w.unknown = false, time.Time{}, false
@@ -78,7 +81,7 @@ func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, 
 	st.workers = []cluster.Worker{w.worker}
 	st.events = []Event{workerEvent(w)}
 	reply.HeartbeatInterval = m.HeartbeatInterval
-	st.join(m.reconcile(now, w, r, fresh, &reply))
+	st.join(m.reconcile(now, w, r, fresh, strange, &reply))
 	if !w.reachable {
 		w.probing, w.probeAt = true, time.Time{}
 		st.hellos = []Target{w.target()}
@@ -89,7 +92,7 @@ func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, 
 
 // reconcile compares what a registering worker found with what is placed on
 // it.
-func (m *machine) reconcile(now time.Time, w *worker, r Registration, fresh bool, reply *RegisterReply) (st step) {
+func (m *machine) reconcile(now time.Time, w *worker, r Registration, fresh, strange bool, reply *RegisterReply) (st step) {
 	found := map[cluster.AttemptRef]bool{}
 	clear(w.foreign)
 	w.shown = map[cluster.AttemptRef]bool{}
@@ -120,7 +123,11 @@ func (m *machine) reconcile(now time.Time, w *worker, r Registration, fresh bool
 			continue
 		}
 		e.sent = false
-		st.join(m.lose(now, e, vanished(e)))
+		l := vanished(e)
+		if strange {
+			l = m.replaced(e)
+		}
+		st.join(m.lose(now, e, l))
 	}
 	return st
 }

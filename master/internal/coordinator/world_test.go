@@ -34,7 +34,6 @@ type world struct {
 	seen   map[cluster.TaskID]cluster.Task // as last committed
 	acked  []cluster.TaskID                // submits that were answered
 	starts map[cluster.TaskID]int          // containers begun
-	gone   map[cluster.TaskID]int          // containers that vanished from a live worker
 	trace  []string
 }
 
@@ -50,6 +49,7 @@ type simWorker struct {
 	attempts map[cluster.AttemptRef]*simAttempt
 	refused  map[cluster.AttemptRef]bool // it has said that they are absent
 	past     map[cluster.AttemptRef]bool // which this session has had
+	gone     []cluster.AttemptRef        // had begun in an earlier session, and have no container
 }
 
 func (s *simWorker) deaf() bool { return s.cut || s.away }
@@ -64,6 +64,8 @@ func (s *simWorker) drop(ref cluster.AttemptRef) {
 type simAttempt struct {
 	states []cluster.StateTime
 	cancel bool
+	began  bool
+	lost   bool // its container was removed behind the worker's back
 	exit   int
 }
 
@@ -77,7 +79,7 @@ func (a *simAttempt) state() cluster.State {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 7)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		store: storetest.NewMemory(), seen: map[cluster.TaskID]cluster.Task{}, starts: map[cluster.TaskID]int{}, gone: map[cluster.TaskID]int{},
+		store: storetest.NewMemory(), seen: map[cluster.TaskID]cluster.Task{}, starts: map[cluster.TaskID]int{},
 	}
 	w.startMaster()
 	for n := range 3 {

@@ -41,8 +41,12 @@ func (s *simWorker) running() (out []cluster.RunningAttempt) {
 func (w *world) startWorker(s *simWorker) {
 	s.session, s.known, s.number = w.next("session"), false, 0
 	s.refused, s.past, s.away = map[cluster.AttemptRef]bool{}, map[cluster.AttemptRef]bool{}, false
-	for ref, a := range s.attempts {
-		if a.state().Rank() < cluster.StateContainerCreated.Rank() {
+	for _, ref := range s.refs() {
+		a := s.attempts[ref]
+		if a.lost && a.began {
+			s.gone = append(s.gone, ref) // its folder says so
+		}
+		if a.lost || a.state().Rank() < cluster.StateContainerCreated.Rank() {
 			delete(s.attempts, ref)
 		}
 	}
@@ -57,6 +61,9 @@ func (w *world) register(s *simWorker) {
 	r := Registration{
 		Caller: s.caller(), Address: "sim:1", Version: "1",
 		Total: cluster.Resources{CPU: 4, Memory: 4096, Storage: 1 << 20}, Running: s.running(),
+	}
+	for _, ref := range s.gone {
+		r.Running = append(r.Running, cluster.RunningAttempt{Ref: ref, State: cluster.StateContainerCreated, HasContainer: true})
 	}
 	if w.m.barred(s.id) {
 		w.expel(s, r)
@@ -76,7 +83,13 @@ func (w *world) register(s *simWorker) {
 	s.known = true
 	for _, ref := range reply.Stop {
 		s.drop(ref)
+		s.over(ref)
 	}
+}
+
+// over removes the trace of an attempt of which the master has decided.
+func (s *simWorker) over(ref cluster.AttemptRef) {
+	s.gone = slices.DeleteFunc(s.gone, func(g cluster.AttemptRef) bool { return g == ref })
 }
 
 // expel is the answer to a worker that was removed.
@@ -119,6 +132,9 @@ func (w *world) deliverHeartbeat(s *simWorker, h Heartbeat) {
 	w.do(st)
 	if h.Session != s.session || w.chance(5) {
 		return
+	}
+	for _, ref := range h.Absent {
+		s.over(ref)
 	}
 	for _, ref := range reply.Stop {
 		w.note("%s stops %v", s.id, ref)
@@ -205,11 +221,12 @@ func (w *world) work(s *simWorker) {
 		return
 	}
 	to := cluster.States[a.state().Rank()+1]
-	if a.cancel && a.state().Rank() < cluster.StateCollectOutput.Rank() {
+	if (a.cancel || a.lost) && a.state().Rank() < cluster.StateCollectOutput.Rank() {
 		to = cluster.StateCollectOutput
 	}
 	if to == cluster.StateRunning {
 		w.starts[ref.TaskID]++
+		a.began = true
 	}
 	a.states = append(a.states, cluster.StateTime{State: to, Time: w.now})
 	report := ProgressReport{Caller: s.caller(), Ref: ref, Observation: w.observation(a)}
@@ -232,6 +249,9 @@ func (w *world) observation(a *simAttempt) cluster.Observation {
 		o.Outcome, o.ExitCode = cluster.OutcomeSuccess, &a.exit
 		if a.exit != 0 {
 			o.Outcome, o.Failure = cluster.OutcomeFailed, cluster.FailureExit
+		}
+		if a.lost {
+			o.Outcome, o.Failure, o.ExitCode = cluster.OutcomeFailed, cluster.FailureRuntime, nil
 		}
 		if a.cancel {
 			o.Outcome, o.Failure = cluster.OutcomeCancelled, ""
@@ -284,13 +304,14 @@ func (w *world) complete(s *simWorker, session string, ref cluster.AttemptRef) {
 	}
 }
 
-// vanish removes a container behind a worker's back.
+// vanish removes a container behind a worker's back. A worker that is there
+// sees it and reports; one that is not finds its folder.
 func (w *world) vanish(s *simWorker) {
 	for _, ref := range s.refs() {
-		if s.attempts[ref].state().Rank() >= cluster.StateContainerCreated.Rank() {
+		a := s.attempts[ref]
+		if at := a.state().Rank(); at >= cluster.StateContainerCreated.Rank() && at < cluster.StateCollectOutput.Rank() {
 			w.note("container of %v vanishes from %s", ref, s.id)
-			w.gone[ref.TaskID]++
-			s.drop(ref)
+			a.lost = true
 			return
 		}
 	}
