@@ -20,7 +20,7 @@ import (
 // Config says where and how files are kept.
 type Config struct {
 	Dir      string // made when it is not there
-	Reserve  int64  // MiB of the disk that uploads leave free; 0: 256
+	Reserve  int64  // MiB of the disk that uploads leave free; 0: a tenth of it, at most 256
 	MaxFiles int    // of one attempt; 0: 250,000
 
 	// Free gives the bytes that are free on the disk of Dir; nil asks the
@@ -73,15 +73,25 @@ func New(cfg Config) (*Keeper, error) {
 	}
 	k := &Keeper{
 		root:     root,
-		reserve:  cmp.Or(cfg.Reserve, 256) << 20,
+		reserve:  cfg.Reserve << 20,
 		maxFiles: cmp.Or(cfg.MaxFiles, 250_000),
 		free:     cfg.Free,
 		born:     time.Now().UnixNano(),
 		stages:   make(map[cluster.AttemptRef]*stage),
 		over:     make(map[cluster.AttemptRef]bool),
 	}
+	_, total, err := room(cfg.Dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ask for the size of the disk: %w", err), root.Close())
+	}
+	if k.reserve == 0 {
+		k.reserve = min(256<<20, total/10)
+	}
 	if k.free == nil {
-		k.free = func() (int64, error) { return freeBytes(cfg.Dir) }
+		k.free = func() (int64, error) {
+			free, _, err := room(cfg.Dir)
+			return free, err
+		}
 	}
 	return k, nil
 }

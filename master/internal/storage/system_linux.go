@@ -13,11 +13,12 @@ func syncFS(f *os.File) (bool, error) {
 	return true, unix.Syncfs(int(f.Fd()))
 }
 
-// freeBytes is what an ordinary user may still write below dir.
-func freeBytes(dir string) (int64, error) {
+// room is what an ordinary user may still write below dir, and the size of the
+// disk that it is on, both in bytes.
+func room(dir string) (free, total int64, err error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
-		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
+		return 0, 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	return int64(s.Bavail) * s.Bsize, nil
+	return int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize, nil
 }
