@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -61,7 +62,17 @@ func (d *Disk) Free() (int64, error) {
 }
 
 // Empty gives the room back that Fill took.
-func (d *Disk) Empty() error { return os.Remove(d.ballast()) }
+func (d *Disk) Empty() error {
+	if err := os.Remove(d.ballast()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// CopyTo keeps what is on the disk in a folder that is not there yet.
+func (d *Disk) CopyTo(ctx context.Context, dir string) error {
+	return asRoot(ctx, "cp", "-a", d.Dir, dir)
+}
 
 // Close takes the file system away with all that is on it.
 func (d *Disk) Close(ctx context.Context) error {

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	docker "github.com/docker/docker/client"
 )
@@ -18,6 +15,7 @@ import (
 const (
 	labelCluster = "cloudai.cluster_id"
 	labelTask    = "cloudai.task_id"
+	labelAttempt = "cloudai.attempt"
 )
 
 // Engine is the Docker engine's own account of one cluster's containers. It
@@ -32,6 +30,16 @@ func (r *Rig) Engine() (*Engine, error) { return r.engineAt("") }
 
 // EngineOf is the same for an engine of the test's own.
 func (r *Rig) EngineOf(d *Dockerd) (*Engine, error) { return r.engineAt(d.Host()) }
+
+// Leave forgets an engine of the test's own, which is about to be closed.
+func (r *Rig) Leave(d *Dockerd) error {
+	e := r.engines[d.Host()]
+	delete(r.engines, d.Host())
+	if e == nil {
+		return nil
+	}
+	return e.close()
+}
 
 func (r *Rig) engineAt(host string) (*Engine, error) {
 	if e := r.engines[host]; e != nil {
@@ -102,58 +110,3 @@ func (e *Engine) removeAll(ctx context.Context) error {
 }
 
 func (e *Engine) close() error { return e.Close() }
-
-// Starts counts the starts of containers per task, as the engine announces
-// them.
-type Starts struct {
-	mu     sync.Mutex
-	counts map[string]int
-	err    error // the stream broke: the counts say nothing
-	cancel context.CancelFunc
-	done   chan struct{}
-}
-
-// Starts begins to count; every start after its return is seen. Stop ends it.
-func (e *Engine) Starts(ctx context.Context) *Starts {
-	ctx, cancel := context.WithCancel(ctx)
-	filter := e.ours()
-	filter.Add("type", string(events.ContainerEventType))
-	filter.Add("event", string(events.ActionStart))
-	// The engine answers a moment before it listens; it repeats what lies since.
-	now := time.Now()
-	since := fmt.Sprintf("%d.%09d", now.Unix(), now.Nanosecond())
-	messages, broken := e.Events(ctx, events.ListOptions{Filters: filter, Since: since})
-	s := &Starts{counts: map[string]int{}, cancel: cancel, done: make(chan struct{})}
-	go func() {
-		defer close(s.done)
-		for {
-			select {
-			case m := <-messages:
-				s.mu.Lock()
-				s.counts[m.Actor.Attributes[labelTask]]++
-				s.mu.Unlock()
-			case err := <-broken:
-				s.mu.Lock()
-				if ctx.Err() == nil {
-					s.err = fmt.Errorf("the engine's events: %w", err)
-				}
-				s.mu.Unlock()
-				return
-			}
-		}
-	}()
-	return s
-}
-
-// Of is how often a container of the task was started so far.
-func (s *Starts) Of(task string) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.counts[task], s.err
-}
-
-// Stop ends the counting.
-func (s *Starts) Stop() {
-	s.cancel()
-	<-s.done
-}

@@ -14,9 +14,10 @@ import (
 // to this one by a pair of virtual interfaces. Files and the container engine
 // are the same as here.
 type Host struct {
-	name string
-	Addr string // of the host
-	Here string // of this machine as the host sees it
+	name  string
+	inner string // its interface
+	Addr  string // of the host
+	Here  string // of this machine as the host sees it
 }
 
 // NewHost makes a host. It needs root; without it, sudo that asks for no
@@ -30,6 +31,7 @@ func NewHost(ctx context.Context) (*Host, error) {
 		Here: fmt.Sprint(block, low+1), Addr: fmt.Sprint(block, low+2),
 	}
 	outer, inner := fmt.Sprintf("clh%d", n), fmt.Sprintf("clg%d", n)
+	h.inner = inner
 	for _, command := range []string{
 		"ip netns add " + h.name,
 		"ip link add " + outer + " type veth peer name " + inner + " netns " + h.name,
@@ -48,6 +50,34 @@ func NewHost(ctx context.Context) (*Host, error) {
 
 // Close removes the host; what runs on it must have ended.
 func (h *Host) Close(ctx context.Context) error { return asRoot(ctx, "ip", "netns", "del", h.name) }
+
+// Cut has the network drop everything between the host and this machine.
+func (h *Host) Cut(ctx context.Context) error {
+	for _, way := range [][]string{{"INPUT", "-i"}, {"OUTPUT", "-o"}} {
+		if err := h.Run(ctx, "iptables", "-w", "-I", way[0], way[1], h.inner, "-j", "DROP"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unplug takes the host's link down.
+func (h *Host) Unplug(ctx context.Context) error {
+	return h.Run(ctx, "ip", "link", "set", h.inner, "down")
+}
+
+// Deafen refuses connections to the port on the host; its own calls get through.
+func (h *Host) Deafen(ctx context.Context) error {
+	return h.Run(ctx, "iptables", "-w", "-I", "INPUT", "-p", "tcp", "--dport", hostPort, "-j", "REJECT", "--reject-with", "tcp-reset")
+}
+
+// Heal undoes Cut, Unplug and Deafen.
+func (h *Host) Heal(ctx context.Context) error {
+	return errors.Join(
+		h.Run(ctx, "iptables", "-w", "-F"),
+		h.Run(ctx, "ip", "link", "set", h.inner, "up"),
+	)
+}
 
 // Command is a command line that runs another one on the host.
 func (h *Host) Command(command ...string) []string {

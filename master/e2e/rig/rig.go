@@ -39,9 +39,10 @@ type Rig struct {
 // Worker is one worker of a rig; its folder and address outlive its process.
 type Worker struct {
 	*Process
-	ID  string
-	Dir string // WORKER_DATA_DIR
-	env map[string]string
+	ID   string
+	Dir  string // WORKER_DATA_DIR
+	env  map[string]string
+	host *Host // nil: this machine
 }
 
 // New makes the folder of a cluster, in parent or, when that is empty, where
@@ -74,13 +75,13 @@ func New(bin, parent string, masterSettings ...string) (*Rig, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	r.masterEnv["MASTER_DATA_DIR"] = r.MasterDir()
+	r.masterEnv["MASTER_DATA_DIR"] = filepath.Join(dir, "master")
 	set(r.masterEnv, masterSettings)
 	return r, nil
 }
 
 // MasterDir is the master's data folder.
-func (r *Rig) MasterDir() string { return filepath.Join(r.dir, "master") }
+func (r *Rig) MasterDir() string { return r.masterEnv["MASTER_DATA_DIR"] }
 
 // FilesDir is where the master keeps output files.
 func (r *Rig) FilesDir() string {
@@ -98,6 +99,13 @@ func (r *Rig) HTTP() string { return r.http }
 
 // API speaks to the master over its socket.
 func (r *Rig) API() *client.Client { return r.api }
+
+// Set adds NAME=value settings to the master's environment, from its next start
+// on.
+func (r *Rig) Set(settings ...string) { set(r.masterEnv, settings) }
+
+// Dir is the folder that everything of the cluster lies in.
+func (r *Rig) Dir() string { return r.dir }
 
 // ClusterID is the label of the cluster's containers.
 func (r *Rig) ClusterID() string { return r.cluster }
@@ -193,6 +201,25 @@ func (r *Rig) TryWorker(id string, settings ...string) (*Worker, error) {
 	return w, err
 }
 
+// PlaceWorker makes a worker that is to run on another host, or here when that
+// is nil, and starts nothing. The master must listen where the host reaches it.
+func (r *Rig) PlaceWorker(h *Host, id string, settings ...string) (*Worker, error) {
+	if h != nil {
+		_, port, _ := net.SplitHostPort(r.grpc) // FreeAddress made it
+		settings = append([]string{
+			"MASTER_ADDR=" + net.JoinHostPort(h.Here, port), "WORKER_ADDR=" + net.JoinHostPort(h.Addr, hostPort),
+		}, settings...)
+	}
+	w, err := r.newWorker(id, settings)
+	if err == nil {
+		w.host = h
+	}
+	return w, err
+}
+
+// hostPort is the port of a worker that has a host for itself.
+const hostPort = "50052"
+
 // newWorker is a worker with the usual settings and others over them.
 func (r *Rig) newWorker(id string, settings []string) (*Worker, error) {
 	address, err := FreeAddress()
@@ -240,8 +267,11 @@ func (r *Rig) Vanish(w *Worker) error {
 
 // LaunchWorker starts a process for the worker and waits for nothing.
 func (r *Rig) LaunchWorker(w *Worker) (*Process, error) {
-	return Start(w.ID, []string{filepath.Join(r.bin, "worker")}, environment(w.env), filepath.Join(r.dir, "cwd"),
-		filepath.Join(r.dir, w.ID+".log"))
+	command := []string{filepath.Join(r.bin, "worker")}
+	if w.host != nil {
+		command = w.host.Command(command...)
+	}
+	return Start(w.ID, command, environment(w.env), filepath.Join(r.dir, "cwd"), filepath.Join(r.dir, w.ID+".log"))
 }
 
 // WorkerIs is nil when the master shows the worker with that status.
