@@ -9,6 +9,9 @@ SHELL := bash
 # How long each fuzz target runs: in `make fuzz`, and in `make test`.
 FUZZTIME ?= 10s
 TEST_FUZZTIME ?= 2s
+# How long `make chaos` takes, and the seed of its choices (empty: a random one).
+CHAOS_SECONDS ?= 120
+CHAOS_SEED ?=
 # Further flags for go test: make unit TESTFLAGS='-run TestRetry -v'
 TESTFLAGS ?=
 
@@ -74,14 +77,24 @@ soak: setup build ## Measure in full what `make test` measures in part: restarts
 	@.tools/setup/image.sh >/dev/null
 	@SOAK=1 go test -tags engine -count=1 -run Soak -v -timeout 60m $(TESTFLAGS) ./master/e2e/
 
+.PHONY: chaos
+chaos: build ## Kill, cut and fill a cluster at random for CHAOS_SECONDS (120), then prove that nothing is lost; CHAOS_SEED
+	@.tools/chaos.sh -seconds $(CHAOS_SECONDS) -seed $(or $(CHAOS_SEED),0)
+
+# The short form for `make test`: one seed that stays, and one that does not.
+.PHONY: chaos-short
+chaos-short: build
+	@.tools/chaos.sh -seconds 45 -seed 20
+	@.tools/chaos.sh -seconds 45
+
 .PHONY: check
 check: build lint ## Check everything that needs no engine: lint, generated code, import directions, unit tests
 	@.tools/generated.sh
 	@$(MAKE) --no-print-directory unit
 
 .PHONY: test
-test: ## Everything, as CI runs it: setup build check race e2e and a little fuzz
-	@MAKE='$(MAKE)' .tools/phases.sh setup build check race e2e 'fuzz FUZZTIME=$(TEST_FUZZTIME)'
+test: ## Everything, as CI runs it: setup build check race e2e, a little chaos and fuzz
+	@MAKE='$(MAKE)' .tools/phases.sh setup build check race e2e chaos-short 'fuzz FUZZTIME=$(TEST_FUZZTIME)'
 
 .PHONY: demo
 demo: ## Show a task going into a container and coming back whole

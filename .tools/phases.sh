@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 times=
 summary() {
 	printf '\nphases:\n%s' "$times"
-	printf '  %-8s %4d s\n' total "$SECONDS"
+	printf '  %-11s %4d s\n' total "$SECONDS"
 }
 trap summary EXIT
 
@@ -17,8 +17,8 @@ for phase in "$@"; do
 	printf '\n== %s\n' "$phase"
 	# shellcheck disable=SC2086 # the target and its settings
 	if ! "${MAKE:-make}" --no-print-directory $phase; then
-		times="$times$(printf '  %-8s %4d s  FAILED' "$name" $((SECONDS - started)))"$'\n'
+		times="$times$(printf '  %-11s %4d s  FAILED' "$name" $((SECONDS - started)))"$'\n'
 		exit 1
 	fi
-	times="$times$(printf '  %-8s %4d s' "$name" $((SECONDS - started)))"$'\n'
+	times="$times$(printf '  %-11s %4d s' "$name" $((SECONDS - started)))"$'\n'
 done
