@@ -39,15 +39,15 @@ type target struct {
 // targets is everything that can be hurt. What lasts longer than the master's
 // patience has a worker lost.
 var targets = []target{
-	{"master", 5, []string{killed, killed, terminated}, 2 * time.Second},
+	{"master", 4, []string{killed, killed, terminated}, 2 * time.Second},
 	{"engine a", 3, []string{killed, terminated, torn}, 3 * time.Second},
 	{"engine b", 2, []string{killed, terminated, torn}, 3 * time.Second},
 	{"d1", 2, []string{killed, killed, terminated, frozen}, 5 * time.Second},
-	{"d2", 3, []string{killed, terminated, frozen, cutOff, unplugged, deaf}, 5 * time.Second},
-	{"d3", 3, []string{killed, terminated, frozen, cutOff, unplugged, deaf}, 5 * time.Second},
+	{"d2", 4, []string{killed, terminated, frozen, cutOff, cutOff, unplugged, deaf}, 5 * time.Second},
+	{"d3", 4, []string{killed, terminated, frozen, cutOff, cutOff, unplugged, deaf}, 5 * time.Second},
 	{"f1", 1, []string{killed, terminated, frozen}, 5 * time.Second},
-	{"f2", 2, []string{killed, terminated, frozen, cutOff, unplugged, deaf}, 5 * time.Second},
-	{"f3", 2, []string{killed, terminated, frozen, cutOff, unplugged, deaf}, 5 * time.Second},
+	{"f2", 3, []string{killed, terminated, frozen, cutOff, cutOff, unplugged, deaf}, 5 * time.Second},
+	{"f3", 3, []string{killed, terminated, frozen, cutOff, cutOff, unplugged, deaf}, 5 * time.Second},
 	{"disk of master", 2, []string{full, nearlyFull}, 3 * time.Second},
 	{"disk of d1", 1, []string{full}, 3 * time.Second},
 	{"disk of f1", 1, []string{full}, 3 * time.Second},
