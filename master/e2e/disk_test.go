@@ -65,6 +65,13 @@ func TestF14WorkersDiskFull(t *testing.T) {
 	if task.ExitCode == nil || *task.ExitCode != 7 || !strings.Contains(w.log(t, task.TaskID, ""), "No space left on device") {
 		t.Errorf("%s, log %q", describe(task), w.log(t, task.TaskID, ""))
 	}
+	await(t, verdict, func(context.Context) error { // its folder goes
+		free, err := disk.Free()
+		if err == nil && free < 32<<20 {
+			err = fmt.Errorf("only %d bytes are free", free)
+		}
+		return err
+	})
 
 	must(t, disk.Fill(0))
 	await(t, 5*time.Second, func(ctx context.Context) error { return w.WorkerIs(ctx, "w1", "unhealthy") })

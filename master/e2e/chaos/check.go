@@ -116,8 +116,11 @@ func (c *check) run(ctx context.Context) {
 		same := byName[j.name]
 		delete(byName, j.name)
 		switch {
+		case j.id == "" && !j.hurried:
+			c.find("%s was never acknowledged", j.name)
+			continue
 		case j.id == "" && len(same) == 0:
-			continue // it was neither acknowledged nor kept
+			continue // nobody waited for it, and it was not kept
 		case len(same) != 1:
 			c.find("%s is there %d times", j.name, len(same))
 			continue

@@ -17,6 +17,7 @@ type job struct {
 	request client.TaskRequest
 	want    want
 	cancel  time.Duration // after the submit; 0: never
+	hurried bool          // whoever submits it soon gives up waiting for the answer
 
 	// Written by the load, read when it has ended.
 	id        string // empty: it was not acknowledged
@@ -56,6 +57,7 @@ func newJob(seed uint64, n int, image string) *job {
 	} else {
 		j.pretended(r)
 	}
+	j.hurried = r.IntN(10) == 0
 	if r.IntN(8) == 0 {
 		j.cancel = time.Millisecond + time.Duration(r.Int64N(int64(4*time.Second)))
 	}

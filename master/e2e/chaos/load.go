@@ -18,17 +18,16 @@ type load struct {
 
 	mu      sync.Mutex
 	jobs    []*job
-	open    map[string]bool // names of acknowledged tasks that may not be over yet
-	refused int             // submits that were not acknowledged
-	strange []string        // answers that must not be
+	open    int      // tasks that are not over yet, as far as is known
+	strange []string // answers that must not be
 
-	cancels sync.WaitGroup
-	enough  context.Context // ends when cancels are no longer tried
-	give    context.CancelFunc
+	people sync.WaitGroup  // who wait for the answer to a submit or a cancel
+	enough context.Context // ends when nobody waits any more
+	give   context.CancelFunc
 }
 
 func newLoad(seed uint64, st *stage, j *journal) *load {
-	l := &load{seed: seed, stage: st, j: j, open: map[string]bool{}}
+	l := &load{seed: seed, stage: st, j: j}
 	l.enough, l.give = context.WithCancel(context.Background())
 	return l
 }
@@ -43,8 +42,6 @@ const (
 // run submits until the context ends.
 func (l *load) run(ctx context.Context) {
 	r := stream(l.seed, streamCancel)
-	var watching sync.WaitGroup
-	defer watching.Wait()
 	for n := 0; pause(ctx, time.Duration(r.Int64N(int64(2*pace)))); n++ {
 		for l.isFull() {
 			if !pause(ctx, pace) {
@@ -52,58 +49,65 @@ func (l *load) run(ctx context.Context) {
 			}
 		}
 		j := newJob(l.seed, n, l.stage.image)
-		l.submit(ctx, j)
-		if j.id != "" {
-			watching.Go(func() { l.watch(ctx, j) })
-		}
+		l.mu.Lock()
+		l.jobs = append(l.jobs, j)
+		l.open++
+		l.mu.Unlock()
+		l.people.Go(func() {
+			l.submit(j)
+			l.people.Go(func() { l.watch(ctx, j) })
+			if j.id != "" && j.cancel > 0 {
+				l.cancelLater(j)
+			}
+		})
 	}
 }
 
 func (l *load) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.open) >= most
+	return l.open >= most
 }
 
-// answerTime is how long a caller waits for an answer.
-const answerTime = 5 * time.Second
-
-// submit hands a task in, once: what is not acknowledged then may or may not be
-// there.
-func (l *load) submit(ctx context.Context, j *job) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
-	defer cancel()
+// submit hands a task in. Who has no patience may not hear whether it is there.
+func (l *load) submit(j *job) {
+	ctx := l.enough
+	if j.hurried {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, hurry)
+		defer cancel()
+	}
 	task, err := l.stage.api.Submit(ctx, j.request)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.jobs = append(l.jobs, j)
 	var answered *client.Error
 	switch {
 	case err == nil:
 		j.id = task.TaskID
-		l.open[j.name] = true
-	case errors.As(err, &answered) && !passes(answered.Status):
+	case errors.As(err, &answered) && !passes(answered.Status) && answered.Status != 409:
 		l.strange = append(l.strange, fmt.Sprintf("submit of %s is answered %d: %v", j.name, answered.Status, err))
-	default:
-		l.refused++
-	}
-	if j.id != "" && j.cancel > 0 {
-		l.cancels.Go(func() { l.cancelLater(j) })
 	}
 }
 
 // passes reports whether an answer says that a later call may succeed.
 func passes(status int) bool { return status == 503 || status == 507 || status == 429 }
 
-// watch waits until the task is over, or nobody cares any more.
+// watch waits until the task is over, or nobody submits any more.
 func (l *load) watch(ctx context.Context, j *job) {
-	if _, err := l.stage.api.WaitTask(ctx, j.id); err != nil && ctx.Err() != nil {
-		return
+	if j.id != "" {
+		_, _ = l.stage.api.WaitTask(ctx, j.id) // it is looked at in the end
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.open, j.name)
+	l.open--
 }
+
+// answerTime is how long a caller waits for the answer to a cancel, and hurry
+// how long one without patience waits for that to a submit.
+const (
+	answerTime = 5 * time.Second
+	hurry      = 200 * time.Millisecond
+)
 
 // cancelLater cancels until it is answered.
 func (l *load) cancelLater(j *job) {
@@ -140,19 +144,19 @@ func (l *load) cancelLater(j *job) {
 	}
 }
 
-// finish waits for the answers to the cancels that are wanted.
+// finish waits until everybody has the answer that they wait for.
 func (l *load) finish(ctx context.Context) {
 	defer l.give()
 	done := make(chan struct{})
 	go func() {
-		l.cancels.Wait()
+		l.people.Wait()
 		close(done)
 	}()
 	select {
 	case <-done:
 	case <-ctx.Done():
 	case <-time.After(20 * time.Second):
-		l.give()
-		<-done
 	}
+	l.give()
+	<-done
 }
