@@ -31,7 +31,7 @@ var version = "dev"
 // ballast is never touched, so it takes no memory; it counts as part of the
 // heap, so that the collector waits for that much garbage even when little is
 // alive.
-const ballast = 64 << 20
+const ballast = 16 << 20
 
 func main() {
 	heap := make([]byte, ballast)
