@@ -29,18 +29,22 @@ func onlyOnce(t *testing.T, of func(string) (int, error), ids []string) {
 	}
 }
 
-// A master that is killed with four tasks running and twenty queued loses none
-// and repeats none: those that run are adopted, whether they ended while it was
-// away or run on.
-func TestMasterKilled(t *testing.T) {
-	w, _ := newCluster(t, "4")
+// A master that is killed with tasks running, an upload on its way and twenty
+// tasks queued loses none and repeats none: those that run are adopted, whether
+// they ended while it was away or run on, and the upload goes on where it was.
+func TestF03MasterKilled(t *testing.T) {
+	const output = 192 << 20
+	w, _ := newCluster(t, "5")
 	starts := w.engine.Starts(t.Context())
 	defer starts.Stop()
 	var ids, running []string
 	for n := range 4 {
 		ids = append(ids, w.submit(t, w.gated(fmt.Sprintf("echo begin %d", n), "echo end; echo kept >/output/file")))
 	}
-	for _, id := range ids {
+	r := w.gated("", fmt.Sprintf("head -c %d /dev/urandom >/output/file; sha256sum </output/file", output))
+	r.StorageRequired, r.MemoryRequired = ptr[int64](output>>20+1), ptr[int64](256)
+	uploader := w.submit(t, r)
+	for _, id := range append(ids, uploader) {
 		w.becomes(t, id, "running")
 		running = append(running, w.containerOf(t, id))
 	}
@@ -49,21 +53,25 @@ func TestMasterKilled(t *testing.T) {
 	}
 	about, err := w.API().Cluster(t.Context())
 	must(t, err)
-	if about.Tasks["running"] != 4 || about.Tasks["queued"] != 20 {
+	if about.Tasks["running"] != 5 || about.Tasks["queued"] != 20 {
 		t.Fatalf("before the crash: %v", about.Tasks)
 	}
-
+	w.open(t, running[4])
+	w.uploads(t, output/8)
 	must(t, w.Master.Kill())
+	staged, err := w.Staged()
+	if err != nil || staged >= output {
+		t.Errorf("when the master was killed %d bytes were uploaded, %v", staged, err)
+	}
+
 	for _, c := range running[:2] { // these end while the master is away
 		w.open(t, c)
 		await(t, verdict, w.exited(c))
 	}
 	began := time.Now()
 	must(t, w.StartMaster(t.Context()))
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("the master answered again after %s", took)
-	}
-	for _, c := range running[2:] {
+	atMost(t, "SIGKILL with 5 tasks running to ready", milliseconds(time.Since(began)), apiBack)
+	for _, c := range running[2:4] {
 		w.open(t, c)
 	}
 
@@ -80,7 +88,11 @@ func TestMasterKilled(t *testing.T) {
 			t.Errorf("task %s: the log is %q, want %q", id, log, want)
 		}
 	}
-	onlyOnce(t, starts.Of, ids)
+	w.succeeded(t, uploader)
+	if said, got := w.log(t, uploader, ""), w.sumOf(t, uploader, "file")+"  -\n"; said != got {
+		t.Errorf("the uploaded file has the sum %q, the task says %q", got, said)
+	}
+	onlyOnce(t, starts.Of, append(ids, uploader))
 }
 
 // A worker that is killed finds its containers again, those that ended

@@ -41,21 +41,29 @@ func (w *world) output(t *testing.T, id, path string) string {
 // read gets something that is not JSON from the socket.
 func (w *world) read(t *testing.T, path string) string {
 	t.Helper()
+	body := w.stream(t, path)
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	must(t, err)
+	return string(text)
+}
+
+// stream is read for something long; the caller closes it.
+func (w *world) stream(t *testing.T, path string) io.ReadCloser {
+	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", w.Socket())
 	}}
-	defer transport.CloseIdleConnections()
+	t.Cleanup(transport.CloseIdleConnections)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://master"+strings.TrimSuffix(path, "?stream="), nil)
 	must(t, err)
 	answer, err := transport.RoundTrip(request)
 	must(t, err)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	must(t, err)
 	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s answers %s: %s", path, answer.Status, body)
+		body, err := io.ReadAll(answer.Body)
+		t.Fatalf("GET %s answers %s: %s, %v", path, answer.Status, body, err)
 	}
-	return string(body)
+	return answer.Body
 }
 
 // A reader has each line while the container still runs.

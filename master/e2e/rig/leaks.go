@@ -25,6 +25,23 @@ func (r *Rig) Clean(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// Staged is how many bytes of unfinished uploads the master holds.
+func (r *Rig) Staged() (bytes int64, err error) {
+	err = filepath.WalkDir(filepath.Join(r.FilesDir(), ".staging"), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			var info fs.FileInfo
+			if info, err = d.Info(); err == nil {
+				bytes += info.Size()
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // never made, or published this very moment
+		}
+		return err
+	})
+	return bytes, err
+}
+
 // empty is nil when the folder is absent or has nothing in it.
 func empty(folder string) error {
 	var left []string

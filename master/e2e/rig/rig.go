@@ -161,6 +161,9 @@ func (r *Rig) Bind(host string) {
 	}
 }
 
+// Configure adds to the master's settings, from its next start on.
+func (r *Rig) Configure(settings ...string) { set(r.masterEnv, settings) }
+
 // GRPC is the address that workers call.
 func (r *Rig) GRPC() string { return r.grpc }
 

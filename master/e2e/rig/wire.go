@@ -16,6 +16,7 @@ type Wire struct {
 	mu     sync.Mutex
 	moved  *sync.Cond
 	budget [2]int64 // bytes that may still pass, by direction; negative: any
+	passed [2]int64 // bytes
 	conns  map[net.Conn]struct{}
 	closed bool
 }
@@ -67,6 +68,22 @@ func (w *Wire) Spent(direction int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.budget[direction] == 0
+}
+
+// Passed is how many bytes have gone in a direction so far.
+func (w *Wire) Passed(direction int) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.passed[direction]
+}
+
+// Cut breaks off every connection that there is; new ones are carried.
+func (w *Wire) Cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.conns {
+		_ = c.Close() // both ends notice
+	}
 }
 
 func (w *Wire) join(near net.Conn) {
@@ -146,13 +163,12 @@ func (w *Wire) spend(direction, want int) int {
 	switch budget := w.budget[direction]; {
 	case w.closed:
 		return 0
-	case budget < 0:
-		return want
-	default:
+	case budget >= 0:
 		want = int(min(int64(want), budget))
 		w.budget[direction] -= int64(want)
-		return want
 	}
+	w.passed[direction] += int64(want)
+	return want
 }
 
 // Close cuts the wire for good.
