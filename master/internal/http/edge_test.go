@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -252,9 +253,9 @@ func TestActingForAnother(t *testing.T) {
 	}
 }
 
-// Another's task answers 404 on every call about a task, whatever else is
+// F22: another's task answers 404 on every call about a task, whatever else is
 // wrong with the request.
-func TestOwnershipComesFirst(t *testing.T) {
+func TestF22OwnershipComesFirst(t *testing.T) {
 	e := newEdge(t)
 	e.submit(t, "ann", cluster.TaskRequest{})
 	for call := range operations(t) {
@@ -272,6 +273,28 @@ func TestOwnershipComesFirst(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// F22 and F23 try what the document lists; what is routed beside it is written
+// here, so that their tests cannot forget it.
+func TestF22EveryRouteIsInTheDocument(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	must(t, err)
+	var beside []string
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(name)
+		must(t, err)
+		for _, found := range regexp.MustCompile(`\.Handle(?:Func)?\("([^"]+)"`).FindAllSubmatch(source, -1) {
+			beside = append(beside, string(found[1]))
+		}
+	}
+	slices.Sort(beside)
+	if want := []string{"/", "GET /openapi.json", "GET /ws/telemetry", "GET /ws/telemetry/{id}"}; !slices.Equal(beside, want) {
+		t.Errorf("beside the document: %q; add it here and to the tests of F22 and F23", beside)
 	}
 }
 

@@ -161,17 +161,19 @@ type editTaskInput struct {
 	version int64
 }
 
-// Resolve reads If-Match: one strong ETag, or * for any.
-func (in *editTaskInput) Resolve(huma.Context) []error {
+// Resolve reads If-Match: one strong ETag, or * for any. Having a Resolve of its
+// own, it has to ask the one it embeds.
+func (in *editTaskInput) Resolve(ctx huma.Context) []error {
+	faults := in.Strict.Resolve(ctx)
 	if in.IfMatch == "" || in.IfMatch == "*" {
-		return nil
+		return faults
 	}
 	version, err := strconv.ParseInt(strings.Trim(in.IfMatch, `"`), 10, 64)
 	if err != nil || version < 1 || in.IfMatch != etag(version) {
-		return []error{fault("If-Match", `must be an ETag of this task, such as "3"`)}
+		return append(faults, fault("If-Match", `must be an ETag of this task, such as "3"`))
 	}
 	in.version = version
-	return nil
+	return faults
 }
 
 func (s *Server) editTask(ctx context.Context, in *editTaskInput) (*taskOutput, error) {
