@@ -92,6 +92,7 @@ func stubbed(t *testing.T, status int, code string) *stub {
 
 // F10 and F11: what registries do to tasks.
 func TestF10Registries(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w, _ := newCluster(t, "8")
 	for name, test := range map[string]func(*testing.T, *world){
 		"Absent":       testImageAbsent,
