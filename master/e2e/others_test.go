@@ -82,15 +82,15 @@ func (w *world) operations(t *testing.T) []operation {
 	return all
 }
 
-// reply is what a call answers.
-type reply struct {
+// otherReply is what a call answers.
+type otherReply struct {
 	status int
 	header http.Header
 	body   string
 }
 
 // as makes one call as somebody.
-func (p person) as(t *testing.T, method, path, body string) reply {
+func (p person) as(t *testing.T, method, path, body string) otherReply {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -106,12 +106,12 @@ func (p person) as(t *testing.T, method, path, body string) reply {
 	defer answer.Body.Close()
 	content, err := io.ReadAll(answer.Body)
 	must(t, err)
-	return reply{answer.StatusCode, answer.Header, string(content)}
+	return otherReply{answer.StatusCode, answer.Header, string(content)}
 }
 
-// like is a reply without what differs in any case, and with one name in
+// like is an answer without what differs in any case, and with one name in
 // another's place.
-func (r reply) like(name, instead string) string {
+func (r otherReply) like(name, instead string) string {
 	h := r.header.Clone()
 	h.Del("Date")
 	h.Del("Content-Length")
@@ -163,7 +163,7 @@ func (w *world) state(t *testing.T, p person, b belongings) string {
 	return all.String()
 }
 
-func decodeAs[T any](t *testing.T, r reply) (out T) {
+func decodeAs[T any](t *testing.T, r otherReply) (out T) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(r.body), &out); err != nil {
 		t.Fatalf("%v in %d %s", err, r.status, r.body)
@@ -280,7 +280,7 @@ func (w *world) tellsNothing(t *testing.T, eve person, op operation, his belongi
 	return tried
 }
 
-func tellsNoneOf(t *testing.T, what string, got reply, secrets []string) {
+func tellsNoneOf(t *testing.T, what string, got otherReply, secrets []string) {
 	t.Helper()
 	for _, s := range secrets {
 		if strings.Contains(got.body, s) || strings.Contains(fmt.Sprint(got.header), s) {
@@ -328,7 +328,7 @@ func (w *world) socketsTellNothing(t *testing.T, eve person, his belongings, nob
 		for range 2 {
 			_, frame, err := conn.ReadMessage()
 			must(t, err)
-			tellsNoneOf(t, path, reply{body: string(frame)}, his.secrets)
+			tellsNoneOf(t, path, otherReply{body: string(frame)}, his.secrets)
 		}
 		must(t, conn.Close())
 	}
