@@ -69,6 +69,9 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	}()
 	if r.ContentLength != 0 {
 		_ = out.control.SetReadDeadline(start.Add(bodyTimeout)) // a writer without deadlines is a test's
+		body := &meteredBody{ReadCloser: r.Body, room: &s.bodies}
+		r.Body = body
+		defer body.release()
 	}
 	if refused := s.admit(c, &r); refused != nil {
 		writeProblem(out, refused)

@@ -203,7 +203,7 @@ func TestF27BurstOfSubmits(t *testing.T) {
 	post := func() *httptest.ResponseRecorder {
 		return e.ask(t, doorSocket, "POST", "/api/tasks", `{"docker_image":"a","env":{"E":"`+strings.Repeat("x", 1<<10)+`"}}`)
 	}
-	const burst, room = 3000, 1024
+	const burst, room = 2000, 1024
 	before := runtime.NumGoroutine()
 	store.hold.Lock()
 	replies := make(chan *httptest.ResponseRecorder, burst)

@@ -65,6 +65,7 @@ type Server struct {
 	csrf     *nethttp.CrossOriginProtection
 	log      *slog.Logger
 	grace    time.Duration
+	bodies   bodyRoom
 	mux      *nethttp.ServeMux
 	openAPI  []byte
 
@@ -81,7 +82,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, version: c.Version, join: c.Join,
 		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), log: c.Log, grace: c.ShutdownGrace,
-		mux: nethttp.NewServeMux(),
+		bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
 	}
 	for _, origin := range c.Origins {
 		if err := s.csrf.AddTrustedOrigin(origin); err != nil {
