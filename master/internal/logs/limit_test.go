@@ -192,6 +192,33 @@ func TestWriteErrorLosesNothing(t *testing.T) {
 	}
 }
 
+// What a write leaves that found no room hides nothing of the log that is
+// written in one go later, also from the next process.
+func TestF14LeftoversHideNoLog(t *testing.T) {
+	dir := t.TempDir()
+	k := newKeeper(t, dir)
+	inTheWay := filepath.Join(dir, "t1", "1.log")
+	if err := os.MkdirAll(inTheWay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tail := []cluster.LogChunk{stdout(0, "one\ntwo\n")}
+	if err := k.Append(anyRef, tail); err == nil {
+		t.Fatal("written into nothing")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "t1", "1.idx")); err != nil {
+		t.Fatalf("nothing is left of the write: %v", err)
+	}
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	mustFinish(t, k, anyRef, cluster.LogEnd{Length: cluster.LogOffsets{Stdout: 8}, Tail: tail})
+	for _, k := range []*Keeper{k, newKeeper(t, dir)} {
+		if got := text(t, k, anyRef, ReadOptions{}); got != "one\ntwo\n" {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
 // TestF18BoundedMemory appends and reads 256 MiB, among them a line of 100 MB
 // and bytes that are not text.
 func TestF18BoundedMemory(t *testing.T) {

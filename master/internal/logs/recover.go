@@ -28,16 +28,18 @@ func (d *disk) load() error {
 	if _, err := os.Lstat(filepath.Dir(d.base)); errors.Is(err, fs.ErrNotExist) {
 		return nil // the usual case for a new task, in one call
 	}
-	idx, err := os.OpenFile(d.base+".idx", os.O_RDWR, 0)
+	// A whole log comes first: what lies beside it is of a write that failed,
+	// for want of room perhaps, before the log was written in one go.
+	pack, err := os.Open(d.base + ".pack")
 	if err == nil {
-		return errors.Join(d.loadPair(idx), idx.Close())
+		return errors.Join(d.loadPack(pack), pack.Close())
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	pack, err := os.Open(d.base + ".pack")
+	idx, err := os.OpenFile(d.base+".idx", os.O_RDWR, 0)
 	if err == nil {
-		return errors.Join(d.loadPack(pack), pack.Close())
+		return errors.Join(d.loadPair(idx), idx.Close())
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
