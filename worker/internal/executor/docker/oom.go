@@ -17,6 +17,10 @@ import (
 // kill. Up to 230 ms were seen on a loaded machine.
 const oomLate = time.Second
 
+// oomEarly is how long before the start that the engine tells of the kill may
+// lie: a busy engine notes the start after the fact. 2 s were seen.
+const oomEarly = time.Minute
+
 // killedByKernel is the exit code of a program that got SIGKILL.
 const killedByKernel = 137
 
@@ -34,7 +38,7 @@ func (e *Executor) killedForMemory(ctx context.Context, c executor.Container) (b
 	short, cancel := context.WithTimeout(ctx, 2*oomLate)
 	defer cancel()
 	messages, errs := e.api.Events(short, events.ListOptions{
-		Since:   engineStamp(c.StartedAt),
+		Since:   engineStamp(c.StartedAt.Add(-oomEarly)),
 		Until:   engineStamp(until),
 		Filters: filters.NewArgs(filters.Arg("container", c.ID), filters.Arg("event", string(events.ActionOOM))),
 	})
