@@ -77,20 +77,31 @@ func (l *load) submit(j *job) {
 		ctx, cancel = context.WithTimeout(ctx, hurry)
 		defer cancel()
 	}
-	task, err := l.stage.api.Submit(ctx, j.request)
+	key := client.NewKey()
+	task, err := l.stage.api.SubmitOnce(ctx, key, j.request)
+	for mayPass(err) && pause(ctx, 200*time.Millisecond) {
+		task, err = l.stage.api.SubmitOnce(ctx, key, j.request)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var answered *client.Error
 	switch {
 	case err == nil:
 		j.id = task.TaskID
-	case errors.As(err, &answered) && !passes(answered.Status) && answered.Status != 409:
-		l.strange = append(l.strange, fmt.Sprintf("submit of %s is answered %d: %v", j.name, answered.Status, err))
+	case !mayPass(err):
+		l.strange = append(l.strange, fmt.Sprintf("submit of %s: %v", j.name, err))
 	}
 }
 
-// passes reports whether an answer says that a later call may succeed.
-func passes(status int) bool { return status == 503 || status == 507 || status == 429 }
+// mayPass reports whether the same call may succeed later: there was no answer,
+// or one that says so.
+func mayPass(err error) bool {
+	var answered *client.Error
+	if errors.As(err, &answered) {
+		return answered.Status == 503 || answered.Status == 507 || answered.Status == 429 ||
+			answered.Status == 409 && answered.RetryAfter > 0
+	}
+	return err != nil
+}
 
 // watch waits until the task is over, or nobody submits any more.
 func (l *load) watch(ctx context.Context, j *job) {
@@ -122,7 +133,6 @@ func (l *load) cancelLater(j *job) {
 		ctx, cancel := context.WithTimeout(l.enough, answerTime)
 		_, err := l.stage.api.Cancel(ctx, j.id)
 		cancel()
-		var answered *client.Error
 		switch {
 		case err == nil:
 			got = agreed
@@ -130,13 +140,13 @@ func (l *load) cancelLater(j *job) {
 			return // perhaps an earlier try was heard
 		case client.IsConflict(err):
 			got = tooLate
-		case errors.As(err, &answered) && !passes(answered.Status):
+		case mayPass(err):
+			got = unknown
+		default:
 			l.mu.Lock()
-			l.strange = append(l.strange, fmt.Sprintf("cancel of %s is answered %d: %v", j.name, answered.Status, err))
+			l.strange = append(l.strange, fmt.Sprintf("cancel of %s: %v", j.name, err))
 			l.mu.Unlock()
 			return
-		default:
-			got = unknown
 		}
 		l.mu.Lock()
 		j.cancelled = got
