@@ -96,7 +96,7 @@ done
 i=0
 while [ $i -lt %[3]d ]; do i=$((i+1)); sleep 0.1; echo "%[1]s later $i"; done
 i=0
-[ %[4]d = 0 ] || while [ $i -lt %[4]d ]; do i=$((i+1)); echo "%[1]s record $i" || exit %[6]d; done >/output/records || exit %[6]d
+[ %[4]d = 0 ] || { while [ $i -lt %[4]d ]; do i=$((i+1)); echo "%[1]s record $i" || exit %[6]d; done >/output/records; } 2>/dev/null || exit %[6]d
 %[5]s
 exit %[7]d`, j.name, lines, pauses, records, rest, noRoom, code)
 	j.want.stdout = numbered(j.name+" out", lines, 1) + numbered(j.name+" later", pauses, 1)
