@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 	"strconv"
+	"sync"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -186,11 +188,12 @@ func (s *Store) Task(ctx context.Context, id cluster.TaskID) (cluster.Task, erro
 	return found[0], nil
 }
 
-// activeChunk is how many tasks ActiveTasks reads at a time.
-const activeChunk = 256
+// activePortion is how many tasks ActiveTasks reads at a time.
+const activePortion = 256
 
 // ActiveTasks implements db.Tasks. It reads the order first and then the tasks
-// in portions, so that no read is open while yield runs.
+// in portions, so that no read waits for yield. Decoding takes most of the time
+// and a start waits for it, so the next portions are read meanwhile.
 func (s *Store) ActiveTasks(ctx context.Context, yield func(cluster.Task) error) error {
 	var seqs []int64
 	err := s.query(ctx, `SELECT seq FROM tasks INDEXED BY tasks_by_status
@@ -200,24 +203,51 @@ WHERE status IN ('queued', 'assigned', 'running') ORDER BY created_at, id`, nil,
 		seqs = append(seqs, seq)
 		return err
 	})
-	for len(seqs) > 0 && err == nil {
-		n := min(activeChunk, len(seqs))
-		err = s.yieldTasks(ctx, seqs[:n], yield)
-		seqs = seqs[n:]
-	}
-	return err
-}
-
-// yieldTasks reads tasks by row number and yields those still active in the
-// order of the numbers given.
-func (s *Store) yieldTasks(ctx context.Context, seqs []int64, yield func(cluster.Task) error) error {
-	list := make([]cluster.Task, 0, len(seqs))
-	err := s.query(ctx, `SELECT `+taskColumns+` FROM json_each(?) j CROSS JOIN tasks t ON t.seq = j.value ORDER BY j.key`,
-		[]any{jsonList(seqs)}, collectTasks(&list))
 	if err != nil {
 		return err
 	}
-	for _, t := range list {
+	ctx, cancel := context.WithCancel(ctx)
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer cancel()
+	ahead := min(readConns, runtime.GOMAXPROCS(0))
+	var coming []chan portion // in order
+	for len(seqs) > 0 || len(coming) > 0 {
+		for len(seqs) > 0 && len(coming) < ahead {
+			n := min(activePortion, len(seqs))
+			part, read := seqs[:n], make(chan portion, 1)
+			readers.Go(func() { read <- s.readPortion(ctx, part) })
+			coming, seqs = append(coming, read), seqs[n:]
+		}
+		next := <-coming[0]
+		coming = coming[1:]
+		if err := next.yield(ctx, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// portion is some of the active tasks, in order.
+type portion struct {
+	tasks []cluster.Task
+	err   error
+}
+
+// readPortion reads tasks by row number, in the order of the numbers given.
+func (s *Store) readPortion(ctx context.Context, seqs []int64) portion {
+	p := portion{tasks: make([]cluster.Task, 0, len(seqs))}
+	p.err = s.query(ctx, `SELECT `+taskColumns+` FROM json_each(?) j CROSS JOIN tasks t ON t.seq = j.value ORDER BY j.key`,
+		[]any{jsonList(seqs)}, collectTasks(&p.tasks))
+	return p
+}
+
+// yield hands on those that are still active.
+func (p portion) yield(ctx context.Context, yield func(cluster.Task) error) error {
+	if p.err != nil {
+		return p.err
+	}
+	for _, t := range p.tasks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
