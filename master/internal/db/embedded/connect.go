@@ -6,16 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"sync"
 
 	"cloudai/master/internal/db"
 )
 
 const (
-	readConns     = 4
-	maxReadStmts  = 128 // prepared statements kept by the read pool
-	maxQuickCheck = 32 << 20
+	readConns    = 4
+	maxReadStmts = 128 // prepared statements kept by the read pool
 )
 
 // dataSource is the file's name and settings. Full synchronisation flushes the
@@ -207,21 +205,4 @@ func (s *Store) readError(ctx context.Context, pool *readPool, err error) error 
 		return fmt.Errorf("%w: the store was closed meanwhile: %w", db.ErrUnavailable, err)
 	}
 	return s.explain(err)
-}
-
-// quickCheck looks through a small file at the start; a big one would hold the
-// start up, and its rows carry checksums anyway.
-func quickCheck(ctx context.Context, conn *sql.Conn, path string) error {
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > maxQuickCheck {
-		return err
-	}
-	var verdict string
-	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return err
-	}
-	if verdict != "ok" {
-		return fmt.Errorf("%w: %s: %s", db.ErrDamaged, path, verdict)
-	}
-	return nil
 }

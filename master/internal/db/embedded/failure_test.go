@@ -179,9 +179,9 @@ func TestBadItem(t *testing.T) {
 	}
 }
 
-// TestFull lets the file not grow beyond its size: refused writes say so, what
+// TestF25FullStore lets the file not grow beyond its size: refused writes say so, what
 // fits goes on.
-func TestFull(t *testing.T) {
+func TestF25FullStore(t *testing.T) {
 	s := open(t, t.TempDir())
 	limit := func(pages int) statement {
 		return statement{query: fmt.Sprintf("PRAGMA max_page_count = %d", pages)}

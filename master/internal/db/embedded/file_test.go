@@ -29,7 +29,7 @@ func edit(t *testing.T, dir, query string, args ...any) {
 	}
 }
 
-func TestLocked(t *testing.T) {
+func TestF25TwoMastersOnOneStore(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	_, err := Open(t.Context(), dir, Options{})
@@ -195,8 +195,8 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
-// TestFlippedByte damages the content of each kind of row that has a checksum.
-func TestFlippedByte(t *testing.T) {
+// TestF25FlippedByteInARow damages the content of each kind of row that has a checksum.
+func TestF25FlippedByteInARow(t *testing.T) {
 	life := benchLife(7)
 	last := life[2]
 	last.Task.Files = cluster.FilesSummary{Attempt: 1, Count: 1}
@@ -264,9 +264,9 @@ func TestFlippedByte(t *testing.T) {
 	}
 }
 
-// TestTornLog cuts the write-ahead log at every frame and at random places
+// TestF25TornTail cuts the write-ahead log at every frame and at random places
 // within: what is there are the first writes, each whole, in order.
-func TestTornLog(t *testing.T) {
+func TestF25TornTail(t *testing.T) {
 	const seed = 20260203
 	r := rand.New(rand.NewPCG(seed, 2))
 	dir := t.TempDir()

@@ -91,7 +91,7 @@ func (s *Store) prepare(ctx context.Context, w *writer) error {
 	if err := migrate(ctx, w.session.conn); err != nil {
 		return s.explain(err)
 	}
-	return s.explain(quickCheck(ctx, w.session.conn, s.path))
+	return s.explain(s.check(ctx, w.session.conn))
 }
 
 // Close implements db.Store. It may be called more than once.
