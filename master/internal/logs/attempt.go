@@ -259,11 +259,25 @@ func stamp(t, now time.Time) int64 {
 	return t.UnixNano()
 }
 
+// grown reports whether a complete log has to go on: what completed it was a
+// result that was not recorded, and another process of the worker, which has
+// gone on with the container, reports a longer log. One that ended as lost
+// stays so.
+func (l *attemptLog) grown(end cluster.LogEnd) bool {
+	return !l.w.disk.pos.lost && (end.Length.Stdout > l.w.reach.Stdout || end.Length.Stderr > l.w.reach.Stderr)
+}
+
 // finish takes the end of the log, and seals it when nothing is missing any
 // more; the turn must be held. With lost, what is missing is marked instead.
 func (l *attemptLog) finish(now time.Time, end cluster.LogEnd, lost bool) (sealed bool, err error) {
 	if l.w.disk.pos.sealed {
-		return true, nil
+		if !l.grown(end) {
+			return true, nil
+		}
+		if err := l.w.disk.reopen(); err != nil {
+			return false, fmt.Errorf("reopen log: %w", err)
+		}
+		l.publish()
 	}
 	fresh := l.w.tail.empty()
 	b := l.w.disk.begin()

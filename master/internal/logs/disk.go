@@ -167,6 +167,42 @@ func (d *disk) seal(b *batch, at int64) error {
 	return d.sync()
 }
 
+// reopen takes the seal off. In a pair it stays on the disk until the next
+// record takes its place.
+func (d *disk) reopen() error {
+	open := d.pos
+	open.sealed = false
+	if d.layout != layoutNone {
+		open.entries--
+	}
+	if d.layout == layoutPack {
+		return d.unpack(open)
+	}
+	d.pos, d.synced = open, open
+	return nil
+}
+
+// unpack makes a pair of files of a pack. Should it not get to the end, what the
+// pair lacks comes again from the worker.
+func (d *disk) unpack(open position) error {
+	all, err := os.ReadFile(d.base + ".pack")
+	if err != nil {
+		return err
+	}
+	const mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if err := writeFile(d.base+".log", mode, all[:open.size], 0); err != nil {
+		return err
+	}
+	if err := writeFile(d.base+".idx", mode, all[open.size:open.size+open.entries*entrySize], 0); err != nil {
+		return err
+	}
+	d.layout, d.pos, d.synced, d.linked = layoutPair, open, position{}, false
+	if err := d.sync(); err != nil {
+		return err
+	}
+	return os.Remove(d.base + ".pack")
+}
+
 // pack writes a whole log as one file that is complete or absent.
 func (d *disk) pack(b *batch, at int64) error {
 	b.seal(at)

@@ -14,6 +14,9 @@
 //
 // A log without a byte has no file at all.
 //
+// A log that is complete goes on when its result was not recorded and the next
+// process of the worker reports a longer one; that of a lost attempt does not.
+//
 // Data is written before the entries that describe it, and an entry that says
 // "durable" after both were flushed; so a crash leaves a prefix of whole
 // records, which is found by looking back to the last such entry. Appending

@@ -177,8 +177,13 @@ func (k *Keeper) tryFinish(ctx context.Context, l *attemptLog, end cluster.LogEn
 	}
 	if sealed {
 		k.over(l)
+		return l.state(false), nil
 	}
-	return l.state(!sealed), nil
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l.pinned = true // that it is open again, perhaps, is in memory only
+	k.empty.remove(l.key)
+	return l.state(true), nil
 }
 
 // Abandon ends the copy of an attempt that is lost with a marker that names
@@ -292,6 +297,8 @@ func (r *recent) add(at key) {
 	r.order[r.next] = at
 	r.next = (r.next + 1) % recentSize
 }
+
+func (r *recent) remove(at key) { delete(r.known, at) }
 
 func (r *recent) has(at key) bool {
 	_, ok := r.known[at]
