@@ -72,6 +72,10 @@ func (m *machine) apply(now time.Time, w *write) (st step) {
 	st.events = []Event{{Task: &TaskChange{Task: t}}}
 	if was.State.Placed() && (!t.State.Placed() || t.Attempt != was.Attempt) {
 		m.leave(now, e, was)
+		if !hasResult(t, was.Ref()) {
+			// A result of it may have been published and not written.
+			st.retract = append(st.retract, ownedRef{owner: t.UserID, ref: was.Ref()})
+		}
 		st.discard = append(st.discard, was.Ref())
 		st.wake = true
 	}

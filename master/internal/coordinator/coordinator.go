@@ -190,13 +190,23 @@ func (c *Coordinator) carryOut(ctx context.Context, st step) error {
 		failed = cmp.Or(failed, c.saveWorker(ctx, w.ID))
 	}
 	failed = cmp.Or(failed, c.commit(ctx, st.writes))
+	c.clear(st)
+	c.tell(st)
+	return failed
+}
+
+// clear removes the files of attempts that are over and have no result.
+func (c *Coordinator) clear(st step) {
+	for _, o := range st.retract {
+		if err := c.files.Retract(o.owner, o.ref); err != nil {
+			c.log.Warn("taking published files back", "task_id", o.ref.TaskID, "attempt", o.ref.Attempt, "error", err)
+		}
+	}
 	for _, ref := range st.discard {
 		if err := c.files.Discard(ref); err != nil {
 			c.log.Warn("discarding staged files", "task_id", ref.TaskID, "attempt", ref.Attempt, "error", err)
 		}
 	}
-	c.tell(st)
-	return failed
 }
 
 // abandon ends the logs of lost attempts. A loss whose log cannot be ended is

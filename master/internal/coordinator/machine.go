@@ -262,10 +262,11 @@ func itemOf(t cluster.Task, shape string) queue.Item {
 
 // step is what the machine wants done, in this order.
 type step struct {
-	abandon  []lostLog        // end the logs of attempts that are lost
-	workers  []cluster.Worker // keep these values
-	writes   []*write         // commit, then feed the answers to committed
-	discard  []cluster.AttemptRef
+	abandon  []lostLog            // end the logs of attempts that are lost
+	workers  []cluster.Worker     // keep these values
+	writes   []*write             // commit, then feed the answers to committed
+	retract  []ownedRef           // take back what was published of these
+	discard  []cluster.AttemptRef // and remove what is staged of these
 	assigns  []assign
 	cancels  []order
 	hellos   []Target
@@ -281,6 +282,12 @@ type step struct {
 type order struct {
 	to  Target
 	ref cluster.AttemptRef
+}
+
+// ownedRef is an attempt of a person's.
+type ownedRef struct {
+	owner cluster.UserID
+	ref   cluster.AttemptRef
 }
 
 // assign is an assignment on its way.
@@ -299,6 +306,7 @@ func (s *step) join(o step) {
 	s.abandon = append(s.abandon, o.abandon...)
 	s.workers = append(s.workers, o.workers...)
 	s.writes = append(s.writes, o.writes...)
+	s.retract = append(s.retract, o.retract...)
 	s.discard = append(s.discard, o.discard...)
 	s.assigns = append(s.assigns, o.assigns...)
 	s.cancels = append(s.cancels, o.cancels...)

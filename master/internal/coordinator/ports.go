@@ -53,6 +53,7 @@ type LogKeeper interface {
 	// Finish completes the copy from end and flushes it to the disk. need is
 	// nil when it is complete and sealed; otherwise it says from where on the
 	// worker must push. It waits a short while for a follower that moves.
+	// A copy that an earlier end has completed goes on when this one is longer.
 	Finish(ctx context.Context, ref cluster.AttemptRef, end LogEnd) (need *cluster.LogOffsets, err error)
 	// Abandon ends the copy of an attempt that is lost with a marker that
 	// names attempt, byte and reason, and seals it. Repeating it is a no-op.
@@ -73,7 +74,7 @@ type FileKeeper interface {
 	// failed commit. cluster.ErrConflict when staged and manifest differ (the
 	// worker uploads again); cluster.ErrQuota when the disk is full.
 	Publish(ctx context.Context, owner cluster.UserID, ref cluster.AttemptRef, m Manifest) ([]cluster.File, error)
-	// Retract undoes Publish after a commit that definitely failed.
+	// Retract undoes Publish when nothing committed refers to the files.
 	Retract(owner cluster.UserID, ref cluster.AttemptRef) error
 	// Discard removes the staged files of an attempt that is over.
 	Discard(ref cluster.AttemptRef) error
