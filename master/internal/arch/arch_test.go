@@ -114,6 +114,11 @@ var rules = slices.Concat(
 		},
 		{
 			From:   []string{"..."},
+			Forbid: []string{"cloudai/worker/..."},
+			Why:    "the worker is another program; only the model of the whole cluster, a test, runs its agents",
+		},
+		{
+			From:   []string{"..."},
 			Except: []string{"e2e/...", "internal/db/storetest/..."},
 			Forbid: []string{"./e2e/...", "testing/...", "net/http/httptest"},
 			Why:    "test code has no place in the binary",
@@ -176,6 +181,8 @@ func TestRulesBite(t *testing.T) {
 		{"internal/config", "./internal/auth"},
 		{".", "./internal/db/storetest"},
 		{".", "./e2e"},
+		{".", "cloudai/worker/simulation"},
+		{"internal/coordinator", "cloudai/worker/simulation"},
 		{"internal/db/faultstore", "testing"},
 		{"internal/server", "./."},
 	}

@@ -262,51 +262,8 @@ func (w *world) committed(t cluster.Task) {
 
 // check holds the promises that must be true between any two events.
 func (w *world) check() {
-	if len(w.m.order) != len(w.m.offers) {
-		w.failf("%d workers make %d offers", len(w.m.order), len(w.m.offers))
-	}
-	for _, wk := range w.m.workers {
-		if wk.removed() == slices.Contains(w.m.order, wk) {
-			w.failf("worker %s: removed %v, shown %v", wk.worker.ID, wk.removed(), !wk.removed())
-		}
-	}
-	for _, wk := range w.m.order {
-		var sum cluster.Resources
-		want := map[cluster.TaskID]bool{}
-		for id, e := range w.m.tasks {
-			t := e.task
-			if e.pending != nil && e.pending.Task.ID != "" && t.State.Waiting() && e.pending.Task.State.Placed() {
-				t = e.pending.Task
-			}
-			if t.State.Placed() && t.WorkerID == wk.worker.ID {
-				want[id] = true
-				sum = sum.Plus(t.Spec.Resources)
-			}
-		}
-		if !sum.Fits(wk.worker.Total) {
-			w.failf("P7: worker %s has %+v and holds %+v", wk.worker.ID, wk.worker.Total, sum)
-		}
-		for id := range wk.attempts {
-			if !want[id] && !wk.worker.Lost {
-				w.failf("P7: worker %s has capacity reserved for %s, which is not there", wk.worker.ID, id)
-			}
-		}
-		for id := range want {
-			if _, ok := wk.attempts[id]; !ok && !wk.worker.Lost {
-				w.failf("P7: task %s is on worker %s without reservation", id, wk.worker.ID)
-			}
-		}
-	}
-	for id, e := range w.m.tasks {
-		if e.pending == nil && e.task.State.Waiting() != w.m.queue.Has(string(id)) {
-			w.failf("task %s is %s, in queue: %v", id, e.task.State, w.m.queue.Has(string(id)))
-		}
-		if e.task.Terminal() {
-			w.failf("P7: finished task %s is kept in memory", id)
-		}
-		if e.task.Version > 0 && w.seen[id].Version != e.task.Version && e.pending == nil {
-			w.failf("task %s: memory has version %d, disk %d", id, e.task.Version, w.seen[id].Version)
-		}
+	if fault := machineFault(w.m, w.seen); fault != "" {
+		w.failf("%s", fault)
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 var rules = slices.Concat(
 	importrule.Layers("an arrow may be drawn only downwards, and neighbors do not know each other",
 		[]string{"."},
-		[]string{"internal/server/...", "internal/uplink/..."}, // the two directions of the wire
+		[]string{"internal/server/...", "internal/uplink/...", "simulation/..."}, // the two directions of the wire, and none
 		[]string{"internal/agent/..."},
 		[]string{"internal/logstream/...", "internal/telemetry/..."},
 		[]string{"internal/executor/...", "internal/system/..."},
@@ -49,6 +49,16 @@ var rules = slices.Concat(
 			Except: []string{"internal/executor/executortest/..."},
 			Forbid: []string{"./internal/executor/executortest/...", "testing/..."},
 			Why:    "test code has no place in the binary",
+		},
+		{
+			From:   []string{"..."},
+			Forbid: []string{"./simulation/..."},
+			Why:    "the simulated host is for the model of the whole cluster, which is a test of the master's",
+		},
+		{
+			From:   []string{"simulation/..."},
+			Forbid: []string{"os/...", "net/...", "sync/...", pb, grpc},
+			Why:    "a simulation has no I/O, no wire and one goroutine: its caller's order decides",
 		},
 		{
 			From:   []string{"..."},
@@ -98,6 +108,10 @@ func TestRulesBite(t *testing.T) {
 		{"internal/system", "./internal/executor"},
 		{"internal/config", "./internal/system"},
 		{".", "testing"},
+		{".", "./simulation"},
+		{"internal/agent", "./simulation"},
+		{"simulation", "sync"},
+		{"simulation", "./internal/executor/fake"},
 		{"internal/agent", "./."},
 	}
 	for _, test := range tests {
@@ -110,6 +124,7 @@ func TestRulesBite(t *testing.T) {
 func TestRulesAllow(t *testing.T) {
 	graph := importrule.Graph{
 		".":                              {"./internal/config", "./internal/executor/docker", "./internal/executor/fake", "./internal/agent", "./internal/server"},
+		"simulation":                     {"./internal/agent", "./internal/executor", "math/rand/v2"},
 		"internal/server":                {"./internal/agent", "./internal/logstream", "./internal/executor", "cloudai/proto/pb", "google.golang.org/grpc"},
 		"internal/agent":                 {"./internal/executor", "./internal/logstream", "./internal/telemetry", "cloudai/proto/pb"},
 		"internal/logstream":             {"./internal/executor", "io"},
