@@ -72,6 +72,7 @@ func (m *machine) apply(now time.Time, w *write) (st step) {
 	st.events = []Event{{Task: &TaskChange{Task: t}}}
 	if was.State.Placed() && (!t.State.Placed() || t.Attempt != was.Attempt) {
 		m.leave(now, e, was)
+		m.remains(w.loss, was)
 		if !hasResult(t, was.Ref()) {
 			// A result of it may have been published and not written.
 			st.retract = append(st.retract, ownedRef{owner: t.UserID, ref: was.Ref()})
@@ -113,6 +114,14 @@ func (m *machine) leave(now time.Time, e *task, was cluster.Task) {
 	e.used, e.usage = 0, nil
 	delete(m.dirty, was.ID)
 	m.awaitEnd(e, time.Time{})
+}
+
+// remains keeps the place of an attempt that was given up on a worker which is
+// there: what it still runs is told to it with its next heartbeat's answer.
+func (m *machine) remains(l *loss, was cluster.Task) {
+	if w := m.workers[was.WorkerID]; l != nil && l.there && w != nil && !w.gone() {
+		w.foreign[was.Ref()] = was.Spec.Resources
+	}
 }
 
 func (m *machine) unreserve(id cluster.TaskID, from cluster.WorkerID) {

@@ -15,6 +15,7 @@ type loss struct {
 	message string
 	free    bool          // the next attempt uses no budget
 	pause   time.Duration // before the next attempt
+	there   bool          // its container may run on, until its worker says otherwise
 }
 
 // lostWorker is the loss of an attempt together with its worker. One that was
@@ -25,6 +26,7 @@ func (m *machine) lostWorker(e *task) loss {
 		l.cause, l.message = "worker_removed", fmt.Sprintf("worker %s was removed by an administrator", e.task.WorkerID)
 	}
 	l.free = e.tries == 0 && !e.accepted
+	l.there = !l.free
 	return l
 }
 
@@ -215,7 +217,7 @@ func (m *machine) expireCancels(now time.Time) (st step) {
 		}
 		m.awaitEnd(e, time.Time{})
 		if e.task.State.Placed() {
-			st.join(m.lose(now, e, loss{cause: "cancel", message: "the worker did not confirm in time"}))
+			st.join(m.lose(now, e, loss{cause: "cancel", message: "the worker did not confirm in time", there: true}))
 		}
 	}
 	return st
