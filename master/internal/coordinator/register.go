@@ -159,6 +159,11 @@ func (c *Coordinator) Register(ctx context.Context, r Registration) (RegisterRep
 	}
 	var reply RegisterReply
 	st, err := c.try(func(now time.Time) (st step, err error) {
+		if ctx.Err() != nil {
+			// Its process has perhaps died and another is about to register: what
+			// this one does not list may be running by then.
+			return st, fmt.Errorf("%w: the worker has hung up", cluster.ErrUnavailable)
+		}
 		if other, again := c.m.mustProbe(r); again && other != old {
 			return st, fmt.Errorf("%w: another session registered meanwhile", cluster.ErrUnavailable)
 		}
