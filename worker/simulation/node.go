@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloudai/worker/internal/agent"
+	"cloudai/worker/internal/executor"
 )
 
 // Config is what a Node is made of.
@@ -248,10 +249,14 @@ func (n *Node) Containers() (refs []Ref) {
 	return refs
 }
 
-// Running reports whether the attempt's container runs here.
-func (n *Node) Running(ref Ref) bool {
-	b := n.engine.byRef(ref)
-	return b != nil && b.fact.Starts > 0 && !b.fact.Ended
+// Busy is how many cores the containers that run here have been given.
+func (n *Node) Busy() (cores float64) {
+	for _, b := range n.engine.boxes {
+		if b.Phase == executor.PhaseRunning {
+			cores += b.Spec.CPU
+		}
+	}
+	return cores
 }
 
 // Leftovers counts containers, output folders and attempts.

@@ -55,7 +55,7 @@ func (f *fleet) handle(h *host, c simulation.Call) {
 	case simulation.Register:
 		f.register(h, c, Registration{
 			Caller: from, Address: "sim:1", Version: "1", Running: runningIn(x.Running),
-			Total: cluster.Resources{CPU: 4, Memory: 4096, Storage: 1 << 20},
+			Total: cluster.Resources{CPU: fleetCores, Memory: 4096, Storage: 1 << 20},
 		})
 	case simulation.SendHeartbeat:
 		f.heartbeat(h, c, Heartbeat{
@@ -106,6 +106,9 @@ func (f *fleet) register(h *host, c simulation.Call, r Registration) {
 		if other, again := f.m.mustProbe(r); again && other != old {
 			f.reply(h, c, simulation.Joined{Reply: replyOf(cluster.ErrUnavailable)})
 			return
+		}
+		if h.node.Session() != r.Session {
+			return // its process is dead, its connection with it
 		}
 		f.note("%s registers as %s with %d attempts", h.id, r.Session, len(r.Running))
 		w := f.m.workers[h.id]
@@ -228,7 +231,7 @@ func (f *fleet) upload(h *host, c simulation.Call, from Caller, x simulation.Upl
 		content := x.Ref.Lease + "/" + file.Path
 		for at := int64(1); at <= file.Size; at++ {
 			pieces = append(pieces, func(then func(error)) {
-				if f.chance(10) {
+				if f.chance(60) {
 					then(cluster.ErrQuota)
 					return
 				}

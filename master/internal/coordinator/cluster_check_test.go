@@ -22,8 +22,12 @@ func (w *watch) Started(node string, ref simulation.Ref) {
 	if n := f.starts[id]; n > 1+t.Retries+t.Reschedules {
 		f.failf("P3: container %d of task %s is started, with %d retries and %d reschedules used", n, id, t.Retries, t.Reschedules)
 	}
-	if n := f.host(cluster.WorkerID(node)).node.Fact(ref).Starts; n > 1 {
+	h := f.host(cluster.WorkerID(node))
+	if n := h.node.Fact(ref).Starts; n > 1 {
 		f.failf("P3: the container of %v is started %d times", ref, n)
+	}
+	if busy := h.node.Busy(); busy > fleetCores {
+		f.failf("P7: %s runs containers of %v cores and has %d", node, busy, fleetCores)
 	}
 }
 

@@ -16,7 +16,7 @@ func (f *fleet) operate() {
 		if f.up && len(f.seen) < 7 {
 			f.submit()
 		}
-	case n < 38:
+	case n < 34:
 		if f.up {
 			f.cancel()
 		}

@@ -18,6 +18,7 @@ const (
 	fleetGrace    = 10 * time.Second // of a worker that announced its stop
 	fleetPatience = 2 * time.Second  // of whoever waits for an answer
 	fleetID       = "c1"
+	fleetCores    = 4 // of each worker
 )
 
 // fleet is a whole cluster: the machine of the coordinator with what its driver
