@@ -91,6 +91,7 @@ func (n *engineNotes) write(r engineRecord) error {
 	defer n.mu.Unlock()
 	temp := n.path + ".tmp"
 	if err := os.WriteFile(temp, data, 0o600); err != nil {
+		_ = os.Remove(temp) // perhaps there was no room for all of it
 		return fmt.Errorf("record the engine's absences: %w", err)
 	}
 	return os.Rename(temp, n.path)
