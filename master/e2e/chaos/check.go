@@ -31,19 +31,20 @@ func (c *check) find(format string, args ...any) {
 // settled is nil when every task is over and nothing is left that was only
 // needed on the way.
 func (c *check) settled(ctx context.Context) error {
-	c.tasks = map[string]client.Task{}
+	tasks := map[string]client.Task{}
 	open, last := 0, client.Task{}
 	for task, err := range c.stage.api.Tasks(ctx, client.TaskQuery{}) {
 		if err != nil {
 			return err
 		}
-		c.tasks[task.TaskID] = task
+		tasks[task.TaskID] = task
 		if !task.Terminal() {
 			open, last = open+1, task
 		}
 	}
+	c.tasks = tasks
 	if open > 0 {
-		return fmt.Errorf("%d of %d tasks are not over, such as %s %s: %s/%s, attempt %d on %q, %+v", open, len(c.tasks),
+		return fmt.Errorf("%d of %d tasks are not over, such as %s %s: %s/%s, attempt %d on %q, %+v", open, len(tasks),
 			last.TaskID, last.Name, last.Status, last.State, last.Attempt, last.WorkerID, last.Waiting)
 	}
 	for worker, err := range c.stage.api.Workers(ctx) {
