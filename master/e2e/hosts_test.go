@@ -33,9 +33,26 @@ func newHost(t *testing.T) *rig.Host {
 }
 
 // worldOn is a world whose master listens where another host can reach it.
-func worldOn(t *testing.T, h *rig.Host) *world {
+func worldOn(t *testing.T, h *rig.Host, masterSettings ...string) *world {
 	t.Helper()
-	return newWorldAt(t, func(r *rig.Rig) { r.Bind(h.Here) })
+	return newWorldAt(t, func(r *rig.Rig) { r.Bind(h.Here) }, masterSettings...)
+}
+
+// farWorker starts a worker on another host, with these settings.
+func (w *world) farWorker(t *testing.T, h *rig.Host, id string, settings ...string) *rig.Worker {
+	t.Helper()
+	program, err := filepath.Abs(filepath.Join(binaries(), "worker"))
+	must(t, err)
+	if w.engine == nil {
+		w.engine, err = w.Engine()
+		must(t, err)
+		w.image = testImage(t)
+	}
+	command := append(settings, "WORKER_ID="+id, "MASTER_ADDR="+w.GRPC(), "JOIN_TOKEN_FILE="+filepath.Join(w.MasterDir(), "join-token"), "exec", program)
+	worker, err := w.StartOn(h, id, strings.Join(command, " "))
+	must(t, err)
+	await(t, verdict, func(ctx context.Context) error { return w.WorkerIs(ctx, id, "active") })
+	return worker
 }
 
 // A worker on another machine needs the command that join prints and nothing

@@ -6,59 +6,97 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// A worker that falls silent is lost after the deadline and its tasks run again
+// A worker that is suspended is lost after the deadline and its tasks run again
 // elsewhere. When it wakes it is fenced: what it did in the meantime counts for
 // nothing, and its containers go.
-func TestWorkerSilent(t *testing.T) {
-	const deadline = 2 * time.Second
-	w := newWorld(t, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT="+deadline.String())
+func TestF06WorkerSuspended(t *testing.T) {
+	w := newWorld(t, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT="+lostAfter.String())
 	silent := w.dockerWorker(t, "w1", "WORKER_CPU=2")
-	program := `echo "on $HOSTNAME" >/output/where`
-	ended, going := w.submit(t, w.gated("", program)), w.submit(t, w.gated("", program))
+	w.fenced(t,
+		func() { must(t, silent.Signal(syscall.SIGSTOP)) },
+		func() { must(t, silent.Signal(syscall.SIGCONT)) })
+}
+
+// The same with a worker that goes on working while nobody hears it.
+func TestF06WorkerCutOff(t *testing.T) {
+	h := newHost(t)
+	w := worldOn(t, h, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT="+lostAfter.String())
+	w.farWorker(t, h, "w1", "WORKER_CPU=2")
+	w.fenced(t,
+		func() { must(t, h.Cut(t.Context())) },
+		func() { must(t, h.Heal(t.Context())) })
+}
+
+// lostAfter is the deadline of these worlds.
+const lostAfter = 2 * time.Second
+
+// fenced has worker w1 fall silent with two tasks and return: when it does, one
+// of them is over elsewhere, the other one runs there.
+func (w *world) fenced(t *testing.T, silence, wake func()) {
+	t.Helper()
+	program := `echo "on $HOSTNAME" | tee /output/where`
+	ended, going := w.submit(t, w.gated("echo begin", program)), w.submit(t, w.gated("echo begin", program))
 	first := map[string]string{}
 	for _, id := range []string{ended, going} {
 		w.becomes(t, id, "running")
 		first[id] = w.containerOf(t, id)
 	}
-	w.dockerWorker(t, "w2", "WORKER_CPU=2")
+	w.dockerWorker(t, "w2", "WORKER_CPU=2", "ADVERTISE_ADDR=127.0.0.1")
 
 	began := time.Now()
-	must(t, silent.Signal(syscall.SIGSTOP))
+	silence()
 	await(t, verdict, func(ctx context.Context) error { return w.WorkerIs(ctx, "w1", "lost") })
-	if took := time.Since(began); took > deadline+time.Second+deadline/4 {
+	if took := time.Since(began); took > lostAfter+time.Second+lostAfter/4 {
 		t.Errorf("it was lost only after %s", took)
 	}
 	second := map[string]string{}
 	for _, id := range []string{ended, going} {
 		second[id] = w.secondRun(t, id, first[id])
 	}
+	w.open(t, second[ended])
+	w.ended(t, ended)
 	// One of the stale containers has a result by now, the other runs on.
 	w.open(t, first[ended])
 	await(t, verdict, w.exited(first[ended]))
+	if task := w.task(t, ended); task.Status != "succeeded" {
+		t.Errorf("before the return: %s", describe(task))
+	}
 
-	must(t, silent.Signal(syscall.SIGCONT))
+	wake()
 	for _, id := range []string{ended, going} {
 		await(t, verdict, w.removed(first[id]))
-		w.open(t, second[id])
 	}
+	if task := w.task(t, going); task.Status != "running" || task.Attempt != 2 {
+		t.Errorf("after the return: %s", describe(task))
+	}
+	w.open(t, second[going])
 	for _, id := range []string{ended, going} {
 		task := w.ended(t, id)
 		if task.Status != "succeeded" || task.Attempt != 2 || task.WorkerID != "w2" || len(task.Attempts) != 2 {
 			t.Fatalf("%s, attempts %+v", describe(task), task.Attempts)
 		}
-		if a := task.Attempts[0]; a.WorkerID != "w1" || a.Failure != "worker_lost" {
+		if a := task.Attempts[0]; a.WorkerID != "w1" || a.Failure != "worker_lost" || a.Outcome != "failed" {
 			t.Errorf("the first attempt is %+v", a)
 		}
-		if got, want := w.output(t, id, "where"), fmt.Sprintf("on %.12s\n", second[id]); got != want {
-			t.Errorf("the output is %q, want that of the second attempt: %q", got, want)
+		on := fmt.Sprintf("on %.12s\n", second[id])
+		if got := w.output(t, id, "where"); got != on {
+			t.Errorf("the output is %q, want that of the second attempt: %q", got, on)
+		}
+		if got := w.log(t, id, ""); got != "begin\n"+on {
+			t.Errorf("the log is %q", got)
+		}
+		if got := w.read(t, "/api/tasks/"+id+"/logs?attempt=1"); !strings.HasPrefix(got, "begin\n") || strings.Contains(got, "\non ") || strings.Count(got, "\n") != 2 {
+			t.Errorf("the first attempt's log is not what was known and a marker: %q", got)
 		}
 	}
 	await(t, verdict, func(ctx context.Context) error { return w.WorkerIs(ctx, "w1", "active") })
+	await(t, verdict, func(ctx context.Context) error { return w.idle(ctx, "w1") })
 }
 
 // secondRun waits for a container of the task that is not the first one.

@@ -1,8 +1,10 @@
 package rig
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -33,7 +35,15 @@ type Hold struct {
 	once    sync.Once
 	reached chan struct{}
 	open    chan struct{}
+	done    chan struct{} // a late call is over
+	status  int           // that the engine answered it with
 }
+
+// lateLimit is how long the engine may take for a late call.
+const lateLimit = time.Minute
+
+// lateCall finds the hold of a late call in its context.
+type lateCall struct{}
 
 // NewDoor opens another door to the engine.
 func (e *Engine) NewDoor() (*Door, error) {
@@ -54,7 +64,7 @@ func (e *Engine) NewDoor() (*Door, error) {
 		Transport:      &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }},
 		FlushInterval:  -1,
 		ModifyResponse: d.answered,
-		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, _ error) { panic(http.ErrAbortHandler) },
+		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	d.server = &http.Server{Handler: d.guard(proxy), ReadHeaderTimeout: time.Minute}
 	go func() { _ = d.server.Serve(listener) }() // until Close
@@ -77,7 +87,7 @@ func (d *Door) Late(method, path string) *Hold { return d.hold(method, path, fal
 func (d *Door) hold(method, path string, after, late bool) *Hold {
 	h := &Hold{
 		method: method, path: regexp.MustCompile(path), after: after, late: late,
-		reached: make(chan struct{}), open: make(chan struct{}),
+		reached: make(chan struct{}), open: make(chan struct{}), done: make(chan struct{}),
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -92,7 +102,6 @@ func (d *Door) take(r *http.Request, after bool) *Hold {
 	for n, h := range d.holds {
 		if h.after == after && h.method == r.Method && h.path.MatchString(r.URL.Path) {
 			d.holds = append(d.holds[:n:n], d.holds[n+1:]...)
-			close(h.reached)
 			return h
 		}
 	}
@@ -105,9 +114,20 @@ func (d *Door) guard(next http.Handler) http.Handler {
 		switch {
 		case h == nil:
 		case h.late:
+			defer close(h.done)
+			body, err := io.ReadAll(r.Body) // while its sender is there
+			if err != nil {
+				return
+			}
+			close(h.reached)
 			<-h.open
-			r = r.WithContext(context.WithoutCancel(r.Context()))
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			// With a context that never ends the proxy would watch the caller itself.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), lateLimit)
+			defer cancel()
+			r = r.WithContext(context.WithValue(ctx, lateCall{}, h))
 		default:
+			close(h.reached)
 			select {
 			case <-h.open:
 			case <-r.Context().Done():
@@ -119,7 +139,11 @@ func (d *Door) guard(next http.Handler) http.Handler {
 }
 
 func (d *Door) answered(answer *http.Response) error {
+	if h, ok := answer.Request.Context().Value(lateCall{}).(*Hold); ok {
+		h.status = answer.StatusCode
+	}
 	if h := d.take(answer.Request, true); h != nil {
+		close(h.reached)
 		select {
 		case <-h.open:
 		case <-answer.Request.Context().Done():
@@ -152,6 +176,21 @@ func (h *Hold) Reached(ctx context.Context, limit time.Duration) error {
 	case <-ctx.Done():
 		return fmt.Errorf("no %s of %s: %w", h.method, h.path, ctx.Err())
 	}
+}
+
+// Made waits until the engine has done what a late call asks for.
+func (h *Hold) Made(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	select {
+	case <-h.done:
+	case <-ctx.Done():
+		return fmt.Errorf("%s of %s is not over: %w", h.method, h.path, ctx.Err())
+	}
+	if h.status != http.StatusCreated {
+		return fmt.Errorf("%s of %s: the engine answered %d", h.method, h.path, h.status)
+	}
+	return nil
 }
 
 // Release lets the call go on.

@@ -113,3 +113,29 @@ func rootly(command ...string) []string {
 	}
 	return append([]string{"sudo", "-n"}, command...)
 }
+
+// Cut drops every packet to and from the host, without a word to either side.
+func (h *Host) Cut(ctx context.Context) error { return h.drop(ctx, "-A") }
+
+// Heal ends what Cut has begun.
+func (h *Host) Heal(ctx context.Context) error { return h.drop(ctx, "-D") }
+
+func (h *Host) drop(ctx context.Context, how string) error {
+	for _, rule := range []string{"INPUT ! -i lo", "OUTPUT ! -o lo"} {
+		if err := h.Run(ctx, strings.Fields("iptables "+how+" "+rule+" -j DROP")...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Deafen drops every packet to a TCP port of the host; what the host sends to
+// others, and hears from them in answer, still arrives.
+func (h *Host) Deafen(ctx context.Context, port string) error { return h.deaf(ctx, "-A", port) }
+
+// Hear ends what Deafen has begun.
+func (h *Host) Hear(ctx context.Context, port string) error { return h.deaf(ctx, "-D", port) }
+
+func (h *Host) deaf(ctx context.Context, how, port string) error {
+	return h.Run(ctx, strings.Fields("iptables "+how+" INPUT -p tcp --dport "+port+" -j DROP")...)
+}
