@@ -215,12 +215,22 @@ func TestKeysRunOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := range 1200 { // more than two steps' worth
-			if _, _, err := r.send(bob, fmt.Sprint(n), ""); err != nil {
+		now := time.Now()
+		for n := range 1200 { // more than two steps' worth, of tasks that are over
+			over, _, err := cluster.NewTask(cluster.TaskID(fmt.Sprint(n)), "bob", cluster.Spec{}, now).RequestCancel("bob", now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			over.Version = 1
+			key := db.Key{
+				Name: db.KeyName{UserID: "bob", Route: routeSubmit, Key: fmt.Sprint(n)}, TaskID: over.ID,
+				StoredAt: now, ExpiresAt: now.Add(KeyLifetime),
+			}
+			if err := r.store.Commit(t.Context(), []db.Write{{Task: over, Key: &key}})[0]; err != nil {
 				t.Fatal(err)
 			}
 		}
-		_ = r.stop() // a day of looks at a thousand tasks would take its time
+		_ = r.stop() // it looks at all tasks again and again, and a day is long
 		time.Sleep(KeyLifetime - time.Second)
 		r.restart()
 		if again, _, err := r.send(ann, "k", "x"); err != nil || again != first {
