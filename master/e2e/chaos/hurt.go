@@ -127,7 +127,7 @@ func (st *stage) disturb(ctx, lasting context.Context, w wound) error {
 	case unplugged:
 		spoil = h.Unplug
 	case deaf:
-		spoil = h.Deafen
+		spoil = h.Refuse
 	}
 	err := spoil(lasting)
 	pause(ctx, w.length)

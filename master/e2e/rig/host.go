@@ -66,12 +66,12 @@ func (h *Host) Unplug(ctx context.Context) error {
 	return h.Run(ctx, "ip", "link", "set", h.inner, "down")
 }
 
-// Deafen refuses connections to the port on the host; its own calls get through.
-func (h *Host) Deafen(ctx context.Context) error {
+// Refuse refuses connections to the port on the host; its own calls get through.
+func (h *Host) Refuse(ctx context.Context) error {
 	return h.Run(ctx, "iptables", "-w", "-I", "INPUT", "-p", "tcp", "--dport", hostPort, "-j", "REJECT", "--reject-with", "tcp-reset")
 }
 
-// Heal undoes Cut, Unplug and Deafen.
+// Heal undoes Cut, Unplug, Refuse and Deafen.
 func (h *Host) Heal(ctx context.Context) error {
 	return errors.Join(
 		h.Run(ctx, "iptables", "-w", "-F"),
@@ -112,21 +112,6 @@ func rootly(command ...string) []string {
 		return command
 	}
 	return append([]string{"sudo", "-n"}, command...)
-}
-
-// Cut drops every packet to and from the host, without a word to either side.
-func (h *Host) Cut(ctx context.Context) error { return h.drop(ctx, "-A") }
-
-// Heal ends what Cut has begun.
-func (h *Host) Heal(ctx context.Context) error { return h.drop(ctx, "-D") }
-
-func (h *Host) drop(ctx context.Context, how string) error {
-	for _, rule := range []string{"INPUT ! -i lo", "OUTPUT ! -o lo"} {
-		if err := h.Run(ctx, strings.Fields("iptables "+how+" "+rule+" -j DROP")...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Deafen drops every packet to a TCP port of the host; what the host sends to
