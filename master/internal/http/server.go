@@ -33,9 +33,9 @@ const (
 )
 
 // fullHouse is what one hears that finds everybody else busy.
-const fullHouse = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n" +
+const fullHouse = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\n" +
 	"Content-Type: application/problem+json\r\n\r\n" +
-	`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"too many connections"}` + "\n"
+	`{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"too many connections"}` + "\n"
 
 // Config is what the edge works with.
 type Config struct {
