@@ -92,8 +92,9 @@ type listOutput[T any] struct {
 }
 
 func (s *Server) submitTask(ctx context.Context, in *struct {
-	BodyInput
 	OnceParam
+	RawBody []byte
+	Strict  StrictQuery // not in an embedded struct: beside one that resolves itself huma would not see it
 },
 ) (*createdOutput, error) {
 	body, request, err := taskRequest(in.RawBody)
