@@ -63,7 +63,13 @@ func newWorld(t *testing.T, masterSettings ...string) *world {
 // newWorldAt is newWorld with something to do before the master starts.
 func newWorldAt(t *testing.T, before func(*rig.Rig), masterSettings ...string) *world {
 	t.Helper()
-	r, err := rig.New(binaries(), "", masterSettings...)
+	return newWorldOf(t, binaries(), before, masterSettings...)
+}
+
+// newWorldOf is newWorldAt with the programs of another folder.
+func newWorldOf(t *testing.T, programs string, before func(*rig.Rig), masterSettings ...string) *world {
+	t.Helper()
+	r, err := rig.New(programs, "", masterSettings...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -240,6 +240,9 @@ func (r *Rig) newWorker(id string, settings []string) (*Worker, error) {
 	return w, nil
 }
 
+// Set changes NAME=value settings, from the worker's next start on.
+func (w *Worker) Set(settings ...string) { set(w.env, settings) }
+
 // RestartWorker starts a worker's process anew on its folder and waits until
 // the master counts on it.
 func (r *Rig) RestartWorker(ctx context.Context, w *Worker) error {
@@ -268,9 +271,10 @@ func (r *Rig) Vanish(w *Worker) error {
 	return errors.Join(w.Kill(), os.RemoveAll(w.Dir))
 }
 
-// LaunchWorker starts a process for the worker and waits for nothing.
-func (r *Rig) LaunchWorker(w *Worker) (*Process, error) {
-	command := []string{filepath.Join(r.bin, "worker")}
+// LaunchWorker starts a process for the worker, with further flags, and waits for
+// nothing.
+func (r *Rig) LaunchWorker(w *Worker, flags ...string) (*Process, error) {
+	command := append([]string{filepath.Join(r.bin, "worker")}, flags...)
 	if w.host != nil {
 		command = w.host.Command(command...)
 	}
