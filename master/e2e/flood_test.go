@@ -81,7 +81,10 @@ func (w *world) watch(t *testing.T, p person) *bystander {
 		return answer.StatusCode, errors.Join(err, answer.Body.Close())
 	}
 	b.done.Go(func() {
+		pace := time.NewTicker(5 * time.Millisecond)
+		defer pace.Stop()
 		for ctx.Err() == nil {
+			<-pace.C
 			began := time.Now()
 			status, err := one()
 			if err != nil && ctx.Err() == nil {

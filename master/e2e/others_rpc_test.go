@@ -24,7 +24,7 @@ func TestF22OtherWorkersAreAsIfNotThere(t *testing.T) {
 	w.image = "busybox"
 	victim := w.scripted(t, "victim")
 	id := w.submit(t, w.small("true"))
-	task := victim.take(t)
+	task := victim.take(t, id)
 	mallory := w.scripted(t, "mallory")
 	before := len(w.events(t, id))
 	for _, m := range methods("Master") {

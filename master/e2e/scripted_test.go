@@ -33,6 +33,7 @@ type scripted struct {
 	master      pb.MasterClient
 	given       chan *pb.Task
 	beats       uint64
+	extra       int // workers that were registered beside it
 }
 
 // scripted joins a worker of the test's own.
@@ -107,16 +108,21 @@ func (s *scripted) AssignTask(_ context.Context, in *pb.Task) (*pb.TaskAck, erro
 	return &pb.TaskAck{Session: s.session}, nil
 }
 
-// take waits for an assignment and says that it runs.
-func (s *scripted) take(t *testing.T) *pb.Task {
+// take waits for a task's assignment and says that it runs.
+func (s *scripted) take(t *testing.T, id string) *pb.Task {
 	t.Helper()
-	select {
-	case task := <-s.given:
-		s.beat(t, s.running(task))
-		return task
-	case <-time.After(verdict):
-		t.Fatalf("worker %s got no task", s.id)
-		return nil
+	for {
+		select {
+		case task := <-s.given:
+			if task.GetTaskId() != id {
+				continue // an older one, repeated
+			}
+			s.beat(t, s.running(task))
+			return task
+		case <-time.After(verdict):
+			t.Fatalf("worker %s did not get task %s", s.id, id)
+			return nil
+		}
 	}
 }
 
