@@ -45,6 +45,11 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 	w.history.Add(h.Use)
 	st.events = []Event{workerEvent(w)}
 	st.join(m.revive(now, w, h))
+	for _, r := range h.Running { // some of them are absent by now
+		if e := m.tasks[r.Ref.TaskID]; e != nil && e.live(r.Ref) && e.task.WorkerID == w.worker.ID {
+			e.began = e.began || r.HasContainer
+		}
+	}
 	st.join(m.disowned(now, w, h.Absent))
 	w.shown = map[cluster.AttemptRef]bool{}
 	clear(w.foreign)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"cloudai/worker/internal/executor"
@@ -36,13 +37,14 @@ func checkRef(ref Ref) error {
 }
 
 // Assign accepts an attempt. It is idempotent: one that was accepted before,
-// also one that is over by now, is accepted again without effect.
+// also one that is over by now or whose container is gone, is accepted again
+// without effect.
 func (m *Machine) Assign(now time.Time, spec executor.Spec) ([]Action, error) {
 	ref := refOf(spec.Key)
 	if err := checkRef(ref); err != nil {
 		return nil, err
 	}
-	if m.attempts[ref] != nil || m.past.has(ref) {
+	if m.attempts[ref] != nil || m.past.has(ref) || slices.Contains(m.link.gone, ref) {
 		return nil, nil
 	}
 	if err := m.refuse(ref, spec.Key.ClusterID); err != nil {

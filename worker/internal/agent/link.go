@@ -102,6 +102,9 @@ func (m *Machine) join(now time.Time, r Joined) {
 		l.interval = r.Interval
 	}
 	m.forgetGone(r.Stop)
+	for _, ref := range l.gone {
+		m.disown(ref)
+	}
 	stop := setOf(r.Stop)
 	for _, a := range m.sorted() {
 		_, unwanted := stop[a.ref]
@@ -169,7 +172,7 @@ func (m *Machine) beat(now time.Time) {
 	l.beatAt = now.Add(l.interval)
 	m.do(SendHeartbeat{Heartbeat{
 		Number:  l.number,
-		Running: m.runningSet(),
+		Running: append(m.runningSet(), l.goneSet()...),
 		Absent:  slices.Clone(l.absent),
 		Healthy: m.engine.trouble() == "",
 		Message: m.engine.trouble(),

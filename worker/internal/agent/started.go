@@ -47,9 +47,10 @@ func cutLast(s string) (before, after string, ok bool) {
 }
 
 // Gone names attempts whose containers an earlier process has started and that
-// are not there any more. It comes before Found. The master hears of them with
-// the registration; when it asks for them they are absent, and it knows that
-// they had begun.
+// are not there any more. It comes before Found. The master is told that they
+// had begun, with the registration and with the heartbeat that says that they
+// are absent: it may start anew in between. That it has stored how they ended
+// is clear when it has answered that heartbeat.
 func (m *Machine) Gone(refs []Ref) { m.link.gone = refs }
 
 func (l *link) goneSet() []Running {
