@@ -27,7 +27,7 @@ type Node struct {
 	gone    bool // for ever
 	engine  engine
 	late    []job // calls of dead processes that the engine still carries out
-	folders []Ref // that have an output folder
+	folders []folder
 	notes   notes
 	facts   map[Ref]*Fact
 	proc    *process
@@ -102,12 +102,55 @@ func (n *Node) begin(now time.Time) {
 	}
 	n.notes.downSince = time.Time{}
 	containers := n.engine.list()
-	n.folders = slices.DeleteFunc(n.folders, func(ref Ref) bool { return n.engine.byRef(ref) == nil })
+	p.machine.Gone(n.sweep())
 	for _, c := range containers {
 		p.logs[refOf(c.Spec.Key)] = &stream{}
 	}
 	p.open = true
 	p.take(p.machine.Found(now, containers, n.notes.absences))
+}
+
+// folder is an attempt's folder, with the mark that its container was about to
+// be started.
+type folder struct {
+	ref     Ref
+	started bool
+}
+
+// sweep removes the folders of attempts that have no container. Those with the
+// mark stay until the master knows.
+func (n *Node) sweep() (gone []Ref) {
+	n.folders = slices.DeleteFunc(n.folders, func(f folder) bool {
+		if n.engine.byRef(f.ref) != nil {
+			return false
+		}
+		if f.started {
+			gone = append(gone, f.ref)
+		}
+		return !f.started
+	})
+	return gone
+}
+
+// folder is the attempt's; nil when there is none. Without it no container of it
+// starts: it is bound into it.
+func (n *Node) folder(ref Ref) *folder {
+	for i := range n.folders {
+		if n.folders[i].ref == ref {
+			return &n.folders[i]
+		}
+	}
+	return nil
+}
+
+func (n *Node) makeFolder(ref Ref) {
+	if n.folder(ref) == nil {
+		n.folders = append(n.folders, folder{ref: ref})
+	}
+}
+
+func (n *Node) removeFolder(ref Ref) {
+	n.folders = slices.DeleteFunc(n.folders, func(f folder) bool { return f.ref == ref })
 }
 
 // Kill ends the process without a word. Some of what it had asked of the engine
@@ -119,18 +162,23 @@ func (n *Node) Kill() bool {
 		return false
 	}
 	for _, j := range n.proc.jobs {
-		if j.deliver == nil && !j.began && n.chance(30) && lasting(j.action) {
+		if j.deliver == nil && !j.began && n.chance(30) && j.lasting() {
 			n.late = append(n.late, *j)
+			if x, ok := j.action.(agent.Create); ok {
+				n.makeFolder(x.Ref) // the process made it before it asked
+			}
 		}
 	}
 	n.proc, n.calls = nil, nil
 	return true
 }
 
-// lasting reports whether the action changes something at the engine.
-func lasting(a agent.Action) bool {
-	switch a.(type) {
-	case agent.Create, agent.RunContainer, agent.StopContainer, agent.Remove, agent.RemoveOrphan:
+// lasting reports whether the job asks the engine for a change.
+func (j *job) lasting() bool {
+	switch j.action.(type) {
+	case agent.RunContainer:
+		return j.marked
+	case agent.Create, agent.StopContainer, agent.Remove, agent.RemoveOrphan:
 		return true
 	}
 	return false
@@ -257,6 +305,14 @@ func (n *Node) Busy() (cores float64) {
 		}
 	}
 	return cores
+}
+
+// Folders are the attempts that have an output folder.
+func (n *Node) Folders() (refs []Ref) {
+	for _, f := range n.folders {
+		refs = append(refs, f.ref)
+	}
+	return refs
 }
 
 // Leftovers counts containers, output folders and attempts.

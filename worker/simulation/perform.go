@@ -26,7 +26,7 @@ func (n *Node) effect(now time.Time, j *job) {
 	case agent.Create:
 		_, _ = n.create(x.Spec)
 	case agent.RunContainer:
-		if b := n.engine.byID(x.ID); b != nil {
+		if b := n.engine.byID(x.ID); b != nil && n.folder(x.Ref) != nil {
 			n.startBox(now, b)
 		}
 	case agent.StopContainer:
@@ -84,6 +84,11 @@ func (p *process) perform(now time.Time, j *job) {
 		j.deliver = func(now time.Time) []agent.Action { return m.Probed(now, alive) }
 	case agent.PushLog:
 		p.pushLog(j, x)
+	case agent.RemoveFolders:
+		for _, ref := range x.Refs {
+			n.removeFolder(ref)
+		}
+		j.deliver = func(time.Time) []agent.Action { return nil }
 	default:
 		panic(fmt.Sprintf("simulation: nobody performs %T", j.action))
 	}
@@ -103,9 +108,7 @@ func (n *Node) pull() error {
 
 func (p *process) create(x agent.Create) (executor.Container, error) {
 	n := p.node
-	if !slices.Contains(n.folders, x.Ref) {
-		n.folders = append(n.folders, x.Ref)
-	}
+	n.makeFolder(x.Ref)
 	switch {
 	case !n.engine.up:
 		return executor.Container{}, errEngine
@@ -124,11 +127,16 @@ func (p *process) run(now time.Time, j *job, x agent.RunContainer) {
 	n := p.node
 	b := n.engine.byID(x.ID)
 	switch {
+	case !j.marked:
+		if f := n.folder(x.Ref); f != nil {
+			f.started = true
+		}
+		j.marked = true
 	case !n.engine.up:
 		p.exited(j, x.Ref, executor.Container{}, errEngine)
 	case b == nil:
 		p.exited(j, x.Ref, executor.Container{}, executor.ErrNotFound)
-	case !j.began && b.Phase == executor.PhaseCreated && n.chance(4):
+	case !j.began && b.Phase == executor.PhaseCreated && (n.chance(4) || n.folder(x.Ref) == nil):
 		b.Error = errStart.Error()
 		p.exited(j, x.Ref, executor.Container{}, errStart)
 	case !j.began:
@@ -197,7 +205,7 @@ func (p *process) remove(now time.Time, j *job, ref Ref, id string, told removed
 		n.removeID(now, id)
 		j.began = true
 	default:
-		n.folders = slices.DeleteFunc(n.folders, func(r Ref) bool { return r == ref })
+		n.removeFolder(ref)
 		answer(nil)
 	}
 }

@@ -35,7 +35,8 @@ type stream struct {
 // delivered.
 type job struct {
 	action  agent.Action
-	began   bool // RunContainer: the container was seen to run
+	marked  bool // RunContainer: its folder has the mark
+	began   bool // and the container was seen to run
 	deliver func(now time.Time) []agent.Action
 }
 
@@ -54,6 +55,7 @@ func (p *process) take(actions []agent.Action) {
 		case agent.Forget:
 			delete(p.logs, x.Ref)
 		case agent.NoteEngine:
+			// A note is written at once, so that a kill right after changes nothing.
 			p.node.notes = notes{downSince: x.DownSince, absences: x.Absences}
 		case agent.Register, agent.SendHeartbeat, agent.ReportProgress, agent.Upload:
 			p.ask(action, action, Offsets{})

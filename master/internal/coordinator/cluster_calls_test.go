@@ -169,7 +169,7 @@ func (f *fleet) progress(h *host, c simulation.Call, r ProgressReport) {
 	st, err := f.m.report(f.now, r)
 	switch {
 	case errors.Is(err, errNotActive):
-		f.ended(r.Ref, func(err error) { f.reply(h, c, replyOf(err)) })
+		f.ended(r.Caller, r.Ref, func(err error) { f.reply(h, c, replyOf(err)) })
 	case errors.Is(err, cluster.ErrIllegalTransition):
 		f.failf("progress of %v: %v", r.Ref, err)
 	case err != nil:
@@ -180,13 +180,13 @@ func (f *fleet) progress(h *host, c simulation.Call, r ProgressReport) {
 }
 
 // ended is Coordinator.ended.
-func (f *fleet) ended(ref cluster.AttemptRef, then func(error)) {
+func (f *fleet) ended(from Caller, ref cluster.AttemptRef, then func(error)) {
 	f.local(func() {
 		t, ok := f.seen[ref.TaskID]
 		switch {
 		case f.chance(20):
 			then(cluster.ErrUnavailable)
-		case !ok:
+		case !ok, !placedOn(t, from.WorkerID):
 			then(cluster.ErrUnknownTask)
 		case hasResult(t, ref):
 			then(nil)
@@ -202,7 +202,7 @@ func (f *fleet) ended(ref cluster.AttemptRef, then func(error)) {
 func (f *fleet) checkAttempt(from Caller, ref cluster.AttemptRef, then func(recorded bool, err error)) {
 	_, recorded, err := f.m.attempt(from, ref)
 	if errors.Is(err, errNotActive) {
-		f.ended(ref, func(err error) { then(err == nil, err) })
+		f.ended(from, ref, func(err error) { then(err == nil, err) })
 		return
 	}
 	then(recorded, err)

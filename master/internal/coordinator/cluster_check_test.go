@@ -7,12 +7,12 @@ import (
 
 // The promises, held against what really happened.
 
-// watch hears at once what happens to containers.
-type watch fleet
+// witness hears at once what happens to containers.
+type witness fleet
 
 // Started holds a start against the budgets: what was paid for, by then, in the
 // store.
-func (w *watch) Started(node string, ref simulation.Ref) {
+func (w *witness) Started(node string, ref simulation.Ref) {
 	f := (*fleet)(w)
 	id := cluster.TaskID(ref.TaskID)
 	f.starts[id]++
@@ -32,7 +32,7 @@ func (w *watch) Started(node string, ref simulation.Ref) {
 }
 
 // Stopping: nobody ends the container of a live attempt without a reason.
-func (w *watch) Stopping(node string, ref simulation.Ref) {
+func (w *witness) Stopping(node string, ref simulation.Ref) {
 	f := (*fleet)(w)
 	t, fact := f.seen[cluster.TaskID(ref.TaskID)], f.host(cluster.WorkerID(node)).node.Fact(ref)
 	if !f.owned(ref) || t.CancelRequested || fact.Leaving || t.Spec.Timeout > 0 {
@@ -42,7 +42,7 @@ func (w *watch) Stopping(node string, ref simulation.Ref) {
 }
 
 // Removing: a container stays until its result is on the disk.
-func (w *watch) Removing(node string, ref simulation.Ref) {
+func (w *witness) Removing(node string, ref simulation.Ref) {
 	f := (*fleet)(w)
 	if f.owned(ref) {
 		f.failf("P10: %s removes the container of %v, whose result nobody has", node, ref)

@@ -2,8 +2,6 @@ package coordinator
 
 import (
 	"time"
-
-	"cloudai/master/internal/cluster"
 )
 
 // What can happen, by chance, until all is calm.
@@ -141,12 +139,10 @@ func (f *fleet) leave(h *host) {
 	}
 }
 
-// vanish removes a container behind everybody's back; one of which the disk
-// knows, since nothing could tell the others from those that never began.
+// vanish removes a container behind everybody's back.
 func (f *fleet) vanish(h *host) {
 	for _, ref := range h.node.Containers() {
-		t := f.seen[cluster.TaskID(ref.TaskID)]
-		if f.owned(ref) && t.State.Rank() >= cluster.StateContainerCreated.Rank() && h.node.Vanish(f.now, ref) {
+		if h.node.Vanish(f.now, ref) {
 			f.count.Vanished++
 			f.note("%s: the container of %v vanishes", h.id, ref)
 			return
@@ -195,6 +191,26 @@ func (f *fleet) settle() {
 		if !t.Terminal() {
 			f.failf("P2: task %s has no verdict", id)
 		}
+	}
+	f.agree()
+}
+
+// agree has the master compare store, memory and heartbeats, until the last
+// heartbeats say what there is.
+func (f *fleet) agree() {
+	for end := f.now.Add(2 * fleetTimeout); ; {
+		report, _, err := f.m.compareAll(f.now, f.store)
+		switch {
+		case err != nil:
+			f.failf("%v", err)
+		case report.Violations > 0 || report.Pending > 0 && f.now.After(end):
+			f.failf("invariants do not hold: %+v", report.Mismatches)
+		case report.Pending == 0:
+			return
+		}
+		f.exhaust()
+		f.pass()
+		f.settled()
 	}
 }
 
@@ -247,9 +263,9 @@ func (f *fleet) unfinished() string {
 		return "liveness: task " + string(id) + " never ends: " + string(e.task.State) + " on " + string(e.task.WorkerID)
 	}
 	for _, h := range f.hosts {
-		containers, folders, attempts := h.node.Leftovers()
+		_, folders, attempts := h.node.Leftovers()
 		if w := f.m.workers[h.id]; !h.node.Gone() {
-			f.note("%s: %d containers, %d folders, %d attempts, worker %+v", h.id, containers, folders, attempts, w)
+			f.note("%s: containers %v, %d folders %v, %d attempts, worker %+v", h.id, h.node.Containers(), folders, h.node.Folders(), attempts, w)
 		}
 	}
 	f.note("staging %v, published %v, followers %d", f.files.staging, f.files.published, len(f.followers))

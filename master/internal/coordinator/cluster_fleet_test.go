@@ -106,7 +106,7 @@ func newFleet(seed uint64, tracing bool) *fleet {
 		id := fmt.Sprintf("w%d", i)
 		f.hosts = append(f.hosts, &host{
 			id:   cluster.WorkerID(id),
-			node: simulation.New(simulation.Config{ID: id, Rand: f.rng, Watch: (*watch)(f)}),
+			node: simulation.New(simulation.Config{ID: id, Rand: f.rng, Watch: (*witness)(f)}),
 		})
 	}
 	f.startMaster()

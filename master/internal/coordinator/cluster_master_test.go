@@ -49,8 +49,9 @@ func (f *fleet) startMaster() {
 		f.failf("%v", err)
 	}
 	for _, id := range sortedKeys(placed) {
-		if l := f.logs[logKey{id, placed[id].Attempt}]; l != nil && l.marker {
-			f.m.givenUp(f.now, id)
+		l := f.logs[logKey{id, placed[id].Attempt}]
+		if e := f.m.tasks[id]; l != nil && l.marker && e.loss == nil {
+			f.m.wasLost(f.now, e)
 		}
 	}
 	f.files.sweep(placed, func(id cluster.TaskID) bool {
@@ -94,9 +95,9 @@ func (f *fleet) carry(st step, then func(error)) {
 		f.failf("fatal: %v", st.fatal)
 	}
 	f.wake = f.wake || st.wake
-	f.abandon(st.abandon, func(open map[cluster.AttemptRef]error) {
+	f.abandon(st, func(st step) {
 		f.save(st.workers, func(saved error) {
-			f.commit(st.writes, open, func(committed error) {
+			f.commit(st.writes, func(committed error) {
 				for _, o := range st.retract {
 					f.files.retract(o.ref)
 				}
@@ -110,24 +111,26 @@ func (f *fleet) carry(st step, then func(error)) {
 	})
 }
 
-// abandon is Coordinator.endLogs.
-func (f *fleet) abandon(lost []lostLog, then func(open map[cluster.AttemptRef]error)) {
-	if len(lost) == 0 {
-		then(nil)
+// abandon is Coordinator.abandon; it gives what is left of the step.
+func (f *fleet) abandon(st step, then func(step)) {
+	if len(st.abandon) == 0 {
+		then(st)
 		return
 	}
 	f.local(func() {
-		open := map[cluster.AttemptRef]error{}
-		for _, l := range lost {
-			if f.chance(30) {
-				open[l.ref] = cluster.ErrUnavailable
+		st.writes = slices.Clone(st.writes)
+		for _, l := range st.abandon {
+			if f.chance(30) { // the logs' disk
+				at := slices.Index(st.writes, l.write)
+				st.writes = slices.Delete(st.writes, at, at+1)
+				f.m.committed(f.now, l.write, db.ErrUnavailable)
 				continue
 			}
 			f.note("log of %v is ended: %s", l.ref, l.reason)
 			f.logs.abandon(l.ref)
 			f.unfollow(l.ref)
 		}
-		then(open)
+		then(st)
 	})
 }
 
@@ -160,7 +163,7 @@ func (f *fleet) save(workers []cluster.Worker, then func(error)) {
 }
 
 // commit is Coordinator.commit. The master may die between any two writes.
-func (f *fleet) commit(writes []*write, open map[cluster.AttemptRef]error, then func(error)) {
+func (f *fleet) commit(writes []*write, then func(error)) {
 	if len(writes) == 0 {
 		then(nil)
 		return
@@ -168,10 +171,6 @@ func (f *fleet) commit(writes []*write, open map[cluster.AttemptRef]error, then 
 	f.local(func() {
 		answers := make([]error, len(writes))
 		for n, w := range writes {
-			if w.loss != nil && open[w.Result.Ref] != nil {
-				answers[n] = db.ErrUnavailable
-				continue
-			}
 			answers[n] = f.write(w)
 			if f.chance(4) {
 				f.killMaster()

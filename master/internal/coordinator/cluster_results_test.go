@@ -50,7 +50,7 @@ func (f *fleet) judge(r completing, then func(error)) {
 	held, wait, err := f.m.judge(f.now, r.Completion)
 	switch {
 	case errors.Is(err, errNotActive):
-		f.ended(r.Ref, then)
+		f.ended(r.Caller, r.Ref, then)
 	case errors.Is(err, cluster.ErrIllegalTransition):
 		f.failf("result of %v: %v", r.Ref, err)
 	case err != nil:
