@@ -58,16 +58,6 @@ func (w *world) refusesToStart(t *testing.T) string {
 	return p.Tail(4 << 10)
 }
 
-// cancelAll leaves nothing behind.
-func (w *world) cancelAll(t *testing.T, ids []string) {
-	t.Helper()
-	for _, id := range ids {
-		if _, err := w.API().Cancel(t.Context(), id); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // F25: a store whose tail is torn is mended and has every task that was
 // acknowledged; one in which a byte has flipped keeps the master from starting,
 // which says the file and the place; with the byte put right all is there.
@@ -106,7 +96,7 @@ func TestF25DamagedStore(t *testing.T) {
 	must(t, os.WriteFile(store, whole, 0o600))
 	must(t, w.StartMaster(t.Context()))
 	w.holds(t, ids)
-	w.cancelAll(t, ids)
+	w.cancelAll(t)
 }
 
 // F25: a second master on the same folder does not start, and says who has it;
@@ -122,7 +112,7 @@ func TestF25TwoMasters(t *testing.T) {
 	more, err := w.acknowledged(t, 3, 0)
 	must(t, err)
 	w.holds(t, append(ids, more...))
-	w.cancelAll(t, append(ids, more...))
+	w.cancelAll(t)
 }
 
 // F25: the disk with the store is full. What was acknowledged is there, what is
@@ -166,5 +156,5 @@ func TestF25FullDisk(t *testing.T) {
 	must(t, w.Master.Kill())
 	must(t, w.StartMaster(t.Context()))
 	w.holds(t, append(ids, more...))
-	w.cancelAll(t, append(ids, more...))
+	w.cancelAll(t)
 }
