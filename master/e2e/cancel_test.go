@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,19 +21,6 @@ func TestF16CancelAtAnyStep(t *testing.T) {
 	const bound = time.Second + timeout + 2*time.Second // grace, timeout, a busy machine
 	w := newWorld(t, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT="+timeout.String())
 	release := func(p *place) { p.hold.Release() } // the engine was slow
-	stalled := func(t *testing.T, p *place) string {
-		p.task.Command = strings.Replace(p.task.Command, "seq 2000", "head -c 3000000 /dev/zero >/output/zeros; seq 2000", 1)
-		id := w.runs(t, p)
-		p.wire.Stop(rig.ToMaster, 1<<20)
-		w.open(t, w.containerOf(t, id))
-		await(t, verdict, func(context.Context) error {
-			if !p.wire.Spent(rig.ToMaster) {
-				return fmt.Errorf("the upload has not got so far")
-			}
-			return nil
-		})
-		return id
-	}
 	steps := []struct {
 		name  string
 		meet  func(*testing.T, *place) string
@@ -48,8 +34,8 @@ func TestF16CancelAtAnyStep(t *testing.T) {
 		{"starting", before(w, "POST", `/containers/[^/]+/start$`), release, false},
 		{"started-unanswered", after(w, "POST", `/containers/[^/]+/start$`), nil, false},
 		{"running", w.runs, nil, false},
-		{"uploading", stalled, func(p *place) { p.wire.Go(rig.ToMaster) }, true},
-		{"uploading-without-end", stalled, nil, false},
+		{"uploading", w.stalled, func(p *place) { p.wire.Go(rig.ToMaster) }, true},
+		{"uploading-without-end", w.stalled, nil, false},
 	}
 	names := []string{"queueing"}
 	for _, s := range steps {

@@ -119,19 +119,7 @@ func TestF04WorkerKilledAtAnyStep(t *testing.T) {
 		}},
 		{"looking-at-the-end", 1, atEnd(w, func(p *place) *rig.Hold { return p.door.Before("GET", `/containers/[0-9a-f]{64}/json$`) })},
 		{"collecting", 1, atEnd(w, func(p *place) *rig.Hold { return p.door.Before("HEAD", `/_ping$`) })},
-		{"uploading", 1, func(t *testing.T, p *place) string {
-			p.task.Command = strings.Replace(p.task.Command, "seq 2000", "head -c 3000000 /dev/zero >/output/zeros; seq 2000", 1)
-			id := w.runs(t, p)
-			p.wire.Stop(rig.ToMaster, 1<<20)
-			w.open(t, w.containerOf(t, id))
-			await(t, verdict, func(context.Context) error {
-				if !p.wire.Spent(rig.ToMaster) {
-					return fmt.Errorf("the upload has not got so far")
-				}
-				return nil
-			})
-			return id
-		}},
+		{"uploading", 1, w.stalled},
 		{"reported-unanswered", 1, func(t *testing.T, p *place) string {
 			p.task.Command = "echo begin; echo oops >&2; sleep 2; echo end" // no file, whose upload would have to be answered
 			id := w.runs(t, p)
@@ -203,6 +191,22 @@ func atEnd(w *world, hold func(*place) *rig.Hold) func(*testing.T, *place) strin
 	}
 }
 
+// stalled meets a task in the middle of its upload, where the wire is stopped.
+func (w *world) stalled(t *testing.T, p *place) (id string) {
+	t.Helper()
+	p.task.Command = strings.Replace(p.task.Command, "seq 2000", "head -c 3000000 /dev/zero >/output/zeros; seq 2000", 1)
+	id = w.runs(t, p)
+	p.wire.Stop(rig.ToMaster, 1<<20)
+	w.open(t, w.containerOf(t, id))
+	await(t, verdict, func(context.Context) error {
+		if !p.wire.Spent(rig.ToMaster) {
+			return fmt.Errorf("the upload has not got so far")
+		}
+		return nil
+	})
+	return id
+}
+
 // runs hands the task in and waits until its container runs and has spoken.
 func (w *world) runs(t *testing.T, p *place) (id string) {
 	t.Helper()
@@ -224,8 +228,8 @@ func (w *world) openSoon(t *testing.T, id string) {
 		if err != nil {
 			return err
 		}
-		if c.State == "created" {
-			return fmt.Errorf("the container has not started")
+		if c.State != "running" && c.State != "exited" { // not started, or an earlier attempt's on its way out
+			return fmt.Errorf("the container is %s", c.State)
 		}
 		w.open(t, c.ID)
 		return nil

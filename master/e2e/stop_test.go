@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ const orderly = 10 * time.Second
 
 // SIGTERM ends master and worker in order and soon; containers run on and
 // finish as if nothing had been.
-func TestTerminate(t *testing.T) {
+func TestF28Terminate(t *testing.T) {
 	// A worker that says goodbye has RESTART_GRACE to return, however short the
 	// deadline of those that do not.
 	w, worker := newCluster(t, "4", "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT=2s")
@@ -66,6 +67,88 @@ func TestTerminate(t *testing.T) {
 		t.Errorf("the log is %q", log)
 	}
 	onlyOnce(t, starts.Of, []string{id})
+}
+
+// Master and workers that are told to end at once, in the middle of everything,
+// end in order and within their time; started again they go on where they were.
+func TestF28EverybodyEndsAtOnce(t *testing.T) {
+	w := newWorld(t, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT=15s") // one of them cannot say that it goes
+	places := w.places(t, "running", "pulling", "uploading")
+	starts := w.engine.Starts(t.Context())
+	defer starts.Stop()
+	running := w.runs(t, places["running"])
+	pulling := before(w, "GET", `/images/.*/json$`)(t, places["pulling"])
+	uploading := w.stalled(t, places["uploading"])
+	ids := []string{running, pulling, uploading}
+	queued := places["running"].task
+	queued.Command = "echo queued"
+	for range 3 {
+		ids = append(ids, w.submit(t, queued))
+	}
+	container := w.containerOf(t, running)
+
+	var ends sync.WaitGroup
+	for _, p := range append([]*rig.Process{w.Master}, places["running"].worker.Process, places["pulling"].worker.Process, places["uploading"].worker.Process) {
+		ends.Go(func() {
+			if err := p.Term(orderly); err != nil {
+				t.Error(err)
+			} else if p.ExitCode() != 0 {
+				t.Errorf("it ended with %d: %s", p.ExitCode(), p.Tail(2<<10))
+			}
+		})
+	}
+	ends.Wait()
+	if c, err := w.engine.ContainerInspect(t.Context(), container); err != nil || !c.State.Running {
+		t.Errorf("the container does not run on: %v", err)
+	}
+
+	must(t, w.StartMaster(t.Context()))
+	for _, p := range places {
+		p.wire.Go(rig.ToMaster)
+		must(t, w.RestartWorker(t.Context(), p.worker))
+	}
+	w.open(t, container)
+	w.openSoon(t, pulling)
+	w.whole(t, running, places["running"], 1)
+	w.whole(t, pulling, places["pulling"], 2) // the first had not begun
+	w.whole(t, uploading, places["uploading"], 1)
+	for _, id := range ids[3:] {
+		w.succeeded(t, id)
+	}
+	onlyOnce(t, starts.Of, ids)
+}
+
+// A worker that is to take its tasks with it stops them, hands in what there is,
+// and they run elsewhere.
+func TestF28StopTasks(t *testing.T) {
+	w := newWorld(t, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT=5s")
+	worker := w.dockerWorker(t, "w1", "WORKER_CPU=1")
+	must(t, worker.Term(orderly))
+	var err error
+	worker.Process, err = w.LaunchWorker(worker, "--stop-tasks")
+	must(t, err)
+	await(t, verdict, func(ctx context.Context) error { return w.WorkerIs(ctx, "w1", "active") })
+	r := w.gated("echo begin", "echo end; echo kept >/output/file")
+	r.MaxReschedules = ptr(1)
+	id := w.submit(t, r)
+	w.becomes(t, id, "running")
+	w.logHas(t, id, "begin\n")
+	first := w.containerOf(t, id)
+	must(t, worker.Term(orderly))
+	must(t, w.absent(first)(t.Context()))
+	w.dockerWorker(t, "w2", "WORKER_CPU=1")
+	w.becomes(t, id, "running")
+	w.open(t, w.secondRun(t, id, first))
+	task := w.ended(t, id)
+	if task.Status != "succeeded" || task.Attempt != 2 || task.WorkerID != "w2" || task.Attempts[0].Failure != "runtime" || !strings.Contains(task.Attempts[0].Message, "shut down") {
+		t.Errorf("%s; %+v", describe(task), task.Attempts)
+	}
+	if got := w.read(t, "/api/tasks/"+id+"/logs?attempt=1"); got != "begin\n" {
+		t.Errorf("the first attempt's log is %q", got)
+	}
+	if got := w.output(t, id, "file"); got != "kept\n" {
+		t.Errorf("the output is %q", got)
+	}
 }
 
 // Two masters never share a folder, and two workers neither.
