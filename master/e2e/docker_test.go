@@ -120,6 +120,28 @@ func testDockerGone(t *testing.T, w *world, d *rig.Dockerd, end func(*rig.Docker
 	must(t, w.WorkerIs(t.Context(), "w1", "active"))
 }
 
+// A restart of Docker that no worker was there to see is found out afterwards.
+func TestF08DockerRestartsUnseen(t *testing.T) {
+	d := newDockerd(t)
+	w := newWorld(t, "HEARTBEAT_INTERVAL=300ms", "HEARTBEAT_TIMEOUT=15s")
+	worker := w.workerOn(t, d, "w1", "WORKER_CPU=8")
+	polite := w.gated("trap 'exit 0' TERM; echo begun", "echo done")
+	again := w.submit(t, polite)
+	polite.MaxReschedules = ptr(0)
+	over := w.submit(t, polite)
+	for _, id := range []string{again, over} {
+		w.logHas(t, id, "begun\n")
+	}
+	must(t, worker.Kill())
+	must(t, d.Restart(t.Context()))
+	must(t, w.RestartWorker(t.Context(), worker))
+	w.failed(t, over, "runtime")
+	w.runsAgain(t, again)
+	if task := w.ended(t, again); task.Status != "succeeded" || len(task.Attempts) != 2 || task.Attempts[0].Failure != "runtime" {
+		t.Errorf("%s, attempts %+v", describe(task), task.Attempts)
+	}
+}
+
 // runsAgain waits for the task's second container and lets it go on.
 func (w *world) runsAgain(t *testing.T, id string) {
 	t.Helper()

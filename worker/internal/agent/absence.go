@@ -21,6 +21,7 @@ const engineFile = "engine.json"
 // engineRecord is the file's content.
 type engineRecord struct {
 	BootID    string    `json:"boot_id"`
+	Instance  string    `json:"instance,omitempty"` // start of the engine
 	DownSince time.Time `json:"down_since,omitzero"`
 	Absences  []Absence `json:"absences,omitempty"`
 }
@@ -40,14 +41,17 @@ func bootID() string {
 type engineNotes struct {
 	path string
 
-	mu     sync.Mutex
-	seenAt time.Time
+	mu       sync.Mutex
+	seenAt   time.Time
+	instance string // start of the engine that answers now
 }
 
 // absences are those that earlier processes have seen, and the one before this
-// process's start if there was one. outlived says that containers run on while
-// the engine is away, though not when the host starts anew.
-func (n *engineNotes) absences(now time.Time, outlived bool) ([]Absence, error) {
+// process's start if there was one, which may have gone unseen. outlived says
+// that containers run on while the engine is away, though not when the host
+// starts anew.
+func (n *engineNotes) absences(now time.Time, instance string, outlived bool) ([]Absence, error) {
+	n.is(instance)
 	data, err := os.ReadFile(n.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, n.write(engineRecord{BootID: bootID()})
@@ -69,6 +73,8 @@ func (n *engineNotes) absences(now time.Time, outlived bool) ([]Absence, error) 
 		absences = append(absences, Absence{From: info.ModTime(), To: now})
 	case !r.DownSince.IsZero() && !outlived:
 		absences = append(absences, Absence{From: r.DownSince, To: now})
+	case r.Instance != "" && instance != "" && r.Instance != instance && !outlived:
+		absences = append(absences, Absence{From: info.ModTime(), To: now})
 	}
 	absences = absences[max(0, len(absences)-absencesKept):]
 	return absences, n.write(engineRecord{BootID: bootID(), Absences: absences})
@@ -82,13 +88,21 @@ func (a *Agent) noteEngine(_ context.Context, x NoteEngine) feedback {
 	return func(*Machine, time.Time) []Action { return nil }
 }
 
+// is takes note of the start of the engine that answers.
+func (n *engineNotes) is(instance string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.instance = instance
+}
+
 func (n *engineNotes) write(r engineRecord) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	r.Instance = n.instance
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	temp := n.path + ".tmp"
 	if err := os.WriteFile(temp, data, 0o600); err != nil {
 		_ = os.Remove(temp) // perhaps there was no room for all of it

@@ -141,11 +141,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 
-	containers, outlived, err := a.find(ctx)
+	containers, engine, err := a.find(ctx)
 	if err != nil {
 		return nil // told to end before the engine answered
 	}
-	absences, err := a.notes.absences(time.Now(), outlived)
+	absences, err := a.notes.absences(time.Now(), engine.Instance, engine.LiveRestore)
 	if err != nil {
 		return fmt.Errorf("read when the engine was away: %w", err)
 	}

@@ -128,6 +128,9 @@ func (a *Agent) probe(ctx context.Context) feedback {
 	a.mu.Unlock()
 	if alive.Err == nil && away {
 		info, err := a.cfg.Executor.Info(ctx)
+		if err == nil {
+			a.notes.is(info.Instance)
+		}
 		alive = Alive{Err: err, Outlived: info.LiveRestore}
 	}
 	if alive.Err == nil && !away {
@@ -154,25 +157,24 @@ func (a *Agent) tellEngine() {
 }
 
 // find lists the containers of earlier processes. It asks until the engine
-// answers: without the list nothing can be said of what runs here. outlived
-// says that containers run on while the engine is away.
-func (a *Agent) find(ctx context.Context) (found []executor.Container, outlived bool, err error) {
+// answers: without the list nothing can be said of what runs here.
+func (a *Agent) find(ctx context.Context) (found []executor.Container, engine executor.Info, err error) {
 	for {
 		info, err := a.cfg.Executor.Info(ctx)
 		if err == nil {
 			found, err = a.cfg.Executor.List(ctx, a.cfg.Worker.ID)
 		}
 		if err == nil {
-			return found, info.LiveRestore, nil
+			return found, info, nil
 		}
 		if ctx.Err() != nil {
-			return nil, false, ctx.Err()
+			return nil, executor.Info{}, ctx.Err()
 		}
 		a.saying.say("waiting for the engine", err, a.log.Warn)
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return nil, false, ctx.Err()
+			return nil, executor.Info{}, ctx.Err()
 		}
 	}
 }

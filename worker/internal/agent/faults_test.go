@@ -185,20 +185,20 @@ func TestF08AnswersOlderThanAFaultDoNotCount(t *testing.T) {
 func TestF08AbsencesOutliveTheProcess(t *testing.T) {
 	n := &engineNotes{path: filepath.Join(t.TempDir(), engineFile)}
 	start := time.Now().Add(-time.Hour)
-	absences, err := n.absences(start, false)
+	absences, err := n.absences(start, "e1", false)
 	must(t, err)
 	if len(absences) != 0 {
 		t.Errorf("from nothing: %v", absences)
 	}
 	// The process ended while the engine was away.
 	must(t, n.write(engineRecord{BootID: bootID(), DownSince: start}))
-	absences, err = n.absences(start.Add(time.Minute), false)
+	absences, err = n.absences(start.Add(time.Minute), "e1", false)
 	must(t, err)
 	if len(absences) != 1 || !absences[0].From.Equal(start) || !absences[0].To.Equal(start.Add(time.Minute)) {
 		t.Errorf("%v", absences)
 	}
 	// And the next one goes on from there.
-	absences, err = n.absences(start.Add(time.Hour), false)
+	absences, err = n.absences(start.Add(time.Hour), "e1", false)
 	must(t, err)
 	if len(absences) != 1 {
 		t.Errorf("%v", absences)
@@ -206,20 +206,36 @@ func TestF08AbsencesOutliveTheProcess(t *testing.T) {
 	// The host was started anew since the engine answered last.
 	must(t, n.write(engineRecord{BootID: "another"}))
 	n.seen(start.Add(10 * time.Minute))
-	absences, err = n.absences(start.Add(20*time.Minute), true)
+	absences, err = n.absences(start.Add(20*time.Minute), "e1", true)
 	must(t, err)
 	if len(absences) != 1 || !absences[0].From.Equal(start.Add(10*time.Minute)) {
 		t.Errorf("%v", absences)
 	}
 	// Containers that outlive the engine were not ended by it.
 	must(t, n.write(engineRecord{BootID: bootID(), DownSince: start}))
-	absences, err = n.absences(start.Add(time.Minute), true)
+	absences, err = n.absences(start.Add(time.Minute), "e1", true)
 	must(t, err)
 	if len(absences) != 0 {
 		t.Errorf("%v", absences)
 	}
+	// The engine was started anew while no process was there to see it.
+	for _, c := range []struct {
+		instance string
+		outlived bool
+		want     int
+	}{{"e2", false, 1}, {"e2", true, 0}, {"e1", false, 0}, {"", false, 0}} {
+		n.is("e1")
+		must(t, n.write(engineRecord{BootID: bootID()}))
+		n.seen(start.Add(30 * time.Minute))
+		absences, err = n.absences(start.Add(40*time.Minute), c.instance, c.outlived)
+		must(t, err)
+		if len(absences) != c.want || c.want > 0 && !absences[0].From.Equal(start.Add(30*time.Minute)) {
+			t.Errorf("%+v: %v", c, absences)
+		}
+		n.seenAt = time.Time{}
+	}
 	must(t, os.WriteFile(n.path, []byte("{torn"), 0o600))
-	absences, err = n.absences(time.Now(), false)
+	absences, err = n.absences(time.Now(), "e1", false)
 	must(t, err)
 	if len(absences) != 1 {
 		t.Errorf("from a damaged record: %v", absences)

@@ -162,6 +162,9 @@ type Info struct {
 	GPU     int
 	// LiveRestore says that containers outlive the engine's daemon.
 	LiveRestore bool
+	// Instance differs after each start of the engine, as far as that shows;
+	// empty: it does not.
+	Instance string
 }
 
 // Executor runs containers. Methods are safe for concurrent use. A cancelled

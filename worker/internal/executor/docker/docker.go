@@ -12,9 +12,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 	"github.com/shirou/gopsutil/v3/disk"
 
@@ -103,12 +106,35 @@ func (e *Executor) Info(ctx context.Context) (executor.Info, error) {
 		Memory:      info.MemTotal >> 20,
 		LiveRestore: info.LiveRestoreEnabled,
 	}
+	if out.Instance, err = e.instance(short); err != nil {
+		return executor.Info{}, fail(ctx, "asking the engine since when it runs", err)
+	}
 	if strings.HasPrefix(e.api.DaemonHost(), "unix://") {
 		if d, err := disk.UsageWithContext(ctx, info.DockerRootDir); err == nil {
 			out.Storage = int64(d.Free >> 20)
 		}
 	}
 	return out, nil
+}
+
+// instance tells this start of the engine from others. The engine does not say
+// when it was started, but it then makes its socket anew, unless the system
+// keeps that open for it, and its default network, unless it has none.
+func (e *Executor) instance(ctx context.Context) (string, error) {
+	var marks []string
+	if path, local := strings.CutPrefix(e.api.DaemonHost(), "unix://"); local {
+		if info, err := os.Stat(path); err == nil {
+			marks = append(marks, info.ModTime().UTC().Format(time.RFC3339Nano))
+		}
+	}
+	bridge, err := e.api.NetworkInspect(ctx, "bridge", network.InspectOptions{})
+	switch {
+	case err == nil:
+		marks = append(marks, bridge.Created.UTC().Format(time.RFC3339Nano))
+	case !cerrdefs.IsNotFound(err):
+		return "", err
+	}
+	return strings.Join(marks, " "), nil
 }
 
 // Ping asks for a sign of life.
