@@ -145,8 +145,11 @@ func TestF14MastersDiskFull(t *testing.T) {
 	// Full: nothing is acknowledged.
 	must(t, disk.Fill(0))
 	var accepted []string
+	impatient, err := client.New(client.Options{Socket: w.Socket(), Patience: time.Millisecond})
+	must(t, err)
+	defer impatient.Close()
 	await(t, 20*time.Second, func(ctx context.Context) error {
-		task, err := w.API().Submit(ctx, w.small(""))
+		task, err := impatient.Submit(ctx, w.small(""))
 		var refusal *client.Error
 		switch {
 		case err == nil:
