@@ -79,7 +79,7 @@ func TestF25DamagedStore(t *testing.T) {
 	whole, err := os.ReadFile(store)
 	must(t, err)
 	for name, at := range map[string]int{
-		"the head of a page":   bytes.LastIndex(whole, []byte("busybox")) / 4096 * 4096,
+		"the head of a page":   100, // of the first, after the file's own
 		"a table's definition": bytes.Index(whole, []byte("CREATE INDEX tasks_by_status")) + 8,
 		"a task":               bytes.LastIndex(whole, []byte("busybox")),
 	} {

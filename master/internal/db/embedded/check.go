@@ -48,15 +48,12 @@ func checkSchema(ctx context.Context, conn *sql.Conn, path string) error {
 	if err != nil {
 		return errors.Join(err, pool.Close())
 	}
-	err = migrate(ctx, fresh)
-	var want, got []schemaItem
-	if err == nil {
-		want, err = schemaOf(ctx, fresh)
-	}
-	if err = errors.Join(err, fresh.Close(), pool.Close()); err != nil {
+	want, err := freshSchema(ctx, fresh)
+	if err := errors.Join(err, fresh.Close(), pool.Close()); err != nil {
 		return err
 	}
-	if got, err = schemaOf(ctx, conn); err != nil {
+	got, err := schemaOf(ctx, conn)
+	if err != nil {
 		return err
 	}
 	for n, item := range want {
@@ -68,6 +65,14 @@ func checkSchema(ctx context.Context, conn *sql.Conn, path string) error {
 		return fmt.Errorf("%w: %s: the %s %s is not of this program", db.ErrDamaged, path, got[len(want)].kind, got[len(want)].name)
 	}
 	return nil
+}
+
+// freshSchema is what the migrations make of an empty file.
+func freshSchema(ctx context.Context, conn *sql.Conn) ([]schemaItem, error) {
+	if err := migrate(ctx, conn); err != nil {
+		return nil, err
+	}
+	return schemaOf(ctx, conn)
 }
 
 func schemaOf(ctx context.Context, conn *sql.Conn) (items []schemaItem, err error) {
