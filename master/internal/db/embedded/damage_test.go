@@ -18,7 +18,7 @@ import (
 )
 
 // flips is how many bytes TestF25EveryFlippedByte flips.
-const flips = 100
+const flips = 25
 
 // everything is all that a store says of tasks and workers, read by every way
 // that leads to them.
