@@ -2,8 +2,10 @@ package coordinator
 
 import (
 	"testing"
+	"time"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
 )
 
 // A master that starts anew hears in one heartbeat that an attempt had begun
@@ -35,4 +37,26 @@ func TestAbsentAttemptThatHadBegunIsPaidFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a worker disowns is answered once its end is on the disk: it forgets the
+// rest of what it knew then.
+func TestDisownedIsAnsweredWhenItsEndIsStored(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.join("w", "s1")
+		id := r.submit()
+		ref := r.client.order(t, 0).Ref
+		absent := func(h *Heartbeat) { h.Absent = []cluster.AttemptRef{ref} }
+		r.store.set(func(s *shakyStore) { s.read = db.ErrUnavailable })
+		r.store.fail(db.ErrOutcomeUnknown, false)
+		for number := range uint64(2) {
+			_, err := r.beat("w", "s1", number+1, absent)
+			r.wantErr("an absence whose end is not recorded", err, cluster.ErrUnavailable)
+		}
+		r.store.set(func(s *shakyStore) { s.read = nil })
+		time.Sleep(10 * time.Second)
+		if _, err := r.beat("w", "s1", 3, absent); err != nil || r.task(id).Attempt != 2 {
+			t.Fatalf("%v, attempt %d", err, r.task(id).Attempt)
+		}
+	})
 }

@@ -152,6 +152,18 @@ func (m *machine) disowned(now time.Time, w *worker, absent []cluster.AttemptRef
 	return st
 }
 
+// disownedStored reports whether the end of every attempt that a worker has
+// disowned is on the disk. Before, it must say so again: it forgets what it knew
+// of an attempt once it has been answered.
+func (m *machine) disownedStored(absent []cluster.AttemptRef) error {
+	for _, ref := range absent {
+		if e := m.tasks[ref.TaskID]; e != nil && e.live(ref) {
+			return fmt.Errorf("%w: the end of task %s attempt %d is not recorded yet", cluster.ErrUnavailable, ref.TaskID, ref.Attempt)
+		}
+	}
+	return nil
+}
+
 // vanished is the loss of an attempt that a live worker does not have: when a
 // container of it was known it is gone, else nothing had begun.
 func vanished(e *task) loss {
@@ -177,5 +189,10 @@ func (c *Coordinator) Heartbeat(ctx context.Context, h Heartbeat) (HeartbeatRepl
 	if err != nil {
 		return reply, err
 	}
-	return reply, c.carryOut(ctx, st)
+	if err := c.carryOut(ctx, st); err != nil {
+		return reply, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return reply, c.m.disownedStored(h.Absent)
 }
