@@ -297,10 +297,11 @@ func (n *Node) Containers() (refs []Ref) {
 	return refs
 }
 
-// Busy is how many cores the containers that run here have been given.
-func (n *Node) Busy() (cores float64) {
+// Busy is how many cores the containers that run here have been given, without
+// those of the attempts left out.
+func (n *Node) Busy(without map[Ref]bool) (cores float64) {
 	for _, b := range n.engine.boxes {
-		if b.Phase == executor.PhaseRunning {
+		if b.Phase == executor.PhaseRunning && !without[refOf(b.Spec.Key)] {
 			cores += b.Spec.CPU
 		}
 	}

@@ -14,9 +14,6 @@ import (
 // send puts a worker's call on its way.
 func (f *fleet) send(h *host, c simulation.Call) {
 	h.waiting = append(h.waiting, waiting{id: c.ID, by: f.now.Add(fleetPatience)})
-	if x, ok := c.Message.(simulation.SendHeartbeat); ok && x.Heartbeat.Leaving {
-		h.announced = true
-	}
 	if f.chance(30) {
 		f.count.Dropped++
 		return
@@ -114,7 +111,7 @@ func (f *fleet) register(h *host, c simulation.Call, r Registration) {
 		w := f.m.workers[h.id]
 		fresh := w == nil || w.worker.Session != r.Session
 		reply, st := f.m.register(f.now, r)
-		h.heard, h.away, h.lost = f.now, f.now, false
+		h.heard, h.away, h.lost, h.told = f.now, f.now, false, r.Running
 		f.stops(h, reply.Stop)
 		for _, ref := range reply.Keep {
 			if fact := h.node.Fact(refOut(ref)); fresh && fact != nil && fact.Starts > 0 {
@@ -150,13 +147,16 @@ func (f *fleet) heartbeat(h *host, c simulation.Call, beat Heartbeat) {
 		return
 	}
 	if fresh {
-		h.heard, h.away, h.lost = f.now, f.now, false
+		h.heard, h.away, h.lost, h.told = f.now, f.now, false, beat.Running
 		if beat.Leaving {
 			h.away = f.now.Add(fleetGrace)
 		}
 	}
 	f.stops(h, reply.Stop)
 	f.carry(st, func(err error) {
+		if err == nil {
+			err = f.m.disownedStored(beat.Absent)
+		}
 		f.reply(h, c, simulation.Beat{
 			Reply: replyOf(err), ClusterID: fleetID,
 			Stop: refsOut(reply.Stop), Expect: refsOut(reply.Expect), Cancel: refsOut(reply.Cancel),

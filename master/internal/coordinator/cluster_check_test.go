@@ -26,7 +26,7 @@ func (w *witness) Started(node string, ref simulation.Ref) {
 	if n := h.node.Fact(ref).Starts; n > 1 {
 		f.failf("P3: the container of %v is started %d times", ref, n)
 	}
-	if busy := h.node.Busy(); busy > fleetCores {
+	if busy := h.node.Busy(h.ghosts); busy > fleetCores {
 		f.failf("P7: %s runs containers of %v cores and has %d", node, busy, fleetCores)
 	}
 }
@@ -53,6 +53,29 @@ func (w *witness) Removing(node string, ref simulation.Ref) {
 func (f *fleet) owned(ref simulation.Ref) bool {
 	t := f.seen[cluster.TaskID(ref.TaskID)]
 	return t.State.Placed() && t.Ref() == refIn(ref)
+}
+
+// dispatched holds a round's assignments against what each worker has room for:
+// what is placed there, and what it has shown that is no live attempt, nor one
+// whose result is here.
+func (f *fleet) dispatched(writes []*write) {
+	for _, w := range writes {
+		h := f.host(w.Task.WorkerID)
+		used := w.Task.Spec.Resources.CPU
+		for id, t := range f.seen {
+			if id != w.Task.ID && t.State.Placed() && t.WorkerID == h.id {
+				used += t.Spec.Resources.CPU
+			}
+		}
+		for _, r := range h.told {
+			if !f.owned(refOut(r.Ref)) && !hasResult(f.seen[r.Ref.TaskID], r.Ref) {
+				used += r.Allocated.CPU
+			}
+		}
+		if used > fleetCores {
+			f.failf("P7: %v is placed on %s, which has %v of its %d cores in use then", w.Task.ID, h.id, used, fleetCores)
+		}
+	}
 }
 
 // stops checks what the master wants stopped on a worker.

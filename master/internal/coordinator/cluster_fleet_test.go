@@ -56,16 +56,17 @@ type fleet struct {
 
 // host is a worker's host and the network to it.
 type host struct {
-	node      *simulation.Node
-	id        cluster.WorkerID
-	cutUp     bool // nothing from it arrives
-	cutDown   bool // nothing to it arrives
-	deaf      bool // the master's calls to it fail, its own arrive
-	waiting   []waiting
-	heard     time.Time // by the present master
-	away      time.Time // it may be away until then
-	lost      bool      // as the present master saw it last
-	announced bool      // its present process has told that it ends
+	node    *simulation.Node
+	id      cluster.WorkerID
+	cutUp   bool // nothing from it arrives
+	cutDown bool // nothing to it arrives
+	deaf    bool // the master's calls to it fail, its own arrive
+	waiting []waiting
+	heard   time.Time                // by the present master
+	away    time.Time                // it may be away until then
+	lost    bool                     // as the present master saw it last
+	told    []cluster.RunningAttempt // what it has shown, as the present master knows
+	ghosts  map[simulation.Ref]bool  // attempts whose assignment came when they were over
 }
 
 // waiting is a call that is given up in time.
@@ -105,7 +106,7 @@ func newFleet(seed uint64, tracing bool) *fleet {
 	for i := range 2 + f.rng.IntN(2) {
 		id := fmt.Sprintf("w%d", i)
 		f.hosts = append(f.hosts, &host{
-			id:   cluster.WorkerID(id),
+			id: cluster.WorkerID(id), ghosts: map[simulation.Ref]bool{},
 			node: simulation.New(simulation.Config{ID: id, Rand: f.rng, Watch: (*witness)(f)}),
 		})
 	}
@@ -143,7 +144,11 @@ func (f *fleet) fly(do func()) {
 	e := event{do: do}
 	if f.chance(100) {
 		f.count.Delayed++
-		e.after = f.now.Add(f.within(2 * fleetPatience))
+		late := 2 * fleetPatience
+		if f.rng.IntN(5) == 0 {
+			late = 10 * fleetPatience // long after everybody has given it up
+		}
+		e.after = f.now.Add(f.within(late))
 	}
 	f.events = append(f.events, e)
 }

@@ -59,7 +59,7 @@ func (f *fleet) startMaster() {
 		return t.Terminal() && t.Files.Attempt > 0
 	})
 	for _, h := range f.hosts {
-		h.heard, h.lost = f.now, false
+		h.heard, h.lost, h.told = f.now, false, nil
 		if w := f.m.workers[h.id]; w != nil {
 			h.lost, h.away = w.worker.Lost, w.worker.LeftUntil
 		}
@@ -85,7 +85,9 @@ func (f *fleet) killMaster() {
 func (f *fleet) round() {
 	f.wake, f.queued, f.rounding = false, false, true
 	f.carry(f.m.tick(f.now), func(error) {
-		f.carry(f.m.dispatch(f.now), func(error) { f.rounding = false })
+		st := f.m.dispatch(f.now)
+		f.dispatched(st.writes)
+		f.carry(st, func(error) { f.rounding = false })
 	})
 }
 

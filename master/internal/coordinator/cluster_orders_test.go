@@ -107,6 +107,9 @@ func (f *fleet) assign(a assign, done func()) {
 			return
 		}
 		answer = f.atWorker(h.node.Assign(f.now, specOf(a.order)))
+		if ref := refOut(a.order.Ref); !f.owned(ref) {
+			h.ghosts[ref] = true // nobody can know of it before it is shown
+		}
 		f.note("%s: assign %v: %v", h.id, a.order.Ref, answer)
 	}, func(err error) {
 		if err == nil {
