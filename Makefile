@@ -55,11 +55,11 @@ lint: ## Check format, Go code and shell scripts
 
 .PHONY: unit
 unit: ## Run the tests that need neither an engine nor built binaries
-	@packages=$$(.tools/packages.sh) && go test -timeout 5m $(TESTFLAGS) $$packages
+	@packages=$$(.tools/packages.sh) && go test -timeout 10m $(TESTFLAGS) $$packages
 
 .PHONY: race
 race: ## Run the same tests under the race detector
-	@packages=$$(.tools/packages.sh) && CGO_ENABLED=1 go test -race -timeout 10m $(TESTFLAGS) $$packages
+	@packages=$$(.tools/packages.sh) && CGO_ENABLED=1 go test -race -timeout 15m $(TESTFLAGS) $$packages
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
@@ -70,7 +70,7 @@ e2e: build ## Run the tests that need a Docker engine: executor and both binarie
 	@.tools/setup/image.sh >/dev/null
 	@.tools/setup/busybox.sh >/dev/null
 	@.tools/setup/registry.sh >/dev/null
-	@go test -tags engine -count=1 -p 1 -timeout 10m $(TESTFLAGS) ./worker/internal/executor/... ./master/e2e/...
+	@go test -tags engine -count=1 -p 1 -timeout 15m $(TESTFLAGS) ./worker/internal/executor/... ./master/e2e/...
 
 .PHONY: soak
 soak: setup build ## Measure in full what `make test` measures in part: restarts, losses, memory
