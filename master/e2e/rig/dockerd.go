@@ -74,6 +74,7 @@ func (d *Dockerd) Start(ctx context.Context) error {
 		"dockerd", "--host", d.Host(), "--group", strconv.Itoa(os.Getgid()),
 		"--data-root", d.dataRoot(), "--exec-root", d.execRoot(), "--pidfile", d.pidFile(),
 		"--containerd-namespace", d.netns, "--containerd-plugins-namespace", d.netns+"-plugins",
+		"--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", "/"+d.netns,
 		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--shutdown-timeout", "1",
 	)
 	var err error

@@ -74,12 +74,9 @@ func alive(pid string) bool {
 // sweep removes what an engine leaves that did not end in order: processes,
 // mounts and control groups.
 func (d *Dockerd) sweep(ctx context.Context) error {
-	err := killAll(ctx, d.processes(""))
-	for _, id := range d.containers(ctx) {
-		err = errors.Join(err, killAll(ctx, processesWhere("cgroup", func(text []byte) bool {
-			return bytes.Contains(text, []byte(id))
-		})), removeGroups(ctx, id))
-	}
+	group := []byte("/" + d.netns + "/")
+	err := killAll(ctx, append(d.processes(""), processesWhere("cgroup", func(text []byte) bool { return bytes.Contains(text, group) })...))
+	err = errors.Join(err, removeGroups(ctx, d.netns))
 	mounts, readErr := mountsBelow(d.dir)
 	err = errors.Join(err, readErr)
 	for _, m := range mounts {
@@ -88,22 +85,30 @@ func (d *Dockerd) sweep(ctx context.Context) error {
 	return err
 }
 
-// containers are the ids that the engine's folder still knows.
-func (d *Dockerd) containers(ctx context.Context) []string {
-	found, _ := output(ctx, rootly("ls", filepath.Join(d.dataRoot(), "containers"))) // none without the folder
-	return strings.Fields(found)
-}
-
-// removeGroups removes the container's control groups, which are empty.
-func removeGroups(ctx context.Context, id string) error {
+// removeGroups removes the control groups of that name, which are empty, with
+// all below them.
+func removeGroups(ctx context.Context, name string) error {
 	var groups []string
-	err := filepath.WalkDir("/sys/fs/cgroup", func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() && strings.Contains(e.Name(), id) {
-			groups = append(groups, path)
+	// On some systems there is one tree, on others one per resource.
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+		tops, err := filepath.Glob(pattern + name)
+		if err != nil {
+			return err
 		}
-		return nil // they come and go
-	})
+		for _, top := range tops {
+			err := filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
+				if err == nil && e.IsDir() {
+					groups = append(groups, path)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
 	slices.Reverse(groups) // the inner ones first
+	var err error
 	for _, g := range groups {
 		err = errors.Join(err, asRoot(ctx, "rmdir", g))
 	}

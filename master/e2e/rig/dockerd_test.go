@@ -54,7 +54,7 @@ func TestDockerdLeavesNothing(t *testing.T) {
 					t.Errorf("%s is left", path)
 				}
 			}
-			if groups, _ := filepath.Glob("/sys/fs/cgroup/*/docker/" + c.ID); len(groups) > 0 {
+			if groups, _ := filepath.Glob("/sys/fs/cgroup/*/" + d.netns); len(groups) > 0 {
 				t.Errorf("left: %s", strings.Join(groups, " "))
 			}
 		})
