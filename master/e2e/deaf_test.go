@@ -83,6 +83,7 @@ func TestF07DeafWorker(t *testing.T) {
 		}
 	}
 	onlyOnce(t, starts.Of, []string{finishes, cancelled, unheard, waits})
+	await(t, verdict, w.Clean) // what the worker has not removed when it is killed stays
 	w.unheardAndLost(t, func() { must(t, h.Deafen(t.Context(), port)) }, deaf.Kill)
 }
 
