@@ -100,7 +100,7 @@ func (n *Node) pull() error {
 		return errEngine
 	case n.chance(2):
 		return executor.ErrImage
-	case n.chance(12):
+	case n.chance(40): // three in a row are wanted now and then
 		return executor.ErrRegistry
 	}
 	return nil
