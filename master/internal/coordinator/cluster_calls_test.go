@@ -155,7 +155,7 @@ func (f *fleet) heartbeat(h *host, c simulation.Call, beat Heartbeat) {
 	f.stops(h, reply.Stop)
 	f.carry(st, func(err error) {
 		if err == nil {
-			err = f.m.disownedStored(beat.Absent)
+			err = f.m.disownedStored(beat.WorkerID, beat.Absent)
 		}
 		f.reply(h, c, simulation.Beat{
 			Reply: replyOf(err), ClusterID: fleetID,

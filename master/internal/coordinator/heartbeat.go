@@ -155,9 +155,9 @@ func (m *machine) disowned(now time.Time, w *worker, absent []cluster.AttemptRef
 // disownedStored reports whether the end of every attempt that a worker has
 // disowned is on the disk. Before, it must say so again: it forgets what it knew
 // of an attempt once it has been answered.
-func (m *machine) disownedStored(absent []cluster.AttemptRef) error {
+func (m *machine) disownedStored(by cluster.WorkerID, absent []cluster.AttemptRef) error {
 	for _, ref := range absent {
-		if e := m.tasks[ref.TaskID]; e != nil && e.live(ref) {
+		if e := m.tasks[ref.TaskID]; e != nil && e.live(ref) && e.task.WorkerID == by {
 			return fmt.Errorf("%w: the end of task %s attempt %d is not recorded yet", cluster.ErrUnavailable, ref.TaskID, ref.Attempt)
 		}
 	}
@@ -194,5 +194,5 @@ func (c *Coordinator) Heartbeat(ctx context.Context, h Heartbeat) (HeartbeatRepl
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return reply, c.m.disownedStored(h.Absent)
+	return reply, c.m.disownedStored(h.WorkerID, h.Absent)
 }
