@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,7 +40,7 @@ func resident(t *testing.T, p *rig.Process) int {
 // descriptors is how many files and connections a process has open.
 func descriptors(t *testing.T, p *rig.Process) int {
 	t.Helper()
-	open, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(p.PID()), "fd"))
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))
 	must(t, err)
 	return len(open)
 }

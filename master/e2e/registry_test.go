@@ -225,14 +225,14 @@ func slowed(t *testing.T, behind string) *slowRegistry {
 			if _, err := io.CopyN(w, answer.Body, slowPiece); err != nil {
 				return
 			}
-			http.NewResponseController(w).Flush()
+			_ = http.NewResponseController(w).Flush()
 			select {
 			case <-s.pace:
 			case <-r.Context().Done():
 				return
 			}
 		}
-		io.Copy(w, answer.Body)
+		_, _ = io.Copy(w, answer.Body)
 	}))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
