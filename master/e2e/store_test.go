@@ -22,8 +22,10 @@ import (
 // is refused or the number is reached, and gives those that were taken.
 func (w *world) acknowledged(t *testing.T, n, size int) (ids []string, refusal error) {
 	t.Helper()
+	impatient, err := client.New(client.Options{Socket: w.Socket(), Patience: time.Millisecond})
+	must(t, err)
 	for range n {
-		task, err := w.API().Submit(t.Context(), client.TaskRequest{
+		task, err := impatient.Submit(t.Context(), client.TaskRequest{
 			DockerImage: "busybox", Inputs: []client.Input{{Path: "x", Content: strings.Repeat("x", size)}},
 		})
 		if err != nil {

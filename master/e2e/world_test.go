@@ -76,13 +76,13 @@ func newWorldOf(t *testing.T, programs string, before func(*rig.Rig), masterSett
 	before(r)
 	w := &world{Rig: r}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if !t.Failed() {
 			if err := rig.Await(ctx, 20*time.Second, r.Clean); err != nil {
 				t.Errorf("something leaked: %v", err)
 			}
-			if err := rig.Await(ctx, 20*time.Second, r.Invariants); err != nil {
+			if err := rig.Await(ctx, time.Minute, r.Invariants); err != nil {
 				t.Errorf("store, memory and workers do not agree: %v", err)
 			}
 		}
