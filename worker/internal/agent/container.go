@@ -205,7 +205,7 @@ func (m *Machine) stepConfirm(now time.Time, a *attempt) {
 		m.awaitProbe(now, a)
 		return
 	}
-	if a.end.failure == "" && m.engine.killed(a.end.exit.FinishedAt) {
+	if a.end.failure == "" && (a.end.exit.EndUnknown() || m.engine.killed(a.end.exit.FinishedAt)) {
 		a.end.failure = FailureRuntime
 		a.end.message = "the container ended while the engine was down, or was stopped with its worker"
 	}

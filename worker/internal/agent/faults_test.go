@@ -49,6 +49,20 @@ func TestF08EndsInAGapAreRuntime(t *testing.T) {
 	}
 }
 
+// F08: an engine that was killed with what watched a container gives it a code
+// that means nothing, and no time.
+func TestF08UnknownEndIsNoResult(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.pass(3 * time.Second)
+	b.in(b.m.Exited(b.now, ref1, executor.Container{Phase: executor.PhaseExited, StartedAt: time.Unix(1000, 0), ExitCode: 255}, executor.Offsets{}, nil))
+	b.pass(2 * time.Second)
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	if r := b.result(); r.Failure != FailureRuntime {
+		t.Errorf("%+v", r)
+	}
+}
+
 // F10: the pauses between the tries grow, and are not the same for everyone.
 func TestF10PausesGrowWithJitter(t *testing.T) {
 	seen := map[time.Duration]bool{}

@@ -103,11 +103,17 @@ type Container struct {
 	Spec       Spec // Key, WorkerID and the fields that the label carries
 	Phase      Phase
 	StartedAt  time.Time // engine's clock; zero before the start
-	FinishedAt time.Time // engine's clock; zero before the end
+	FinishedAt time.Time // engine's clock; zero before the end, or when the engine does not know
 	ExitCode   int       // meaningful when exited
 	OOMKilled  bool      // the kernel killed a process of it; the exit code may be 0 all the same
 	Error      string    // the engine's own words when a start failed
 	HalfMade   bool      // created, perhaps without its inputs, by a process that has gone: no Run starts it
+}
+
+// EndUnknown reports whether the container has run and ended without the engine
+// seeing how: its exit code says nothing then.
+func (c *Container) EndUnknown() bool {
+	return c.Phase == PhaseExited && !c.StartedAt.IsZero() && c.FinishedAt.IsZero()
 }
 
 // Stream tells the two output streams apart.

@@ -66,13 +66,27 @@ func (e *Executor) inspect(ctx context.Context, id string) (inspection, error) {
 	case executor.PhaseRunning:
 		found.state.FinishedAt = time.Time{}
 	case executor.PhaseExited:
-		// The engine takes the two times in different places; a program that
-		// only exits can seem to end before it starts.
-		if found.state.FinishedAt.Before(found.state.StartedAt) {
-			found.state.FinishedAt = found.state.StartedAt
-		}
+		found.state.FinishedAt = endTime(found.state.StartedAt, found.state.FinishedAt)
 	}
 	return found, nil
+}
+
+// mostBehind is how far an end can lie before the start of the same container,
+// since the engine takes the two times in different places: a program that only
+// exits can seem to end before it starts.
+const mostBehind = 2 * time.Second
+
+// endTime is when a container ended, zero when that is not known: an engine that
+// was killed with what watched the container says that it ended with 255, and
+// gives the year 1 or 1970 for when.
+func endTime(started, finished time.Time) time.Time {
+	switch {
+	case finished.Before(started.Add(-mostBehind)):
+		return time.Time{}
+	case finished.Before(started):
+		return started
+	}
+	return finished
 }
 
 // phaseOf folds the engine's states.
