@@ -54,9 +54,7 @@ func TestF08EndsInAGapAreRuntime(t *testing.T) {
 func TestF08UnknownEndIsNoResult(t *testing.T) {
 	b := newBench(t)
 	b.run()
-	b.pass(3 * time.Second)
-	b.in(b.m.Exited(b.now, ref1, executor.Container{Phase: executor.PhaseExited, StartedAt: time.Unix(1000, 0), ExitCode: 255}, executor.Offsets{}, nil))
-	b.pass(2 * time.Second)
+	b.exit(func(c *executor.Container) { c.FinishedAt, c.ExitCode = time.Time{}, 255 })
 	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
 	if r := b.result(); r.Failure != FailureRuntime {
 		t.Errorf("%+v", r)
