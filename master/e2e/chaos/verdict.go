@@ -171,8 +171,11 @@ func (c *check) log(ctx context.Context, j *job, t client.Task, a client.Attempt
 	if whole && marked {
 		complain("log of attempt %d has a marker: %q", a.Attempt, got["marker"])
 	}
-	// One that is complete was lost with nothing but its verdict.
-	if complete := got["stdout"] == j.want.stdout && got["stderr"] == j.want.stderr; a.Failure == "worker_lost" && !marked && !complete {
+	// One that is complete was lost with nothing but its verdict; so is the empty
+	// one of a container that was never started.
+	complete := got["stdout"] == j.want.stdout && got["stderr"] == j.want.stderr ||
+		a.StartedAt == nil && got["stdout"]+got["stderr"] == ""
+	if a.Failure == "worker_lost" && !marked && !complete {
 		complain("the log of attempt %d, which was lost, has no marker", a.Attempt)
 	}
 }
