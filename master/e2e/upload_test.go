@@ -115,7 +115,7 @@ func (w *breakable) writing(size int64) client.TaskRequest {
 // uploads waits until the master has so many bytes of an upload.
 func (w *world) uploads(t *testing.T, bytes int64) {
 	t.Helper()
-	await(t, 5*time.Minute, func(context.Context) error {
+	await(t, 15*time.Minute, func(context.Context) error { // gigabytes are written first
 		have, err := w.Staged()
 		if err == nil && have < bytes {
 			err = fmt.Errorf("%d of %d bytes are there", have, bytes)
