@@ -186,16 +186,10 @@ func (c *cycles) whole(ctx context.Context, task client.Task) error {
 	if task.Status != "succeeded" {
 		return errors.New(describe(task))
 	}
-	var log string
-	for r, err := range c.api.Logs(ctx, task.TaskID, client.LogOptions{}) {
-		if err != nil {
-			return err
-		}
-		log += r.Text + "\n"
-	}
-	files, err := c.api.TaskFiles(ctx, task.TaskID)
-	if err != nil || log != "begin\nend\n" || len(files.Files) != 1 {
-		return fmt.Errorf("log %q, files %+v, %w", log, files.Files, err)
+	// Another lane may kill the master meanwhile.
+	err := rig.Await(ctx, verdict, func(ctx context.Context) error { return c.left(ctx, task.TaskID) })
+	if err != nil {
+		return err
 	}
 	return rig.Await(ctx, 10*time.Second, func(context.Context) error {
 		n, err := c.starts.Of(task.TaskID)
@@ -204,6 +198,22 @@ func (c *cycles) whole(ctx context.Context, task client.Task) error {
 		}
 		return err
 	})
+}
+
+// left checks the log and the files of a task that ran to its end.
+func (c *cycles) left(ctx context.Context, id string) error {
+	var log string
+	for r, err := range c.api.Logs(ctx, id, client.LogOptions{}) {
+		if err != nil {
+			return err
+		}
+		log += r.Text + "\n"
+	}
+	files, err := c.api.TaskFiles(ctx, id)
+	if err == nil && (log != "begin\nend\n" || len(files.Files) != 1) {
+		err = fmt.Errorf("log %q, files %+v", log, files.Files)
+	}
+	return err
 }
 
 // cancelling is what came of a cancel.

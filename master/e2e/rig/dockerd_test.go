@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,13 +41,18 @@ func TestDockerdLeavesNothing(t *testing.T) {
 			closed = true
 			must(t, d.Close(t.Context()))
 
-			for _, file := range []string{"cmdline", "cgroup"} {
-				if pids := processesWhere(file, func(text []byte) bool {
-					return bytes.Contains(text, []byte(d.dir)) || bytes.Contains(text, []byte(c.ID))
-				}); len(pids) > 0 {
-					t.Errorf("processes %v are left", pids)
+			must(t, Await(t.Context(), downLimit, func(context.Context) error {
+				var left []string
+				for _, file := range []string{"cmdline", "cgroup"} {
+					left = append(left, processesWhere(file, func(text []byte) bool {
+						return bytes.Contains(text, []byte(d.dir)) || bytes.Contains(text, []byte(c.ID))
+					})...)
 				}
-			}
+				if left = slices.DeleteFunc(left, func(pid string) bool { return !alive(pid) }); len(left) > 0 {
+					return fmt.Errorf("processes %v are left", left)
+				}
+				return nil
+			}))
 			if mounts, err := mountsBelow(d.dir); err != nil || len(mounts) > 0 {
 				t.Errorf("mounts %v are left, %v", mounts, err)
 			}
