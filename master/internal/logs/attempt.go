@@ -327,11 +327,12 @@ func (l *attemptLog) abandon(now time.Time, reason string) error {
 	fresh := l.w.tail.empty()
 	b := l.w.disk.begin()
 	b.lost = true
-	if !l.w.ended {
+	if !l.w.ended && !b.pos.lost {
 		l.w.tail.writeTo(b, now.UnixNano())
 		reason = strings.Join(strings.Fields(strings.ToValidUTF8(reason, "?")), " ")
 		b.mark(now.UnixNano(), fmt.Sprintf("[cloudai] attempt %d was lost (%s); its log ends here, after byte %d\n",
 			l.key.attempt, reason, b.pos.size), cluster.LogOffsets{})
+		b.lose()
 	}
 	had := l.w.tail
 	l.w.tail = tail{}

@@ -89,6 +89,13 @@ func (b *batch) mark(at int64, text string, instead cluster.LogOffsets) {
 	}, data)
 }
 
+// lose says of the last record that it tells of the attempt's loss. It counts
+// also when the log's end does not reach the disk any more.
+func (b *batch) lose() {
+	b.entries[len(b.entries)-1].flags |= flagLost
+	b.pos.lost = true
+}
+
 // seal ends the log.
 func (b *batch) seal(at int64) {
 	e := entry{time: at, stream: cluster.StreamMarker, ends: b.pos.ends, flags: flagSealed}

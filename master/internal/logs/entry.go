@@ -22,7 +22,7 @@ const (
 	flagPartial flags = 1 << iota // does not end at a line's end
 	flagDurable                   // all before it was on the disk before it was written
 	flagSealed                    // the log ends here; the entry has no data
-	flagLost                      // with flagSealed: its attempt was given up
+	flagLost                      // the log of an attempt that was given up ends here
 )
 
 // entry describes one record: a run of whole lines, or a piece of one, of one
@@ -88,7 +88,7 @@ type position struct {
 	ends    cluster.LogOffsets // of both streams
 	open    bool               // the last record does not end at a line's end
 	sealed  bool
-	lost    bool // sealed since its attempt was given up
+	lost    bool // its attempt was given up
 }
 
 // leads reports whether e can be the next record at this position.

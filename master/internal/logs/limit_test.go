@@ -280,3 +280,33 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// The marker of a lost attempt is on the disk and the end of its log is not: the
+// next process knows the loss, and ends the log without another marker.
+func TestAbandonedWithoutItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	k := newKeeper(t, dir)
+	mustAppend(t, k, anyRef, stdout(0, "begin\n"))
+	if err := k.Abandon(t.Context(), anyRef, "x"); err != nil {
+		t.Fatal(err)
+	}
+	whole := text(t, k, anyRef, ReadOptions{})
+	index := filepath.Join(dir, string(anyRef.TaskID), fmt.Sprint(anyRef.Attempt)+".idx")
+	info, err := os.Stat(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(index, info.Size()-entrySize); err != nil {
+		t.Fatal(err)
+	}
+	k = newKeeper(t, dir)
+	if !k.Abandoned(anyRef) {
+		t.Fatal("the loss is not known any more")
+	}
+	if err := k.Abandon(t.Context(), anyRef, "another reason"); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, k, anyRef, ReadOptions{Follow: true}); got != whole {
+		t.Fatalf("got %q, want %q", got, whole)
+	}
+}
