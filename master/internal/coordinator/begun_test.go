@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -57,6 +58,34 @@ func TestDisownedIsAnsweredWhenItsEndIsStored(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if _, err := r.beat("w", "s1", 3, absent); err != nil || r.task(id).Attempt != 2 {
 			t.Fatalf("%v, attempt %d", err, r.task(id).Attempt)
+		}
+	})
+}
+
+// A worker gets nothing before the store knows its session: a master that starts
+// again would take the process for a new one, and an assignment that is still on
+// its way for never begun.
+func TestNothingIsSentToASessionThatIsNotStored(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.store.set(func(s *shakyStore) { s.put = db.ErrUnavailable })
+		_, err := r.c.Register(t.Context(), Registration{
+			Caller: from("w", "s1"), Address: "host:1", Total: cluster.Resources{CPU: 4, Memory: 4096, Storage: 4096},
+		})
+		r.wantErr("a registration that is not stored", err, cluster.ErrUnavailable)
+		id := r.submit()
+		if _, err := r.beat("w", "s1", 1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := r.task(id); got.State != cluster.StateQueued {
+			t.Fatalf("the task is %s on a worker that the store does not know", got.State)
+		}
+		r.store.set(func(s *shakyStore) { s.put = nil })
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := r.client.order(t, 0); got.Ref.TaskID != id {
+			t.Fatalf("sent %v, want %s", got.Ref, id)
 		}
 	})
 }

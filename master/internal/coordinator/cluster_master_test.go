@@ -154,9 +154,11 @@ func (f *fleet) save(workers []cluster.Worker, then func(error)) {
 				f.failf("%v", err)
 			}
 		}
-		next := step{}
+		var next step
 		if failed != nil {
 			next = f.m.workerNotSaved(f.now, w.worker.ID)
+		} else {
+			next = f.m.workerSaved(w.worker.ID, w.worker.Session)
 		}
 		f.carry(next, func(error) {
 			f.save(workers[1:], func(err error) { then(cmp.Or(failed, err)) })

@@ -93,7 +93,7 @@ func (m *machine) apply(now time.Time, w *write) (st step) {
 		m.enqueue(e)
 		st.wake = true
 	case was.State.Waiting(): // it was just placed
-		if to := m.workers[t.WorkerID]; to != nil && !to.gone() {
+		if to := m.workers[t.WorkerID]; to != nil && !to.gone() && to.onDisk() {
 			st.join(m.send(e, to))
 		}
 	case t.CancelRequested && !was.CancelRequested:

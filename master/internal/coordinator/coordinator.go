@@ -280,11 +280,12 @@ func (c *Coordinator) saveWorker(ctx context.Context, id cluster.WorkerID) error
 	if w == nil {
 		return nil
 	}
-	err := unavailable(c.store.PutWorker(context.WithoutCancel(ctx), value))
-	if err != nil {
+	if err := c.store.PutWorker(context.WithoutCancel(ctx), value); err != nil {
 		c.decide(func(now time.Time) step { return c.m.workerNotSaved(now, id) })
+		return unavailable(err)
 	}
-	return err
+	c.tell(c.decide(func(time.Time) step { return c.m.workerSaved(id, value.Session) }))
+	return nil
 }
 
 // tell sends the step's messages to workers, each in a goroutine that Run

@@ -43,6 +43,7 @@ func (d *desk) settle(st step, err error) step {
 	}
 	for _, w := range d.m.order {
 		w.unsaved = false
+		all.join(d.m.workerSaved(w.worker.ID, w.worker.Session))
 	}
 	return all
 }

@@ -158,6 +158,9 @@ func (m *machine) called(now time.Time, to Target, err error) (st step) {
 
 // resend repeats every assignment to the worker that it has not accepted.
 func (m *machine) resend(w *worker) (st step) {
+	if !w.onDisk() {
+		return st
+	}
 	for _, id := range sortedKeys(w.attempts) {
 		e := m.tasks[id]
 		if e != nil && e.pending == nil && e.task.State.Placed() && !e.sent && m.mayResend(e) {

@@ -64,7 +64,10 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 		if e == nil || e.pending != nil || e.sent || !e.task.State.Placed() || w.shown[e.task.Ref()] {
 			continue
 		}
-		if m.mayResend(e) && w.reachable {
+		switch {
+		case m.mayResend(e) && !w.onDisk():
+			continue // it is sent once that is so
+		case m.mayResend(e) && w.reachable:
 			st.join(m.send(e, w))
 			continue
 		}

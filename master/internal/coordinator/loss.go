@@ -149,6 +149,17 @@ func (m *machine) workerNotSaved(now time.Time, id cluster.WorkerID) (st step) {
 	return st
 }
 
+// workerSaved notes that the store has the worker with this session.
+func (m *machine) workerSaved(id cluster.WorkerID, session string) (st step) {
+	w := m.workers[id]
+	if w == nil || w.stored == session {
+		return st
+	}
+	w.stored, w.stale, st.wake = session, true, true
+	st.join(m.resend(w))
+	return st
+}
+
 // lateness beyond which a deadline says that the master slept, not that
 // workers are silent.
 const lateness = 2 * time.Second

@@ -102,9 +102,10 @@ type worker struct {
 	history   *telemetry.Recent[cluster.Sample]
 	number    uint64 // of the last heartbeat
 	use       *cluster.Sample
-	unsaved   bool // the store has not taken the present value
-	barring   bool // its bar is being written
-	unknown   bool // the store had tasks on it and not the worker itself
+	unsaved   bool   // the store has not taken the present value
+	stored    string // the session that the store has
+	barring   bool   // its bar is being written
+	unknown   bool   // the store had tasks on it and not the worker itself
 
 	probing   bool                    // a Hello is on its way
 	probeAt   time.Time               // the next Hello; zero: none is due
@@ -165,6 +166,11 @@ func (w *worker) status() (cluster.WorkerStatus, string) {
 	return cluster.WorkerActive, ""
 }
 
+// onDisk reports whether the store knows the worker's session. Before, nothing
+// is sent to it: a master that starts with another session on the disk takes this
+// process for a new one, and what is still on its way for never begun.
+func (w *worker) onDisk() bool { return w.stored == w.worker.Session }
+
 // closed is why it takes nothing now; "" when it does.
 func (w *worker) closed() string {
 	if status, reason := w.status(); status != cluster.WorkerActive {
@@ -172,6 +178,9 @@ func (w *worker) closed() string {
 			return string(status)
 		}
 		return string(status) + ": " + reason
+	}
+	if !w.onDisk() {
+		return "its registration is not stored yet"
 	}
 	if !w.restUntil.IsZero() {
 		return "refused the last task and rests for a moment"

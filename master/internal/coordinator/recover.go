@@ -17,6 +17,7 @@ func (m *machine) restoreWorker(now time.Time, stored cluster.Worker) {
 		stored.Session = "" // this master is another version's: let it register, and hear why not
 	}
 	w := newWorker(stored)
+	w.stored = stored.Session
 	if stored.Barred {
 		m.workers[stored.ID] = w
 		return

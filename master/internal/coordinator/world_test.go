@@ -194,7 +194,11 @@ func (w *world) save(id cluster.WorkerID) error {
 	}
 	wk := w.m.workers[id]
 	wk.unsaved = false
-	return w.store.PutWorker(context.Background(), wk.worker)
+	if err := w.store.PutWorker(context.Background(), wk.worker); err != nil {
+		return err
+	}
+	w.do(w.m.workerSaved(id, wk.worker.Session))
+	return nil
 }
 
 // putWorker stores a worker's present value for someone who waits for it. What
@@ -207,7 +211,12 @@ func (w *world) putWorker(id cluster.WorkerID) error {
 			return db.ErrUnavailable
 		}
 	}
-	return cmp.Or(failed, w.store.PutWorker(context.Background(), w.m.workers[id].worker))
+	wk := w.m.workers[id].worker
+	if err := w.store.PutWorker(context.Background(), wk); err != nil || failed != nil {
+		return cmp.Or(failed, err)
+	}
+	w.do(w.m.workerSaved(id, wk.Session))
+	return nil
 }
 
 func (w *world) commit(writes []*write) {
