@@ -50,6 +50,8 @@ type Executor struct {
 	hints  *hints
 	usage  *usage
 	signs  *signs
+	// kernelLog is the kernel's, as far as this process may read it.
+	kernelLog func() string
 }
 
 var _ executor.Executor = (*Executor)(nil)
@@ -88,6 +90,8 @@ func New(cfg Config) (*Executor, error) {
 		hints:  newHints(),
 		usage:  newUsage(api),
 		signs:  signs,
+
+		kernelLog: kernelLog,
 	}, nil
 }
 

@@ -25,13 +25,18 @@ const oomEarly = time.Minute
 // killedByKernel is the exit code of a program that got SIGKILL.
 const killedByKernel = 137
 
-// killedForMemory looks for an OOM kill in the engine's events. The engine
-// gets the two messages apart, and when the exit comes first the state never
-// says OOMKilled; the event does. It waits for a late one only when the exit
-// code is a kill's that this process did not order.
+// killedForMemory looks for an OOM kill that the container's state does not tell
+// of. The engine gets exit and kill in two messages, and when the exit comes first
+// the state never says OOMKilled; an event does, unless the second message got
+// lost, as happens on a busy machine and around an engine's crash. When the exit
+// code is a kill's that this process did not order, the kernel's log is asked
+// first, and a late event is waited for.
 func (e *Executor) killedForMemory(ctx context.Context, c executor.Container) (bool, error) {
 	until := c.FinishedAt
 	if c.ExitCode == killedByKernel && !e.hints.wasKilled(c.ID) {
+		if toldOfKill(e.kernelLog(), c.ID) {
+			return true, nil
+		}
 		until = until.Add(oomLate)
 	}
 	// The engine ends the list by its own clock; the timeout is for one that
