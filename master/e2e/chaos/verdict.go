@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"cloudai/master/client"
@@ -60,23 +59,11 @@ func (c *check) verdict(j *job, t client.Task, complain complain) {
 		// The budgets are looked at below.
 	case t.Failure == "upload" && len(j.want.files) > 0 && c.masterFull():
 	case t.Failure == "exit" && t.ExitCode != nil && *t.ExitCode == noRoom && t.WorkerID == "d1" && c.hurt.had("disk of d1", full):
-	case c.untold(j, t):
-		fmt.Printf("task %s: its engine, which was killed before, did not tell of the OOM kill\n", t.TaskID)
 	case t.Failure != j.want.failure:
 		complain("it should end as %q", j.want.failure)
 	case t.Failure != "timeout" && (t.ExitCode == nil || *t.ExitCode != j.want.code):
 		complain("it should end with code %d", j.want.code)
 	}
-}
-
-// untold reports whether a container was killed for its memory and its engine may
-// not have said so: one that was killed loses such messages now and then, and
-// nothing else is left to tell it from any other kill.
-func (c *check) untold(j *job, t client.Task) bool {
-	return j.want.failure == "oom" && t.Failure == "exit" && t.ExitCode != nil && *t.ExitCode == j.want.code &&
-		slices.ContainsFunc([]string{"engine a", "engine b"}, func(engine string) bool {
-			return c.hurt.had(engine, killed) || c.hurt.had(engine, torn)
-		})
 }
 
 // masterFull reports whether the master may have refused files.
