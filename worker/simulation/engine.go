@@ -11,6 +11,7 @@ import (
 
 var (
 	errEngine = fmt.Errorf("%w: the engine is off", executor.ErrEngine)
+	errUntold = fmt.Errorf("%w: %w", executor.ErrNotTold, errEngine)
 	errRoom   = errors.New("no room for a container")
 	errStart  = errors.New("the command cannot be executed")
 )
@@ -18,8 +19,9 @@ var (
 // box is a container.
 type box struct {
 	executor.Container
-	fact *Fact
-	made int // its number; some run longer than others
+	fact   *Fact
+	made   int  // its number; some run longer than others
+	unkept bool // that it was started is not on the engine's disk yet
 }
 
 // engine keeps containers; processes come and go.
@@ -50,6 +52,7 @@ func (e *engine) byRef(ref Ref) *box {
 func (e *engine) list() []executor.Container {
 	found := make([]executor.Container, 0, len(e.boxes))
 	for _, b := range e.boxes {
+		b.unkept = false
 		found = append(found, b.Container)
 	}
 	return found
@@ -84,13 +87,15 @@ func (n *Node) create(spec Spec) (executor.Container, error) {
 	return b.Container, nil
 }
 
-func (n *Node) startBox(now time.Time, b *box) {
+// startBox starts a container; false when it was started before.
+func (n *Node) startBox(now time.Time, b *box) bool {
 	if b.Phase != executor.PhaseCreated {
-		return
+		return false
 	}
 	b.Phase, b.StartedAt, b.Error = executor.PhaseRunning, now, ""
 	b.fact.Starts++
 	n.watch.Started(n.id, refOf(b.Spec.Key))
+	return true
 }
 
 // end ends a container that runs; what it leaves is decided by then.
@@ -166,10 +171,14 @@ func (n *Node) StopEngine(now time.Time) bool {
 	}
 	n.engine.up = false
 	for _, b := range n.engine.boxes {
-		if !n.live && b.Phase == executor.PhaseRunning {
+		if b.Phase == executor.PhaseRunning && (!n.live || b.unkept) {
 			b.fact.Killed = true
 			n.end(now, b, []int{0, 137}[n.rng.IntN(2)])
 		}
+		if b.unkept { // it ran, and the next engine knows nothing of that
+			b.Phase, b.StartedAt, b.FinishedAt, b.ExitCode, b.OOMKilled = executor.PhaseCreated, time.Time{}, time.Time{}, 0, false
+		}
+		b.unkept = false
 	}
 	n.proc.breakStreams()
 	return true

@@ -97,12 +97,13 @@ func (n *Node) begin(now time.Time) {
 	if p == nil || p.open || !n.engine.up {
 		return
 	}
-	if !n.notes.downSince.IsZero() && !n.live {
-		n.notes.absences = append(n.notes.absences, agent.Absence{From: n.notes.downSince, To: now})
+	if !n.notes.downSince.IsZero() {
+		n.notes.absences = append(n.notes.absences, agent.Absence{From: n.notes.downSince, To: now, Outlived: n.live})
 	}
 	n.notes.downSince = time.Time{}
 	containers := n.engine.list()
 	p.machine.Gone(n.sweep())
+	p.machine.Marked(n.marks())
 	for _, c := range containers {
 		p.logs[refOf(c.Spec.Key)] = &stream{}
 	}
@@ -114,7 +115,18 @@ func (n *Node) begin(now time.Time) {
 // be started.
 type folder struct {
 	ref     Ref
-	started bool
+	started time.Time
+}
+
+// marks are the times of the folders' marks.
+func (n *Node) marks() map[Ref]time.Time {
+	marks := map[Ref]time.Time{}
+	for _, f := range n.folders {
+		if !f.started.IsZero() {
+			marks[f.ref] = f.started
+		}
+	}
+	return marks
 }
 
 // sweep removes the folders of attempts that have no container. Those with the
@@ -124,10 +136,10 @@ func (n *Node) sweep() (gone []Ref) {
 		if n.engine.byRef(f.ref) != nil {
 			return false
 		}
-		if f.started {
+		if !f.started.IsZero() {
 			gone = append(gone, f.ref)
 		}
-		return !f.started
+		return f.started.IsZero()
 	})
 	return gone
 }

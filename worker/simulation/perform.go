@@ -27,7 +27,7 @@ func (n *Node) effect(now time.Time, j *job) {
 		_, _ = n.create(x.Spec)
 	case agent.RunContainer:
 		if b := n.engine.byID(x.ID); b != nil && n.folder(x.Ref) != nil {
-			n.startBox(now, b)
+			b.unkept = n.startBox(now, b) && n.chance(50)
 		}
 	case agent.StopContainer:
 		if b := n.engine.byID(x.ID); b != nil {
@@ -60,7 +60,11 @@ func (p *process) perform(now time.Time, j *job) {
 		p.run(now, j, x)
 	case agent.LookAt:
 		c, err := n.lookAt(x.ID)
-		j.deliver = func(now time.Time) []agent.Action { return m.LookedAt(now, x.Ref, c, err) }
+		if err == nil && x.Forgotten && c.Phase == executor.PhaseCreated {
+			p.read(x.Ref, n.engine.byID(x.ID))
+		}
+		head := p.stream(x.Ref).head
+		j.deliver = func(now time.Time) []agent.Action { return m.LookedAt(now, x.Ref, c, head, err) }
 	case agent.StopContainer:
 		err := n.stop(now, x.ID)
 		j.deliver = func(now time.Time) []agent.Action { return m.Stopped(now, x.Ref, err) }
@@ -129,9 +133,11 @@ func (p *process) run(now time.Time, j *job, x agent.RunContainer) {
 	switch {
 	case !j.marked:
 		if f := n.folder(x.Ref); f != nil {
-			f.started = true
+			f.started = now
 		}
 		j.marked = true
+	case !n.engine.up && !j.began:
+		p.exited(j, x.Ref, executor.Container{}, errUntold)
 	case !n.engine.up:
 		p.exited(j, x.Ref, executor.Container{}, errEngine)
 	case b == nil:
@@ -140,8 +146,12 @@ func (p *process) run(now time.Time, j *job, x agent.RunContainer) {
 		b.Error = errStart.Error()
 		p.exited(j, x.Ref, executor.Container{}, errStart)
 	case !j.began:
-		n.startBox(now, b)
+		fresh := n.startBox(now, b)
 		if n.chance(6) { // the answer is lost
+			b.unkept = fresh && n.rng.IntN(2) == 0
+			if b.unkept && n.rng.IntN(2) == 0 {
+				n.StopEngine(now)
+			}
 			p.exited(j, x.Ref, executor.Container{}, errEngine)
 			return
 		}
@@ -163,6 +173,7 @@ func (n *Node) lookAt(id string) (executor.Container, error) {
 	case b == nil:
 		return executor.Container{}, executor.ErrNotFound
 	}
+	b.unkept = false
 	return b.Container, nil
 }
 

@@ -71,10 +71,10 @@ func (n *engineNotes) absences(now time.Time, instance string, outlived bool) ([
 	switch boot := bootID(); {
 	case boot != r.BootID:
 		absences = append(absences, Absence{From: info.ModTime(), To: now})
-	case !r.DownSince.IsZero() && !outlived:
-		absences = append(absences, Absence{From: r.DownSince, To: now})
-	case r.Instance != "" && instance != "" && r.Instance != instance && !outlived:
-		absences = append(absences, Absence{From: info.ModTime(), To: now})
+	case !r.DownSince.IsZero():
+		absences = append(absences, Absence{From: r.DownSince, To: now, Outlived: outlived})
+	case r.Instance != "" && instance != "" && r.Instance != instance:
+		absences = append(absences, Absence{From: info.ModTime(), To: now, Outlived: outlived})
 	}
 	absences = absences[max(0, len(absences)-absencesKept):]
 	return absences, n.write(engineRecord{BootID: bootID(), Absences: absences})

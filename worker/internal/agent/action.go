@@ -49,6 +49,9 @@ type (
 	LookAt struct {
 		work
 		ID string
+		// Forgotten: the engine may have forgotten that it was. What is in its log
+		// is taken.
+		Forgotten bool
 	}
 	// Collect lists the files in the output folder. -> Collected
 	Collect struct {

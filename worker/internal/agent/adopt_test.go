@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func TestF16CancelledContainerIsNotStartedByTheNextProcess(t *testing.T) {
 	b := adopting(t, func(*executor.Container) {})
 	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1", Cancel: []Ref{ref1}}))
 	b.want("LookAt") // a call of the earlier process may have started it
-	b.in(b.m.LookedAt(b.now, ref1, executor.Container{ID: "id1", Phase: executor.PhaseCreated}, nil))
+	b.in(b.m.LookedAt(b.now, ref1, executor.Container{ID: "id1", Phase: executor.PhaseCreated}, executor.Offsets{}, nil))
 	if r := b.result(); r.Status != StatusCancelled || r.HasExit {
 		t.Errorf("%+v", r)
 	}
@@ -34,6 +35,8 @@ func TestF16CancelledContainerIsNotStartedByTheNextProcess(t *testing.T) {
 func TestContainerThatWasNotStartedGoesOnAfterTheFirstHeartbeat(t *testing.T) {
 	b := adopting(t, func(*executor.Container) {})
 	b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+	b.want("LookAt")
+	b.in(b.m.LookedAt(b.now, ref1, executor.Container{ID: "id1", Phase: executor.PhaseCreated}, executor.Offsets{}, nil))
 	b.want("RunContainer")
 }
 
@@ -71,14 +74,77 @@ func TestF16CancelOfAStartThatWasNotAnswered(t *testing.T) {
 			found.Phase, found.StartedAt = executor.PhaseRunning, b.now
 		}
 		b.want("NoteEngine", "ReportProgress", "LookAt")
-		b.in(b.m.LookedAt(b.now, ref1, found, nil))
+		b.in(b.m.LookedAt(b.now, ref1, found, executor.Offsets{}, nil))
 		if !ran {
+			b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
 			if r := b.result(); r.Status != StatusCancelled {
 				t.Errorf("%+v", r)
 			}
 			continue
 		}
 		b.want("StopContainer", "RunContainer")
+	}
+}
+
+// F08: an engine that was killed while it started a container may have forgotten
+// that. It is not started a second time, not by the next process either; what it
+// has left is delivered. One that the engine was never told to start is started.
+func TestF08ForgottenStart(t *testing.T) {
+	gone := errors.Join(executor.ErrEngine, errors.New("off"))
+	for _, c := range []struct {
+		name      string
+		err       error
+		forgotten bool
+	}{{"told", gone, true}, {"not told", errors.Join(executor.ErrNotTold, gone), false}} {
+		b := newBench(t)
+		b.assign()
+		b.in(b.m.Pulled(b.now, ref1, nil))
+		b.in(b.m.Created(b.now, ref1, executor.Container{ID: "id1"}, nil))
+		b.in(b.m.Exited(b.now, ref1, executor.Container{}, executor.Offsets{}, c.err))
+		b.in(b.m.Probed(b.now, Alive{Outlived: true}))
+		b.out = nil
+		b.pass(time.Second)
+		b.forgottenOrStarted(c.name, c.forgotten)
+	}
+	called := time.Unix(990, 0)
+	for _, c := range []struct {
+		name      string
+		mark      time.Time
+		forgotten bool
+	}{{"before the engine was away", called, true}, {"since", called.Add(5 * time.Second), false}, {"never", time.Time{}, false}} {
+		b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
+		b.m.Marked(map[Ref]time.Time{ref1: c.mark})
+		found := executor.Container{ID: "id1", Spec: spec1(), Phase: executor.PhaseCreated}
+		away := Absence{From: called.Add(-time.Second), To: called.Add(time.Second), Outlived: true}
+		b.in(b.m.Found(b.now, []executor.Container{found}, []Absence{away}))
+		b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
+		b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+		b.forgottenOrStarted(c.name, c.forgotten)
+	}
+}
+
+// forgottenOrStarted looks at the container, which the engine calls not started.
+func (b *bench) forgottenOrStarted(name string, forgotten bool) {
+	b.t.Helper()
+	for _, a := range b.out {
+		if x, ok := a.(LookAt); ok {
+			if x.Forgotten != forgotten {
+				b.t.Errorf("%s: looked at as forgotten: %v", name, x.Forgotten)
+			}
+			b.out = nil
+			b.in(b.m.LookedAt(b.now, ref1, executor.Container{ID: "id1", Phase: executor.PhaseCreated}, executor.Offsets{Stdout: 7}, nil))
+			break
+		}
+	}
+	if !forgotten {
+		if !slices.ContainsFunc(b.out, func(a Action) bool { _, ok := a.(RunContainer); return ok }) {
+			b.t.Errorf("%s: it is not started: %v", name, b.out)
+		}
+		return
+	}
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	if r := b.result(); r.Status != StatusFailed || r.Failure != FailureRuntime || r.HasExit || r.Log.Stdout != 7 {
+		b.t.Errorf("%s: %+v", name, r)
 	}
 }
 

@@ -161,8 +161,10 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	}
 	a.mu.Unlock()
+	marks := a.marks(containers)
 	a.input(func(m *Machine, now time.Time) []Action {
 		m.Gone(gone)
+		m.Marked(marks)
 		return m.Found(now, containers, absences)
 	})
 

@@ -44,8 +44,9 @@ func (m *Machine) Created(now time.Time, ref Ref, c executor.Container, err erro
 
 func (m *Machine) stepRun(now time.Time, a *attempt) {
 	switch {
-	case a.orders.halt() && !a.box.ran && a.box.doubt:
-		m.start(a, LookAt{work: work{a.ref}, ID: a.box.id})
+	case !a.box.ran && a.box.doubt:
+		a.box.forgotten = m.engine.awaySince(a.box.toldAt)
+		m.start(a, LookAt{work: work{a.ref}, ID: a.box.id, Forgotten: a.box.forgotten})
 		return
 	case a.orders.halt() && !a.box.ran:
 		m.endEarly(now, a)
@@ -54,23 +55,33 @@ func (m *Machine) stepRun(now time.Time, a *attempt) {
 		m.toReport(now, a)
 		return
 	}
+	if !a.box.ran {
+		a.box.toldAt = now
+	}
 	m.start(a, RunContainer{work: work{a.ref}, ID: a.box.id})
 }
 
 // LookedAt tells what has become of a start that the engine has not answered.
 // One that nobody wants any more is not started for that, and one that has run
-// has left a log and output.
-func (m *Machine) LookedAt(now time.Time, ref Ref, c executor.Container, err error) []Action {
+// has left a log and output. What the engine calls not started is to be believed
+// only while it is the engine that was told to: one that was killed forgets a
+// container which it had started a moment before, and which may have run.
+func (m *Machine) LookedAt(now time.Time, ref Ref, c executor.Container, log executor.Offsets, err error) []Action {
 	a := m.finished(ref)
 	if a == nil {
 		return nil
 	}
+	a.end.log = log
 	switch {
 	case err == nil:
 		a.done()
 		a.box.doubt = false
-		if c.Phase != executor.PhaseCreated {
+		switch {
+		case c.Phase != executor.PhaseCreated:
 			m.started(now, a, c.StartedAt)
+		case a.box.forgotten:
+			a.box.ran = true // for all we know
+			m.fail(now, a, FailureRuntime, "the engine went down while it was starting the container; whether that has run is not known")
 		}
 	case errors.Is(err, executor.ErrEngine):
 		m.engineFault(now, a, err)
@@ -151,7 +162,7 @@ func (m *Machine) Exited(now time.Time, ref Ref, c executor.Container, log execu
 		a.box.confirmAfter = m.engine.began
 		a.phase = phaseConfirm
 	case errors.Is(err, executor.ErrEngine):
-		a.box.doubt = !a.box.ran
+		a.box.doubt = !a.box.ran && !errors.Is(err, executor.ErrNotTold)
 		m.engineFault(now, a, err)
 	case errors.Is(err, executor.ErrNotFound):
 		a.box.running = false

@@ -56,8 +56,12 @@ func (a *Agent) runContainer(ctx context.Context, x RunContainer) feedback {
 }
 
 func (a *Agent) lookAt(ctx context.Context, x LookAt) feedback {
+	log := a.Logs(x.Ref)
 	c, err := a.cfg.Executor.Inspect(ctx, x.ID)
-	return func(m *Machine, now time.Time) []Action { return m.LookedAt(now, x.Ref, c, err) }
+	if err == nil && x.Forgotten && c.Phase == executor.PhaseCreated {
+		_, err = a.cfg.Executor.Logs(ctx, x.ID, log.Head(), log.Append)
+	}
+	return func(m *Machine, now time.Time) []Action { return m.LookedAt(now, x.Ref, c, log.Head(), err) }
 }
 
 // stopTimeout bounds a stop beyond its grace.

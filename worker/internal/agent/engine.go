@@ -37,18 +37,25 @@ func (e *engine) absent(a Absence) {
 	e.absences = e.absences[max(0, len(e.absences)-absencesKept):]
 }
 
-// Absence is a time in which containers were stopped by the engine, which went
-// away, or by the worker, which left with its tasks.
+// Absence is a time in which the engine was away, or in which the worker left
+// with its tasks: containers were stopped by that unless they outlive the engine.
 type Absence struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
+	// Outlived says that containers ran on meanwhile.
+	Outlived bool `json:"outlived,omitempty"`
 }
 
 // killed reports whether a container that ended then was ended by the engine.
 func (e *engine) killed(finished time.Time) bool {
 	return slices.ContainsFunc(e.absences, func(a Absence) bool {
-		return finished.IsZero() || !finished.Before(a.From) && !finished.After(a.To)
+		return !a.Outlived && (finished.IsZero() || !finished.Before(a.From) && !finished.After(a.To))
 	})
+}
+
+// awaySince reports whether the engine was away after that moment.
+func (e *engine) awaySince(at time.Time) bool {
+	return !at.IsZero() && slices.ContainsFunc(e.absences, func(a Absence) bool { return !a.To.Before(at) })
 }
 
 func (e *engine) deadline() time.Time {
@@ -112,10 +119,8 @@ func (m *Machine) Probed(now time.Time, p Alive) []Action {
 		return m.take()
 	}
 	wasUp := e.up
-	if e.refused && !p.Outlived {
-		e.absent(Absence{From: e.lastOK, To: now})
-	}
 	if e.refused {
+		e.absent(Absence{From: e.lastOK, To: now, Outlived: p.Outlived})
 		m.do(NoteEngine{Absences: slices.Clone(e.absences)})
 	}
 	e.up, e.message, e.refused = true, "", false

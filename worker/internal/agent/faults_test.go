@@ -227,7 +227,7 @@ func TestF08AbsencesOutliveTheProcess(t *testing.T) {
 	must(t, n.write(engineRecord{BootID: bootID(), DownSince: start}))
 	absences, err = n.absences(start.Add(time.Minute), "e1", true)
 	must(t, err)
-	if len(absences) != 0 {
+	if len(absences) != 1 || !absences[0].Outlived || (&engine{absences: absences}).killed(start.Add(time.Second)) {
 		t.Errorf("%v", absences)
 	}
 	// The engine was started anew while no process was there to see it.
@@ -235,13 +235,13 @@ func TestF08AbsencesOutliveTheProcess(t *testing.T) {
 		instance string
 		outlived bool
 		want     int
-	}{{"e2", false, 1}, {"e2", true, 0}, {"e1", false, 0}, {"", false, 0}} {
+	}{{"e2", false, 1}, {"e2", true, 1}, {"e1", false, 0}, {"", false, 0}} {
 		n.is("e1")
 		must(t, n.write(engineRecord{BootID: bootID()}))
 		n.seen(start.Add(30 * time.Minute))
 		absences, err = n.absences(start.Add(40*time.Minute), c.instance, c.outlived)
 		must(t, err)
-		if len(absences) != c.want || c.want > 0 && !absences[0].From.Equal(start.Add(30*time.Minute)) {
+		if len(absences) != c.want || c.want > 0 && (!absences[0].From.Equal(start.Add(30*time.Minute)) || absences[0].Outlived != c.outlived) {
 			t.Errorf("%+v: %v", c, absences)
 		}
 		n.seenAt = time.Time{}

@@ -47,6 +47,7 @@ func (m *Machine) adopt(now time.Time, a *attempt, c executor.Container) {
 		// said so: what it said stands, and the container is not tried again.
 		a.end.failure, a.end.message = FailureRuntime, c.Error
 	case c.Phase == executor.PhaseCreated:
-		a.box.doubt = true // an earlier process's call may yet start it
+		// An earlier process's call may yet start it, or have done so.
+		a.box.doubt, a.box.toldAt = true, m.link.marks[a.ref]
 	}
 }

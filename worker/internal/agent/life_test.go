@@ -35,8 +35,11 @@ func statesOf(states []*pb.StateTime) []pb.TaskState {
 // nothing of it is left on the host.
 func (w *worker) awaitGone(m *master, taskID string) {
 	w.t.Helper()
+	m.mu.Lock()
+	fresh := len(m.heartbeats) + 2 // the next one was perhaps written before the assignment
+	m.mu.Unlock()
 	m.await(w.t, taskID+" to be gone", func() bool {
-		if len(m.heartbeats) == 0 {
+		if len(m.heartbeats) < fresh {
 			return false
 		}
 		for _, r := range m.lastBeat().GetRunningTasks() {

@@ -29,11 +29,12 @@ type link struct {
 	beatAt    time.Time
 	soon      bool // another heartbeat is wanted after this one
 	number    uint64
-	leaving   bool  // the heartbeat on its way announces the worker's stop
-	left      bool  // such a heartbeat has been answered, or was given up
-	absent    []Ref // to be said in the next heartbeat
-	refused   past  // attempts that were refused, or said to be absent
-	gone      []Ref // whose containers were started by an earlier process and are not there
+	leaving   bool              // the heartbeat on its way announces the worker's stop
+	left      bool              // such a heartbeat has been answered, or was given up
+	absent    []Ref             // to be said in the next heartbeat
+	refused   past              // attempts that were refused, or said to be absent
+	gone      []Ref             // whose containers were started by an earlier process and are not there
+	marks     map[Ref]time.Time // when an earlier process was about to start those that are there
 }
 
 func (l *link) deadline(leaving bool) time.Time {

@@ -21,7 +21,7 @@ func (m *model) answer(action Action) {
 		m.run(x)
 	case LookAt:
 		c, err := m.lookAt(x.ID)
-		m.take(what, m.machine.LookedAt(m.now, x.Ref, c, err))
+		m.take(what, m.machine.LookedAt(m.now, x.Ref, c, executor.Offsets{}, err))
 	case Collect:
 		m.take(what, m.machine.Collected(m.now, x.Ref, Collection{Files: m.files(), Size: 3}, nil))
 	case Upload:

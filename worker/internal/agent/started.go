@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"cloudai/worker/internal/executor"
 )
 
 // started is the mode of an attempt's folder once its container is to be
@@ -28,6 +31,41 @@ func wasStarted(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && info.Mode() == fs.ModeDir|started
 }
+
+// markedAt is when the attempt's container was about to be started; zero when it
+// never was.
+func (a *Agent) markedAt(ref Ref) time.Time {
+	info, err := os.Lstat(a.attemptDir(ref))
+	if err != nil || info.Mode() != fs.ModeDir|started {
+		return time.Time{}
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return info.ModTime()
+	}
+	at := changeTime(stat)
+	return time.Unix(at.Unix())
+}
+
+// marks are the times at which an earlier process was about to start containers
+// that the engine calls not started.
+func (a *Agent) marks(containers []executor.Container) map[Ref]time.Time {
+	marks := map[Ref]time.Time{}
+	for _, c := range containers {
+		ref := refOf(c.Spec.Key)
+		if c.Phase != executor.PhaseCreated || checkRef(ref) != nil {
+			continue
+		}
+		if at := a.markedAt(ref); !at.IsZero() {
+			marks[ref] = at
+		}
+	}
+	return marks
+}
+
+// Marked says when an earlier process was about to start containers. It comes
+// before Found.
+func (m *Machine) Marked(at map[Ref]time.Time) { m.link.marks = at }
 
 // parseAttemptName is the reverse of attemptName. A lease has no dash.
 func parseAttemptName(name string) (Ref, bool) {

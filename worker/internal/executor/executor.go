@@ -26,6 +26,9 @@ var (
 	ErrRegistry = errors.New("registry not available")
 	// ErrEngine: the engine does not answer. The container's fate is unknown.
 	ErrEngine = errors.New("engine not available")
+	// ErrNotTold comes with ErrEngine when the engine has certainly not been told
+	// to start the container.
+	ErrNotTold = errors.New("the engine was not told to start the container")
 	// ErrSpec: a container can never run as it was asked for, wherever it is
 	// tried; wrapped with advice. Final.
 	ErrSpec = errors.New("cannot run as asked")

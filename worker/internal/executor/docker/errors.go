@@ -51,6 +51,16 @@ func engineGone(err error) bool {
 		errors.Is(err, syscall.EPIPE)
 }
 
+// notTold marks an error that came before the engine was told to start the
+// container.
+type notTold struct{ error }
+
+// Is makes it executor.ErrNotTold.
+func (e notTold) Is(target error) bool { return target == executor.ErrNotTold }
+
+// Unwrap returns what went wrong.
+func (e notTold) Unwrap() error { return e.error }
+
 // sinkError keeps a sink's error apart from the engine's.
 type sinkError struct{ error }
 

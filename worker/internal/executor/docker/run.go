@@ -3,7 +3,9 @@ package docker
 import (
 	"context"
 	"fmt"
+	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -25,7 +27,7 @@ func (e *Executor) Run(ctx context.Context, id string, from executor.Offsets, st
 	}
 	found, err := e.inspect(ctx, id)
 	if err != nil {
-		return executor.Container{}, err
+		return executor.Container{}, notTold{err}
 	}
 	switch found.state.Phase {
 	case executor.PhaseCreated:
@@ -52,16 +54,16 @@ func (e *Executor) Run(ctx context.Context, id string, from executor.Offsets, st
 func (e *Executor) runNew(ctx context.Context, id string, from executor.Offsets, started func(time.Time), sink executor.LogSink) (executor.Container, error) {
 	exit, err := e.waiting(ctx, id, container.WaitConditionNextExit)
 	if err != nil {
-		return executor.Container{}, fail(ctx, "waiting for the container", err)
+		return executor.Container{}, notTold{fail(ctx, "waiting for the container", err)}
 	}
 	defer exit.close()
 	stream, err := e.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
-		return executor.Container{}, fail(ctx, "attaching to the container", err)
+		return executor.Container{}, notTold{fail(ctx, "attaching to the container", err)}
 	}
-	if err := e.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+	if err := e.start(ctx, id); err != nil {
 		stream.Close()
-		return executor.Container{}, refused(ctx, err)
+		return executor.Container{}, err
 	}
 	now, err := e.inspect(ctx, id)
 	if err != nil {
@@ -84,6 +86,23 @@ func (e *Executor) runNew(ctx context.Context, id string, from executor.Offsets,
 		return executor.Container{}, fail(ctx, "waiting for the container's end", err)
 	}
 	return e.ended(ctx, id)
+}
+
+// start tells the engine to start the container. The error says whether it may
+// have heard that.
+func (e *Executor) start(ctx context.Context, id string) error {
+	var told atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { told.Store(true) },
+	})
+	err := e.api.ContainerStart(traced, id, container.StartOptions{})
+	switch {
+	case err == nil:
+		return nil
+	case !told.Load():
+		return notTold{refused(ctx, err)}
+	}
+	return refused(ctx, err)
 }
 
 // refused is a start's error. Not found may be the container, or something
