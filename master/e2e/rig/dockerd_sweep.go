@@ -108,11 +108,12 @@ func removeGroups(ctx context.Context, name string) error {
 		}
 	}
 	slices.Reverse(groups) // the inner ones first
-	var err error
+	var errs []error
 	for _, g := range groups {
-		err = errors.Join(err, asRoot(ctx, "rmdir", g))
+		// A process that has ended leaves its group a moment later.
+		errs = append(errs, Await(ctx, downLimit, func(ctx context.Context) error { return asRoot(ctx, "rmdir", g) }))
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // mountsBelow are the mount points in a folder, the inner ones first.
