@@ -116,11 +116,16 @@ func (m *machine) leave(now time.Time, e *task, was cluster.Task) {
 	m.awaitEnd(e, time.Time{})
 }
 
-// remains keeps the place of an attempt that was given up on a worker which is
-// there: what it still runs is told to it with its next heartbeat's answer.
+// remains keeps the place of an attempt that was given up, until its worker has
+// shown it or says that it does not have it. One that is not in a heartbeat may run
+// all the same: the heartbeat was perhaps written before the assignment came.
 func (m *machine) remains(l *loss, was cluster.Task) {
-	if w := m.workers[was.WorkerID]; l != nil && l.there && w != nil && !w.gone() {
-		w.foreign[was.Ref()] = was.Spec.Resources
+	w := m.workers[was.WorkerID]
+	if l == nil || w == nil || w.removed() {
+		return
+	}
+	if l.there || w.shown[was.Ref()] {
+		w.doubtful[was.Ref()] = was.Spec.Resources
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -73,6 +76,13 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 		}
 		reply.Expect = append(reply.Expect, e.task.Ref())
 	}
+	for _, ref := range slices.SortedFunc(maps.Keys(w.doubtful), byLease) {
+		if w.shown[ref] || slices.Contains(h.Absent, ref) {
+			delete(w.doubtful, ref)
+			continue
+		}
+		reply.Expect = append(reply.Expect, ref)
+	}
 	for ref, at := range w.recent {
 		if now.Sub(at) > clearing*m.HeartbeatInterval {
 			delete(w.recent, ref)
@@ -102,6 +112,9 @@ func (m *machine) reported(now time.Time, w *worker, r cluster.RunningAttempt, r
 	}
 	return true
 }
+
+// byLease is some order of attempts that is the same in every run.
+func byLease(a, b cluster.AttemptRef) int { return strings.Compare(a.Lease, b.Lease) }
 
 // clearing is how many heartbeats a worker has to remove an attempt whose
 // result is here; until then it is not told to, and its place counts as free:

@@ -59,3 +59,39 @@ func TestF05LossOutlivesTheMaster(t *testing.T) {
 		r.wantErr("the result of the lost attempt", r.complete(ref, "s2"), cluster.ErrStaleAttempt)
 	})
 }
+
+// A worker that is heard again after its loss may have written that heartbeat
+// before an assignment reached it: the place of an attempt that was given up is
+// kept until the worker has shown it, or says that it does not have it.
+func TestPlaceOfALostAttemptIsKept(t *testing.T) {
+	for _, shown := range []bool{true, false} {
+		d := newDesk(t)
+		d.join("w", "s")
+		e, a := d.place("t", spec())
+		ref := e.task.Ref()
+		for range 4 {
+			d.pass(5 * time.Second)
+		}
+		d.answer(a, nil) // it came after all
+		if e.live(ref) {
+			t.Fatalf("%s at attempt %d of a worker that is silent", e.task.State, e.task.Attempt)
+		}
+		w := d.m.workers["w"]
+		reply, _ := d.beat("w", func(*Heartbeat) {})
+		if !has(reply.Expect, ref) || w.allocated().CPU != 1 {
+			t.Errorf("heard again: asked for %v, in use %v", reply.Expect, w.allocated())
+		}
+		if shown {
+			reply, _ = d.beat("w", func(h *Heartbeat) { h.Running = []cluster.RunningAttempt{running(ref, cluster.StateRunning)} })
+			if !has(reply.Stop, ref) || w.allocated().CPU != 1 {
+				t.Errorf("shown: told to stop %v, in use %v", reply.Stop, w.allocated())
+			}
+			reply, _ = d.beat("w", func(*Heartbeat) {})
+		} else {
+			reply, _ = d.beat("w", func(h *Heartbeat) { h.Absent = []cluster.AttemptRef{ref} })
+		}
+		if len(reply.Expect) > 0 || w.allocated().CPU != 0 {
+			t.Errorf("gone: asked for %v, in use %v", reply.Expect, w.allocated())
+		}
+	}
+}

@@ -116,6 +116,7 @@ type worker struct {
 	attempts map[cluster.TaskID]cluster.Resources     // reserved, by placed task
 	shown    map[cluster.AttemptRef]bool              // by its last word; nil: it has said nothing
 	foreign  map[cluster.AttemptRef]cluster.Resources // of them, no attempt of ours
+	doubtful map[cluster.AttemptRef]cluster.Resources // given up, and it has not said what became of them
 	recent   map[cluster.AttemptRef]time.Time         // whose results were taken lately
 
 	stale bool // its offer must be derived anew
@@ -141,6 +142,9 @@ func (w *worker) allocated() cluster.Resources {
 		add(r)
 	}
 	for _, r := range w.foreign {
+		add(r)
+	}
+	for _, r := range w.doubtful {
 		add(r)
 	}
 	sum.CPU = float64(micro) / 1e6
@@ -223,6 +227,7 @@ func newWorker(w cluster.Worker) *worker {
 		refused:  map[cluster.TaskID]bool{},
 		attempts: map[cluster.TaskID]cluster.Resources{},
 		foreign:  map[cluster.AttemptRef]cluster.Resources{},
+		doubtful: map[cluster.AttemptRef]cluster.Resources{},
 		recent:   map[cluster.AttemptRef]time.Time{},
 	}
 }

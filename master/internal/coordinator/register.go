@@ -117,6 +117,7 @@ func (m *machine) reconcile(now time.Time, w *worker, r Registration, fresh, str
 	if !fresh {
 		return st
 	}
+	clear(w.doubtful) // an assignment to another session is refused
 	for _, id := range sortedKeys(w.attempts) {
 		e := m.tasks[id]
 		if e == nil || !e.task.State.Placed() || found[e.task.Ref()] {
