@@ -127,9 +127,11 @@ func (e *Executor) Info(ctx context.Context) (executor.Info, error) {
 func (e *Executor) instance(ctx context.Context) (string, error) {
 	var marks []string
 	if path, local := strings.CutPrefix(e.api.DaemonHost(), "unix://"); local {
-		if info, err := os.Stat(path); err == nil {
-			marks = append(marks, info.ModTime().UTC().Format(time.RFC3339Nano))
+		info, err := os.Stat(path)
+		if err != nil { // it has answered a moment ago, so it is stopping
+			return "", fmt.Errorf("%w: %w", executor.ErrEngine, err)
 		}
+		marks = append(marks, info.ModTime().UTC().Format(time.RFC3339Nano))
 	}
 	bridge, err := e.api.NetworkInspect(ctx, "bridge", network.InspectOptions{})
 	switch {
