@@ -141,10 +141,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 
-	containers, engine, err := a.find(ctx)
+	found, err := a.find(ctx)
 	if err != nil {
 		return nil // told to end before the engine answered
 	}
+	containers, engine := found.containers, found.engine
 	absences, err := a.notes.absences(time.Now(), engine.Instance, engine.LiveRestore)
 	if err != nil {
 		return fmt.Errorf("read when the engine was away: %w", err)
@@ -165,6 +166,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.input(func(m *Machine, now time.Time) []Action {
 		m.Gone(gone)
 		m.Marked(marks)
+		m.Answered(found.asked)
 		return m.Found(now, containers, absences)
 	})
 

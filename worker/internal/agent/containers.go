@@ -161,24 +161,36 @@ func (a *Agent) tellEngine() {
 }
 
 // find lists the containers of earlier processes. It asks until the engine
-// answers: without the list nothing can be said of what runs here.
-func (a *Agent) find(ctx context.Context) (found []executor.Container, engine executor.Info, err error) {
+// answers: without the list nothing can be said of what runs here. The sign of
+// life comes first, so that the next one tells whether it is still this engine.
+func (a *Agent) find(ctx context.Context) (findings, error) {
 	for {
-		info, err := a.cfg.Executor.Info(ctx)
+		f := findings{asked: time.Now()}
+		err := a.cfg.Executor.Ping(ctx)
 		if err == nil {
-			found, err = a.cfg.Executor.List(ctx, a.cfg.Worker.ID)
+			f.engine, err = a.cfg.Executor.Info(ctx)
 		}
 		if err == nil {
-			return found, info, nil
+			f.containers, err = a.cfg.Executor.List(ctx, a.cfg.Worker.ID)
+		}
+		if err == nil {
+			return f, nil
 		}
 		if ctx.Err() != nil {
-			return nil, executor.Info{}, ctx.Err()
+			return findings{}, ctx.Err()
 		}
 		a.saying.say("waiting for the engine", err, a.log.Warn)
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return nil, executor.Info{}, ctx.Err()
+			return findings{}, ctx.Err()
 		}
 	}
+}
+
+// findings are what earlier processes have left with the engine.
+type findings struct {
+	asked      time.Time // when the engine was first asked, and answered
+	engine     executor.Info
+	containers []executor.Container
 }

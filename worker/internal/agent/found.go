@@ -13,7 +13,10 @@ import (
 func (m *Machine) Found(now time.Time, containers []executor.Container, absences []Absence) []Action {
 	e := &m.engine
 	e.absences = absences
-	e.up, e.lastOK, e.probeAt = true, now, now.Add(probeEvery)
+	e.up, e.probeAt = true, now.Add(probeEvery)
+	if e.lastOK.IsZero() {
+		e.lastOK = now
+	}
 	m.link.joinAt = now
 	for _, c := range containers {
 		ref := refOf(c.Spec.Key)
@@ -28,6 +31,10 @@ func (m *Machine) Found(now time.Time, containers []executor.Container, absences
 	m.tickLink(now)
 	return m.take()
 }
+
+// Answered says when a call to the engine began that it has answered. It comes
+// before Found.
+func (m *Machine) Answered(at time.Time) { m.engine.lastOK = at }
 
 // adopt notes how far a container has come. What is past is reported with the
 // times that the engine has kept.
