@@ -9,11 +9,12 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/document"
 )
 
 func putAssignment(s *session, a *db.Assignment) error {
 	_, err := s.exec(`INSERT OR REPLACE INTO assignments (task_id, attempt, lease, worker_id, assigned_at) VALUES (?, ?, ?, ?, ?)`,
-		string(a.Ref.TaskID), a.Ref.Attempt, a.Ref.Lease, string(a.WorkerID), column(a.AssignedAt))
+		string(a.Ref.TaskID), a.Ref.Attempt, a.Ref.Lease, string(a.WorkerID), document.Nanos(a.AssignedAt))
 	return err
 }
 
@@ -29,7 +30,7 @@ func (s *Store) WorkerAttempts(ctx context.Context, worker cluster.WorkerID, pag
 		if err != nil {
 			return nil, cluster.Cursor{}, err
 		}
-		at := c.arg(column(page.After.CreatedAt))
+		at := c.arg(document.Nanos(page.After.CreatedAt))
 		c.terms = append(c.terms, "assigned_at <= "+at,
 			"(assigned_at < "+at+" OR (task_id, attempt) > ("+c.arg(task)+", "+c.arg(attempt)+"))")
 	}
@@ -40,7 +41,7 @@ func (s *Store) WorkerAttempts(ctx context.Context, worker cluster.WorkerID, pag
 		var a db.Assignment
 		var at int64
 		err := rows.Scan(&a.Ref.TaskID, &a.Ref.Attempt, &a.Ref.Lease, &a.WorkerID, &at)
-		a.AssignedAt = fromColumn(at)
+		a.AssignedAt = document.FromNanos(at)
 		list = append(list, a)
 		return err
 	})

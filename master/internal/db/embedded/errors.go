@@ -54,11 +54,6 @@ func isUnique(err error) bool {
 	return ok && (e.Code() == lib.SQLITE_CONSTRAINT_UNIQUE || e.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
-// damaged names the row whose content is not what was written.
-func damaged(table, id, why string) error {
-	return fmt.Errorf("%w: table %s, row %q: %s", db.ErrDamaged, table, id, why)
-}
-
 // notTaken refuses a write that never began.
 func notTaken(ctx context.Context) error {
 	return fmt.Errorf("%w: nothing was written: %w", db.ErrUnavailable, context.Cause(ctx))

@@ -14,6 +14,7 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/document"
 )
 
 // edit changes the file of a closed store with SQL.
@@ -139,7 +140,7 @@ func TestSchema1(t *testing.T) {
 	}
 	edit(t, dir, `INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, created_at) VALUES
 ('u1', 'Ada', 'Ada@example.org', 'ada@example.org', 'h1', 'admin', 0, ?), ('u2', 'Bob', 'bob@example.org', 'bob@example.org', 'h2', 'user', 1, ?)`,
-		column(benchTime), column(benchTime.Add(1)))
+		document.Nanos(benchTime), document.Nanos(benchTime.Add(1)))
 
 	migrations = released
 	s = open(t, dir)
@@ -322,22 +323,6 @@ func writesThere(t *testing.T, s *Store) (n int) {
 		n += int(task.Version)
 	}
 	return n
-}
-
-func TestTimes(t *testing.T) {
-	for _, tt := range []struct{ in, want time.Time }{
-		{time.Time{}, time.Time{}},
-		{time.Unix(0, 0), time.Unix(0, 0)},
-		{time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), earliest},
-		{time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), latest},
-		{benchTime.In(time.FixedZone("x", 3600)), benchTime},
-	} {
-		for _, got := range []time.Time{toStamp(tt.in).time(), fromColumn(column(tt.in))} {
-			if !got.Equal(tt.want) || got.Location() != time.UTC {
-				t.Errorf("%v came back as %v, want %v", tt.in, got, tt.want)
-			}
-		}
-	}
 }
 
 func TestPrefixEnd(t *testing.T) {

@@ -4,10 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db/document"
 )
 
 // putFiles replaces the rows of the attempt that the task publishes.
@@ -20,18 +19,12 @@ func putFiles(s *session, t *cluster.Task, files []cluster.File) error {
 		_, err := s.exec(`INSERT INTO file_metadata
 (task_id, attempt, path, user_id, size, sha256, content_type, created_at, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			string(t.ID), t.Files.Attempt, f.Path, string(t.UserID), f.Size, f.SHA256, f.ContentType,
-			column(t.FinishedAt), fileSum(string(t.ID), t.Files.Attempt, f))
+			document.Nanos(t.FinishedAt), document.FileSum(string(t.ID), t.Files.Attempt, f))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// fileSum is the checksum of one row.
-func fileSum(id string, attempt int, f cluster.File) int64 {
-	fields := []string{f.Path, strconv.FormatInt(f.Size, 10), f.SHA256, f.ContentType}
-	return checksum(id, int64(attempt), []byte(strings.Join(fields, "\x00")))
 }
 
 // TaskFiles implements db.Files.
@@ -48,8 +41,8 @@ WHERE t.id = ? ORDER BY f.path`, []any{string(id)}, func(rows *sql.Rows) error {
 			return err
 		}
 		f := cluster.File{Path: path.String, Size: size.Int64, SHA256: sha256.String, ContentType: contentType.String}
-		if fileSum(string(id), int(attempt.Int64), f) != sum.Int64 {
-			return damaged("file_metadata", string(id)+"/"+f.Path, "checksum does not match")
+		if document.FileSum(string(id), int(attempt.Int64), f) != sum.Int64 {
+			return document.Damaged("file_metadata", string(id)+"/"+f.Path, "checksum does not match")
 		}
 		list = append(list, f)
 		return nil

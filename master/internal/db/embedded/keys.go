@@ -5,19 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/document"
 )
 
 // keyFree is a *db.KeyTakenError when the key's name is taken.
 func keyFree(s *session, k *db.Key) (answer, failure error) {
 	var task string
 	err := s.queryRow(`SELECT task_id FROM keys WHERE user_id = ? AND route = ? AND key = ? AND expires_at > ?`,
-		[]any{string(k.Name.UserID), k.Name.Route, k.Name.Key, column(k.StoredAt)}, &task)
+		[]any{string(k.Name.UserID), k.Name.Route, k.Name.Key, document.Nanos(k.StoredAt)}, &task)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil
@@ -34,15 +33,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, route, key) DO UPDATE S
 task_id = excluded.task_id, stored_at = excluded.stored_at, expires_at = excluded.expires_at, sum = excluded.sum,
 reply = excluded.reply`,
 		string(k.Name.UserID), k.Name.Route, k.Name.Key, k.Print, string(k.TaskID),
-		column(k.StoredAt), column(k.ExpiresAt), keySum(k), k.Reply)
+		document.Nanos(k.StoredAt), document.Nanos(k.ExpiresAt), document.KeySum(k), k.Reply)
 	return err
-}
-
-// keySum is the checksum of one row.
-func keySum(k *db.Key) int64 {
-	stored := strconv.FormatInt(column(k.StoredAt), 10)
-	head := strings.Join([]string{string(k.Name.UserID), k.Name.Route, k.Name.Key, k.Print, string(k.TaskID), stored}, "\x00")
-	return checksum(head, column(k.ExpiresAt), k.Reply)
 }
 
 // Key implements db.Keys.
@@ -55,9 +47,9 @@ WHERE user_id = ? AND route = ? AND key = ?`, []any{string(name.UserID), name.Ro
 		if err := rows.Scan(&k.Print, &k.TaskID, &stored, &expires, &sum, &k.Reply); err != nil {
 			return err
 		}
-		k.StoredAt, k.ExpiresAt = fromColumn(stored), fromColumn(expires)
-		if keySum(&k) != sum {
-			return damaged("keys", string(name.UserID)+" "+name.Route+" "+name.Key, "checksum does not match")
+		k.StoredAt, k.ExpiresAt = document.FromNanos(stored), document.FromNanos(expires)
+		if document.KeySum(&k) != sum {
+			return document.Damaged("keys", string(name.UserID)+" "+name.Route+" "+name.Key, "checksum does not match")
 		}
 		return nil
 	})
@@ -74,7 +66,7 @@ WHERE user_id = ? AND route = ? AND key = ?`, []any{string(name.UserID), name.Ro
 func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (int, error) {
 	c := &counted{statement: statement{
 		`DELETE FROM keys WHERE seq IN (SELECT seq FROM keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
-		[]any{column(now), limit},
+		[]any{document.Nanos(now), limit},
 	}}
 	err := s.change(ctx, c)
 	return int(c.rows), err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db/document"
 )
 
 // condition is the WHERE of a TaskFilter without its statuses, and the index
@@ -58,10 +59,10 @@ func filterCondition(f cluster.TaskFilter) *condition {
 		c.add("instr(labels, ?) > 0", labelPair(k, f.Labels[k]))
 	}
 	if !f.Since.IsZero() {
-		c.add("created_at >= ?", column(f.Since))
+		c.add("created_at >= ?", document.Nanos(f.Since))
 	}
 	if !f.Until.IsZero() {
-		c.add("created_at < ?", column(f.Until))
+		c.add("created_at < ?", document.Nanos(f.Until))
 	}
 	if f.Text != "" {
 		c.add("instr(search, ?) > 0", []byte(strings.ToLower(f.Text)))
@@ -102,7 +103,7 @@ func (c *condition) after(place cluster.Cursor) {
 	if place.IsZero() {
 		return
 	}
-	at := c.arg(column(place.CreatedAt))
+	at := c.arg(document.Nanos(place.CreatedAt))
 	c.terms = append(c.terms, "created_at <= "+at, "(created_at < "+at+" OR id > "+c.arg(place.ID)+")")
 }
 

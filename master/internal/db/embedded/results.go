@@ -6,11 +6,12 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/document"
 )
 
 func putResult(s *session, r *db.Result, doc []byte) error {
 	_, err := s.exec(`INSERT OR REPLACE INTO results (task_id, attempt, sum, doc) VALUES (?, ?, ?, ?)`,
-		string(r.Ref.TaskID), r.Ref.Attempt, checksum(string(r.Ref.TaskID), int64(r.Ref.Attempt), doc), doc)
+		string(r.Ref.TaskID), r.Ref.Attempt, document.Sum(string(r.Ref.TaskID), int64(r.Ref.Attempt), doc), doc)
 	return err
 }
 
@@ -24,7 +25,7 @@ func (s *Store) TaskResults(ctx context.Context, id cluster.TaskID) ([]db.Result
 			if err := rows.Scan(&attempt, &sum, &doc); err != nil {
 				return err
 			}
-			r, err := decodeResult(string(id), attempt, sum, doc)
+			r, err := document.DecodeResult(string(id), attempt, sum, doc)
 			list = append(list, r)
 			return err
 		})

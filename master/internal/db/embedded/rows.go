@@ -8,6 +8,7 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/document"
 )
 
 // checkRows says of every row that is not as it was written where it is. Reading
@@ -51,8 +52,8 @@ func checkResult(rows *sql.Rows) error {
 	if err := rows.Scan(&id, &attempt, &sum, &doc); err != nil {
 		return err
 	}
-	if checksum(id, attempt, doc) != sum {
-		return damaged("results", fmt.Sprintf("%s/%d", id, attempt), "checksum does not match")
+	if document.Sum(id, attempt, doc) != sum {
+		return document.Damaged("results", fmt.Sprintf("%s/%d", id, attempt), "checksum does not match")
 	}
 	return nil
 }
@@ -65,8 +66,8 @@ func checkFile(rows *sql.Rows) error {
 	if err := rows.Scan(&id, &attempt, &f.Path, &f.Size, &f.SHA256, &f.ContentType, &sum); err != nil {
 		return err
 	}
-	if fileSum(id, attempt, f) != sum {
-		return damaged("file_metadata", id+"/"+f.Path, "checksum does not match")
+	if document.FileSum(id, attempt, f) != sum {
+		return document.Damaged("file_metadata", id+"/"+f.Path, "checksum does not match")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/document"
 )
 
 // taskWrite is one db.Write, encoded by its caller so that the writer only
@@ -26,11 +27,11 @@ func newTaskWrite(w db.Write) (*taskWrite, error) {
 		return nil, err
 	}
 	c := &taskWrite{w: w}
-	if c.doc, err = encodeTask(&w.Task); err != nil {
+	if c.doc, err = document.EncodeTask(&w.Task); err != nil {
 		return nil, err
 	}
 	if w.Result != nil {
-		if c.result, err = encodeResult(w.Result); err != nil {
+		if c.result, err = document.EncodeResult(w.Result); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +101,7 @@ func (c *taskWrite) apply(s *session) (answer, failure error) {
 	args := []any{
 		t.Version, string(t.Status()), string(t.UserID), string(db.LastWorker(*t)), string(t.Failure),
 		t.Spec.Name, labelsColumn(t.Spec.Labels), filesAttempt(t), flag(db.ShowsFiles(*t)), searchColumn(t),
-		checksum(string(t.ID), t.Version, c.doc), c.doc, column(t.CreatedAt), string(t.ID),
+		document.Sum(string(t.ID), t.Version, c.doc), c.doc, document.Nanos(t.CreatedAt), string(t.ID),
 	}
 	query := insertTask
 	if c.w.Expect > 0 {
@@ -163,7 +164,7 @@ func scanTask(rows *sql.Rows) (cluster.Task, error) {
 	if err := rows.Scan(&id, &version, &sum, &doc); err != nil {
 		return cluster.Task{}, err
 	}
-	return decodeTask(id, version, sum, doc)
+	return document.DecodeTask(id, version, sum, doc)
 }
 
 // collectTasks adds each row to a list.

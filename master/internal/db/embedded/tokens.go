@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db/document"
 )
 
 // PutToken implements db.Tokens.
 func (s *Store) PutToken(ctx context.Context, t cluster.APIToken) error {
-	scopes, err := marshal("tokens", t.ID, t.Scopes)
+	scopes, err := document.Marshal("tokens", t.ID, t.Scopes)
 	if err != nil {
 		return err
 	}
@@ -23,7 +24,7 @@ scopes = excluded.scopes, secret_hash = excluded.secret_hash, expires_at = exclu
 created_at = excluded.created_at, last_used_at = excluded.last_used_at`,
 		[]any{
 			t.ID, string(t.UserID), t.Name, string(scopes), t.SecretHash,
-			column(t.ExpiresAt), column(t.CreatedAt), column(t.LastUsedAt),
+			document.Nanos(t.ExpiresAt), document.Nanos(t.CreatedAt), document.Nanos(t.LastUsedAt),
 		},
 	}, fmt.Sprintf("the hash of token %s", t.ID)})
 }
@@ -61,9 +62,9 @@ func (s *Store) tokens(ctx context.Context, tail, key string) ([]cluster.APIToke
 			return err
 		}
 		if err := json.Unmarshal(scopes, &t.Scopes); err != nil {
-			return damaged("tokens", t.ID, err.Error())
+			return document.Damaged("tokens", t.ID, err.Error())
 		}
-		t.ExpiresAt, t.CreatedAt, t.LastUsedAt = fromColumn(expires), fromColumn(created), fromColumn(used)
+		t.ExpiresAt, t.CreatedAt, t.LastUsedAt = document.FromNanos(expires), document.FromNanos(created), document.FromNanos(used)
 		list = append(list, t)
 		return nil
 	})
@@ -74,24 +75,24 @@ func (s *Store) tokens(ctx context.Context, tail, key string) ([]cluster.APIToke
 func (s *Store) EndSession(ctx context.Context, id string, until time.Time) error {
 	return s.change(ctx, statement{
 		`INSERT INTO ended_sessions (id, valid_until) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`,
-		[]any{id, column(until)},
+		[]any{id, document.Nanos(until)},
 	})
 }
 
 // EndedSessions implements db.Tokens.
 func (s *Store) EndedSessions(ctx context.Context, now time.Time) (map[string]time.Time, error) {
-	err := s.change(ctx, statement{`DELETE FROM ended_sessions WHERE valid_until <= ?`, []any{column(now)}})
+	err := s.change(ctx, statement{`DELETE FROM ended_sessions WHERE valid_until <= ?`, []any{document.Nanos(now)}})
 	if err != nil {
 		return nil, err
 	}
 	ended := map[string]time.Time{}
 	// The condition again, for what was noted since.
-	err = s.query(ctx, `SELECT id, valid_until FROM ended_sessions WHERE valid_until > ?`, []any{column(now)},
+	err = s.query(ctx, `SELECT id, valid_until FROM ended_sessions WHERE valid_until > ?`, []any{document.Nanos(now)},
 		func(rows *sql.Rows) error {
 			var id string
 			var until int64
 			err := rows.Scan(&id, &until)
-			ended[id] = fromColumn(until)
+			ended[id] = document.FromNanos(until)
 			return err
 		})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db/document"
 )
 
 // PutUser implements db.Users.
@@ -18,7 +19,7 @@ email_key = excluded.email_key, password_hash = excluded.password_hash, role = e
 disabled = excluded.disabled, generation = excluded.generation, created_at = excluded.created_at`,
 		[]any{
 			string(u.ID), u.Name, u.Email, strings.ToLower(u.Email), u.PasswordHash, string(u.Role),
-			flag(u.Disabled), u.Generation, column(u.CreatedAt),
+			flag(u.Disabled), u.Generation, document.Nanos(u.CreatedAt),
 		},
 	}, fmt.Sprintf("the email of user %s", u.ID)})
 }
@@ -64,7 +65,7 @@ func (s *Store) users(ctx context.Context, tail string, args ...any) ([]cluster.
 		var u cluster.User
 		var at int64
 		err := rows.Scan(&u.ID, &u.Name, &u.Email, &u.PasswordHash, &u.Role, &u.Disabled, &u.Generation, &at)
-		u.CreatedAt = fromColumn(at)
+		u.CreatedAt = document.FromNanos(at)
 		list = append(list, u)
 		return err
 	})

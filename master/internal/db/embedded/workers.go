@@ -5,17 +5,18 @@ import (
 	"database/sql"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db/document"
 )
 
 // PutWorker implements db.Workers.
 func (s *Store) PutWorker(ctx context.Context, w cluster.Worker) error {
-	doc, err := encodeWorker(&w)
+	doc, err := document.EncodeWorker(&w)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, statement{
 		`INSERT OR REPLACE INTO workers (id, sum, doc) VALUES (?, ?, ?)`,
-		[]any{string(w.ID), checksum(string(w.ID), 0, doc), doc},
+		[]any{string(w.ID), document.Sum(string(w.ID), 0, doc), doc},
 	})
 }
 
@@ -34,7 +35,7 @@ func (s *Store) ListWorkers(ctx context.Context) ([]cluster.Worker, error) {
 		if err := rows.Scan(&id, &sum, &doc); err != nil {
 			return err
 		}
-		w, err := decodeWorker(id, sum, doc)
+		w, err := document.DecodeWorker(id, sum, doc)
 		list = append(list, w)
 		return err
 	})

@@ -1,4 +1,4 @@
-package embedded
+package document
 
 import (
 	"math"
@@ -23,16 +23,17 @@ func clamped(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// column keeps the order of times; the zero time comes before all others.
-func column(t time.Time) int64 {
+// Nanos is a time as nanoseconds since 1970, for columns: it keeps the order, and
+// the zero time comes before all others.
+func Nanos(t time.Time) int64 {
 	if t.IsZero() {
 		return math.MinInt64
 	}
 	return clamped(t)
 }
 
-// fromColumn is the reverse of column.
-func fromColumn(n int64) time.Time {
+// FromNanos is the reverse of Nanos.
+func FromNanos(n int64) time.Time {
 	if n == math.MinInt64 {
 		return time.Time{}
 	}

@@ -1,12 +1,8 @@
-package embedded
+package document
 
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -24,9 +20,9 @@ func each[A, B any](list []A, f func(A) B) []B {
 	return out
 }
 
-// marshal fails only for what no document can say, such as a number that is
+// Marshal writes JSON; it fails only for what no document can say, such as a number that is
 // not a number.
-func marshal(table, id string, doc any) ([]byte, error) {
+func Marshal(table, id string, doc any) ([]byte, error) {
 	b, err := json.Marshal(doc)
 	if err != nil {
 		return nil, fmt.Errorf("%w: table %s, row %q: %w", cluster.ErrInvalid, table, id, err)
@@ -36,17 +32,19 @@ func marshal(table, id string, doc any) ([]byte, error) {
 
 // unmarshal checks a document against its checksum, then decodes it.
 func unmarshal(table, id string, number, sum int64, b []byte, doc any) error {
-	if sum != checksum(id, number, b) {
-		return damaged(table, id, "checksum does not match")
+	if sum != Sum(id, number, b) {
+		return Damaged(table, id, "checksum does not match")
 	}
 	if err := json.Unmarshal(b, doc); err != nil {
-		return damaged(table, id, err.Error())
+		return Damaged(table, id, err.Error())
 	}
 	return nil
 }
 
-func encodeTask(t *cluster.Task) ([]byte, error) {
-	return marshal("tasks", string(t.ID), &taskDoc{
+// EncodeTask writes all of a task but its id and version. The error is a
+// cluster.ErrInvalid.
+func EncodeTask(t *cluster.Task) ([]byte, error) {
+	return Marshal("tasks", string(t.ID), &taskDoc{
 		User: t.UserID, Spec: toSpec(&t.Spec), RetryOf: t.RetryOf, State: t.State, Attempt: t.Attempt,
 		Worker: t.WorkerID, Lease: t.Lease, Cancel: t.CancelRequested, CancelledBy: t.CancelledBy,
 		Retries: t.Retries, Reschedules: t.Reschedules, NotBefore: toStamp(t.NotBefore),
@@ -61,7 +59,9 @@ func encodeTask(t *cluster.Task) ([]byte, error) {
 	})
 }
 
-func decodeTask(id string, version, sum int64, b []byte) (cluster.Task, error) {
+// DecodeTask reads what EncodeTask wrote, after a look at its checksum; a
+// db.ErrDamaged.
+func DecodeTask(id string, version, sum int64, b []byte) (cluster.Task, error) {
 	var d taskDoc
 	if err := unmarshal("tasks", id, version, sum, b, &d); err != nil {
 		return cluster.Task{}, err
@@ -131,14 +131,16 @@ func fromEvent(d eventDoc) cluster.Event {
 	}
 }
 
-func encodeResult(r *db.Result) ([]byte, error) {
-	return marshal("results", string(r.Ref.TaskID), &resultDoc{
+// EncodeResult writes all of a result but its task and attempt.
+func EncodeResult(r *db.Result) ([]byte, error) {
+	return Marshal("results", string(r.Ref.TaskID), &resultDoc{
 		Lease: r.Ref.Lease, Worker: r.WorkerID, Outcome: r.Outcome, ExitCode: r.ExitCode, Failure: r.Failure,
 		Message: r.Message, Stored: toStamp(r.StoredAt), Usage: usageDoc(r.Usage), Samples: each(r.Samples, toSample),
 	})
 }
 
-func decodeResult(id string, attempt, sum int64, b []byte) (db.Result, error) {
+// DecodeResult reads what EncodeResult wrote.
+func DecodeResult(id string, attempt, sum int64, b []byte) (db.Result, error) {
 	var d resultDoc
 	if err := unmarshal("results", id, attempt, sum, b, &d); err != nil {
 		return db.Result{}, err
@@ -158,15 +160,17 @@ func fromSample(d sampleDoc) cluster.UsageSample {
 	return cluster.UsageSample{Time: d.Time.time(), CPU: d.CPU, Memory: d.Memory}
 }
 
-func encodeWorker(w *cluster.Worker) ([]byte, error) {
-	return marshal("workers", string(w.ID), &workerDoc{
+// EncodeWorker writes all of a worker but its id.
+func EncodeWorker(w *cluster.Worker) ([]byte, error) {
+	return Marshal("workers", string(w.ID), &workerDoc{
 		Address: w.Address, Session: w.Session, Fingerprint: w.Fingerprint, Version: w.Version, Labels: w.Labels,
 		Total: resourcesDoc(w.Total), Draining: w.Draining, Lost: w.Lost, Barred: w.Barred,
 		Registered: toStamp(w.RegisteredAt), LeftUntil: toStamp(w.LeftUntil),
 	})
 }
 
-func decodeWorker(id string, sum int64, b []byte) (cluster.Worker, error) {
+// DecodeWorker reads what EncodeWorker wrote.
+func DecodeWorker(id string, sum int64, b []byte) (cluster.Worker, error) {
 	var d workerDoc
 	if err := unmarshal("workers", id, 0, sum, b, &d); err != nil {
 		return cluster.Worker{}, err
@@ -176,29 +180,4 @@ func decodeWorker(id string, sum int64, b []byte) (cluster.Worker, error) {
 		Labels: d.Labels, Total: cluster.Resources(d.Total), Draining: d.Draining, Lost: d.Lost, Barred: d.Barred,
 		RegisteredAt: d.Registered.time(), LeftUntil: d.LeftUntil.time(),
 	}, nil
-}
-
-// labelPair is how one label stands in the labels column; quoting leaves no
-// line break within it.
-func labelPair(key, value string) string {
-	return "\n" + strconv.Quote(key) + ":" + strconv.Quote(value) + "\n"
-}
-
-// labelsColumn holds every label as labelPair writes it.
-func labelsColumn(labels map[string]string) string {
-	var b strings.Builder
-	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		b.WriteString(labelPair(k, labels[k]))
-	}
-	return b.String()
-}
-
-// searchColumn holds what TaskFilter.Text looks into, in lower case. The byte
-// between its parts is in no UTF-8 text, so nothing is found across them.
-func searchColumn(t *cluster.Task) []byte {
-	parts := []string{t.Spec.Name, t.Spec.Image, t.Spec.Command, string(t.ID)}
-	for i, part := range parts {
-		parts[i] = strings.ToLower(part)
-	}
-	return []byte(strings.Join(parts, "\xff"))
 }
