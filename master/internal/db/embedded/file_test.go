@@ -14,6 +14,7 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/dirlock"
 	"cloudai/master/internal/db/document"
 )
 
@@ -55,7 +56,7 @@ func TestFolders(t *testing.T) {
 		if err := commitOne(t.Context(), s, 1); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
-		for _, file := range []string{fileName, fileName + "-wal", lockName} {
+		for _, file := range []string{fileName, fileName + "-wal", dirlock.Name} {
 			info, err := os.Stat(filepath.Join(dir, file))
 			if err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("%q: %v, %v", name, info, err)

@@ -18,13 +18,11 @@ import (
 	"sync/atomic"
 
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/dirlock"
 )
 
-// Names within the store's folder.
-const (
-	fileName = "cloudai.db"
-	lockName = "master.lock"
-)
+// fileName is the store's within its folder.
+const fileName = "cloudai.db"
 
 // Options of a store; the zero value is right for the master.
 type Options struct {
@@ -60,7 +58,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store folder: %w", err)
 	}
-	lock, err := takeLock(dir)
+	lock, err := dirlock.Take(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -173,14 +173,14 @@ func testRandomFilters(t *testing.T, b Backend) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	s := b.Open(t)
 	var all []cluster.Task
-	for i := range 250 {
+	for i := range amount(b, 250, 120) {
 		task := randomTask(r, i)
 		put(t, s, task)
 		task.Version = 1
 		all = append(all, task)
 	}
 	slices.SortFunc(all, func(x, y cluster.Task) int { return newestFirst(taskCursor(x), taskCursor(y)) })
-	for n := range 100 {
+	for n := range amount(b, 100, 40) {
 		f := randomFilter(r)
 		want := slices.DeleteFunc(slices.Clone(all), func(task cluster.Task) bool { return !matches(f, task) })
 		counts := map[cluster.Status]int{}

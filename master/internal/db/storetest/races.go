@@ -52,7 +52,7 @@ func onlyOneWins(t testing.TB, what string, try func(i int) error) {
 func testVersionRace(t *testing.T, b Backend) {
 	s := b.Open(t)
 	put(t, s, queued("a", base))
-	for round := range 20 {
+	for round := range amount(b, 20, 8) {
 		now := get(t, s, "a")
 		var winner atomic.Int64
 		winner.Store(-1)
@@ -76,7 +76,7 @@ func testVersionRace(t *testing.T, b Backend) {
 
 func testInsertRace(t *testing.T, b Backend) {
 	s := b.Open(t)
-	for round := range 20 {
+	for round := range amount(b, 20, 8) {
 		id := fmt.Sprintf("t%d", round)
 		onlyOneWins(t, "task "+id, func(i int) error {
 			return s.Commit(t.Context(), []db.Write{insert(queued(id, minute(i)))})[0]
@@ -88,9 +88,10 @@ func testInsertRace(t *testing.T, b Backend) {
 // own writes, and no page shows a task twice.
 func testConcurrentUse(t *testing.T, b Backend) {
 	s, ctx := b.Open(t), t.Context()
+	rounds, limit := amount(b, 10, 2), amount(b, 7, 11)
 	race(func(i int) {
 		worker := cluster.WorkerID(fmt.Sprintf("w%d", i))
-		for n := range 10 {
+		for n := range rounds {
 			task := queued(fmt.Sprintf("t%d-%d", i, n), minute(n))
 			put(t, s, task)
 			task.Version = 1
@@ -103,7 +104,7 @@ func testConcurrentUse(t *testing.T, b Backend) {
 				t.Error(err)
 			}
 			seen := map[cluster.TaskID]bool{}
-			for _, id := range listIDs(t, s, cluster.TaskFilter{}, 7) {
+			for _, id := range listIDs(t, s, cluster.TaskFilter{}, limit) {
 				if seen[id] {
 					t.Errorf("task %s listed twice", id)
 				}
@@ -114,8 +115,8 @@ func testConcurrentUse(t *testing.T, b Backend) {
 			}
 		}
 	})
-	if got := listIDs(t, s, cluster.TaskFilter{}, 1000); len(got) != racers*10 {
-		t.Errorf("%d tasks, want %d", len(got), racers*10)
+	if got := listIDs(t, s, cluster.TaskFilter{}, 1000); len(got) != racers*rounds {
+		t.Errorf("%d tasks, want %d", len(got), racers*rounds)
 	}
 	workers, err := s.ListWorkers(ctx)
 	if err != nil || len(workers) != racers {

@@ -29,6 +29,18 @@ type Crasher interface {
 	Crash(t testing.TB)
 }
 
+// Slow is a Backend whose server is so slow that the suite does less of
+// everything. What is shown is the same.
+type Slow interface{ Slow() bool }
+
+// amount is how much of something a test does.
+func amount(b Backend, full, slow int) int {
+	if s, ok := b.(Slow); ok && s.Slow() {
+		return slow
+	}
+	return full
+}
+
 // Run holds a backend against the contract of db.Store.
 func Run(t *testing.T, newBackend func(*testing.T) Backend) {
 	tests := []struct {

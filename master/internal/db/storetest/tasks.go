@@ -256,7 +256,7 @@ func testActive(t *testing.T, b Backend) {
 // do not change are all seen, in order.
 func testActiveChanging(t *testing.T, b Backend) {
 	s := b.Open(t)
-	const n = 600
+	n := amount(b, 600, 270) // more than one portion of any backend
 	tasks := make([]cluster.Task, n)
 	for i := range tasks {
 		tasks[i] = queued(fmt.Sprintf("t%04d", i), minute(i/7))
@@ -266,7 +266,7 @@ func testActiveChanging(t *testing.T, b Backend) {
 	err := s.ActiveTasks(t.Context(), func(task cluster.Task) error {
 		i := len(seen)
 		seen = append(seen, task.ID)
-		if i >= n/3 {
+		if i >= amount(b, n/3, 40) {
 			return nil
 		}
 		done := tasks[i]

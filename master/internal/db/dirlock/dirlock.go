@@ -1,4 +1,6 @@
-package embedded
+// Package dirlock holds a master's folder for one process, so that a second
+// master cannot use it. It must not know what is in the folder.
+package dirlock
 
 import (
 	"errors"
@@ -12,10 +14,13 @@ import (
 	"cloudai/master/internal/db"
 )
 
-// takeLock holds the folder for this process until the file is closed or the
-// process ends, however it ends. The file stays behind and says who had it.
-func takeLock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+// Name is the file that is locked; it stays behind and says who had the lock.
+const Name = "master.lock"
+
+// Take holds the folder for this process until the file is closed or the
+// process ends, however it ends; db.ErrLocked when another one has it.
+func Take(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, Name), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("store lock: %w", err)
 	}

@@ -1,0 +1,117 @@
+package mongodb
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.uber.org/goleak"
+
+	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/mongodb/mongotest"
+	"cloudai/master/internal/db/storetest"
+)
+
+// uriEnv names a server to be tested against; without it one is started.
+const uriEnv = "MONGODB_TEST_URI"
+
+// testURI is the server of all tests of this package; started when it is not a
+// MongoDB but what stands for one.
+var (
+	testURI string
+	started bool
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	testURI = os.Getenv(uriEnv)
+	stop := func() error { return nil }
+	if testURI == "" {
+		dir, err := os.MkdirTemp("", "cloudai-ferretdb-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		server, err := mongotest.Start(dir)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		stop = server.Stop
+		testURI, started = server.URI(), true
+	}
+	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// testDatabase is an empty database of its own, dropped when the test ends.
+func testDatabase(t testing.TB) string {
+	t.Helper()
+	name := "cloudai_test_" + strings.ToLower(rand.Text()[:12])
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		client, err := mongo.Connect(options.Client().ApplyURI(testURI))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := client.Database(name).Drop(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := client.Disconnect(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
+}
+
+// backend is a database and a folder; a crash leaves the lease as it is, as
+// SIGKILL does.
+type backend struct {
+	database, dir string
+	store         *Store
+}
+
+func (b *backend) Open(t testing.TB) db.Store {
+	t.Helper()
+	s, err := Open(t.Context(), Options{URI: testURI, Database: b.database, Dir: b.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store = s
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Slow implements storetest.Slow: FerretDB reads a whole collection for almost
+// every query.
+func (b *backend) Slow() bool { return started }
+
+func TestSuite(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		return &backend{database: testDatabase(t), dir: t.TempDir()}
+	})
+}

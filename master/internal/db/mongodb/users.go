@@ -1,0 +1,107 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/document"
+)
+
+type userRow struct {
+	ID           string `bson:"_id"`
+	Epoch        int64  `bson:"epoch"`
+	Gone         bool   `bson:"gone,omitempty"` // see grave
+	Name         string `bson:"name"`
+	Email        string `bson:"email"`
+	EmailKey     string `bson:"email_key"` // lower case, unique
+	PasswordHash string `bson:"password_hash"`
+	Role         string `bson:"role"`
+	Disabled     bool   `bson:"disabled"`
+	Generation   int64  `bson:"generation"`
+	CreatedAt    int64  `bson:"created_at"` // nanoseconds since 1970
+}
+
+func (r *userRow) user() cluster.User {
+	return cluster.User{
+		ID: cluster.UserID(r.ID), Name: r.Name, Email: r.Email, PasswordHash: r.PasswordHash, Role: cluster.Role(r.Role),
+		Disabled: r.Disabled, Generation: r.Generation, CreatedAt: document.FromNanos(r.CreatedAt),
+	}
+}
+
+// PutUser implements db.Users.
+func (s *Store) PutUser(ctx context.Context, u cluster.User) error {
+	return s.change(ctx, func(ctx context.Context, w *writer) error {
+		err := w.put(ctx, s.in.users, string(u.ID), userRow{
+			ID: string(u.ID), Epoch: w.epoch, Name: u.Name, Email: u.Email, EmailKey: strings.ToLower(u.Email),
+			PasswordHash: u.PasswordHash, Role: string(u.Role), Disabled: u.Disabled, Generation: u.Generation,
+			CreatedAt: document.Nanos(u.CreatedAt),
+		}, bson.M{"email_key": strings.ToLower(u.Email)})
+		if errors.Is(err, db.ErrVersion) {
+			return fmt.Errorf("%w: the email of user %s is taken", db.ErrVersion, u.ID)
+		}
+		return err
+	})
+}
+
+// DeleteUser implements db.Users. The account goes first: tokens without one
+// count for nothing.
+func (s *Store) DeleteUser(ctx context.Context, id cluster.UserID) error {
+	return s.change(ctx, func(ctx context.Context, w *writer) error {
+		if err := w.remove(ctx, s.in.users, string(id)); err != nil {
+			return err
+		}
+		return w.send(func(ctx context.Context) error {
+			_, err := s.in.tokens.DeleteMany(ctx, bson.M{"user_id": string(id)})
+			return err
+		})
+	})
+}
+
+// UserByID implements db.Users.
+func (s *Store) UserByID(ctx context.Context, id cluster.UserID) (cluster.User, error) {
+	return s.user(ctx, bson.M{"_id": string(id)})
+}
+
+// UserByEmail implements db.Users.
+func (s *Store) UserByEmail(ctx context.Context, email string) (cluster.User, error) {
+	return s.user(ctx, bson.M{"email_key": strings.ToLower(email)})
+}
+
+func (s *Store) user(ctx context.Context, filter bson.M) (cluster.User, error) {
+	var row userRow
+	found, err := s.findOne(ctx, s.in.users, filter, &row)
+	if err == nil && (!found || row.Gone) {
+		err = fmt.Errorf("user: %w", cluster.ErrNotFound)
+	}
+	if err != nil {
+		return cluster.User{}, err
+	}
+	return row.user(), nil
+}
+
+// ListUsers implements db.Users.
+func (s *Store) ListUsers(ctx context.Context) ([]cluster.User, error) {
+	rows, err := findAll[userRow](ctx, s, s.in.users, bson.M{"gone": bson.M{"$ne": true}}, options.Find().SetSort(order("created_at", "_id")))
+	var list []cluster.User
+	for i := range rows {
+		list = append(list, rows[i].user())
+	}
+	return list, err
+}
+
+// CountUsers implements db.Users.
+func (s *Store) CountUsers(ctx context.Context) (int, error) {
+	var n int64
+	err := s.read(ctx, func(ctx context.Context) (err error) {
+		n, err = s.in.users.CountDocuments(ctx, bson.M{"gone": bson.M{"$ne": true}})
+		return err
+	})
+	return int(n), err
+}
