@@ -12,6 +12,8 @@ done
 speaker=runMaster.sh
 # shellcheck source=.tools/start.sh
 . "$(dirname "$self")/.tools/start.sh"
+# shellcheck source=.tools/mongodb.sh
+. "$root/.tools/mongodb.sh"
 
 usage() {
 	cat <<-TEXT
@@ -23,7 +25,8 @@ usage() {
 		and relative paths in flags and variables start at your own folder.
 
 		  --dev       work on the dashboard beside it (not built yet)
-		  --mongodb   keep the state in a MongoDB (not built yet)
+		  --mongodb   start the MongoDB of database/docker-compose.yml and keep the
+		              state in it; another one is named by MONGODB_URI instead
 
 		All other flags are the master's own:
 	TEXT
@@ -33,13 +36,18 @@ case ${1:-} in
 serve) shift ;;
 cli | openapi) misused "it starts the master; for the rest run: bin/master $1" ;;
 esac
+mongodb=no
+flags=()
 for arg in "$@"; do
 	case $arg in
+	--mongodb) mongodb=yes ;;
+	*) flags+=("$arg") ;;
+	esac
+	case $arg in
 	--dev) misused "--dev is not built yet: there is no dashboard (ui/) to work on. Start the master without it." ;;
-	--mongodb) misused "--mongodb is not built yet: the master keeps its state in the embedded store, which needs nothing else. Start it without --mongodb." ;;
 	esac
 done
-take_flags 'env-file master-data-dir files-dir' "$@"
+take_flags 'env-file master-data-dir files-dir' ${flags[@]+"${flags[@]}"}
 variables_from_here MASTER_DATA_DIR FILES_DIR
 cd "$root"
 if [ "$help" = yes ]; then
@@ -47,6 +55,7 @@ if [ "$help" = yes ]; then
 	show_help bin/master master
 fi
 build_when_needed bin/master master
+[ "$mongodb" = no ] || start_mongodb
 if [ -f master/.env ] && [ "$env_file" = no ]; then
 	exec bin/master --env-file master/.env ${args[@]+"${args[@]}"}
 fi

@@ -22,7 +22,7 @@ import (
 	"cloudai/master/internal/accounts"
 	"cloudai/master/internal/config"
 	"cloudai/master/internal/coordinator"
-	"cloudai/master/internal/db/embedded"
+	"cloudai/master/internal/db"
 	"cloudai/master/internal/http"
 	"cloudai/master/internal/logs"
 	"cloudai/master/internal/scheduler"
@@ -44,9 +44,6 @@ const maxStreams = 256
 // serve runs a master until the context ends or a part of it fails, then ends
 // it in order: doors, core, logs, connections, store.
 func serve(ctx context.Context, cfg config.Config, getenv func(string) string, stdin *os.File, stdout, stderr io.Writer) (err error) {
-	if cfg.Mongo.URI != "" {
-		return errors.New("MONGODB_URI: a MongoDB store is not built yet; leave it empty for the embedded store")
-	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("MASTER_DATA_DIR: %w", err)
 	}
@@ -57,7 +54,7 @@ func serve(ctx context.Context, cfg config.Config, getenv func(string) string, s
 		return err
 	}
 	defer closeLog()
-	store, err := embedded.Open(ctx, cfg.DataDir, embedded.Options{Logger: log})
+	store, lost, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -71,7 +68,7 @@ func serve(ctx context.Context, cfg config.Config, getenv func(string) string, s
 		fmt.Fprintln(stderr, line)
 	}
 	log.Info("serving", "grpc", m.workerDoor.Addr(), "http", m.tcp.Addr(), "socket", m.socket.Path, "version", version)
-	return m.run(ctx, p)
+	return m.run(ctx, p, lost)
 }
 
 // master is everything that runs.
@@ -90,7 +87,7 @@ type master struct {
 }
 
 // build makes the parts and opens the doors; nothing runs yet.
-func build(ctx context.Context, cfg config.Config, store *embedded.Store, log *slog.Logger) (_ *master, err error) {
+func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Logger) (_ *master, err error) {
 	m := &master{log: log} // not the result: an error returns nil and still has to close it
 	defer func() {
 		if err != nil {
@@ -230,7 +227,7 @@ func (m *master) greeting() []string {
 }
 
 // run serves until the context ends or a part fails, then stops in order.
-func (m *master) run(ctx context.Context, p *prompt) error {
+func (m *master) run(ctx context.Context, p *prompt, lost <-chan error) error {
 	if err := m.core.Recover(ctx); err != nil {
 		return err
 	}
@@ -251,6 +248,7 @@ func (m *master) run(ctx context.Context, p *prompt) error {
 			<-done
 		}
 	}
+	stopStore := part("store", untilLost(lost))
 	stopLogs := part("logs", m.logs.Run)
 	stopCore := part("coordinator", m.core.Run)
 	stopWorkers := part("gRPC", m.serveWorkers)
@@ -264,7 +262,7 @@ func (m *master) run(ctx context.Context, p *prompt) error {
 	case <-failed.Done():
 	}
 	m.log.Info("stopping")
-	for _, stop := range []func(){stopPrompt, stopWeb, stopWorkers, stopCore, stopLogs} {
+	for _, stop := range []func(){stopPrompt, stopWeb, stopWorkers, stopCore, stopLogs, stopStore} {
 		stop()
 	}
 	return group.Wait()

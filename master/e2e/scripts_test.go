@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -98,7 +99,6 @@ func says(t *testing.T, p *rig.Process, text string) {
 func TestScriptsSayWhatTheyCannotDo(t *testing.T) {
 	c := newCheckout(t)
 	c.ends(t, 2, "--dev is not built yet", "runMaster.sh", "--dev")
-	c.ends(t, 2, "--mongodb is not built yet", "runMaster.sh", "--no-prompt", "--mongodb")
 	c.ends(t, 2, "bin/master cli", "runMaster.sh", "cli", "status")
 	for _, n := range []string{"0", "00", "101", "99999999999999999999"} {
 		c.ends(t, 2, "from 1 to 100", "runWorker.sh", n)
@@ -110,6 +110,42 @@ func TestScriptsSayWhatTheyCannotDo(t *testing.T) {
 	c.ends(t, 0, "data/worker-N", "runWorker.sh", "--help")
 	c.ends(t, 0, "--stop-tasks ", "runWorker.sh", "2", "--help")
 	c.ends(t, 1, "--env-file: open "+filepath.Join(c.here, "no.env"), "runWorker.sh", "--env-file", "no.env")
+}
+
+// --mongodb starts the database by docker compose, which is played by a script
+// here, and hands its place to the master without showing the password.
+func TestScriptStartsMongoDB(t *testing.T) {
+	c := newCheckout(t)
+	play := filepath.Join(c.here, "play")
+	must(t, os.Mkdir(play, 0o755))
+	must(t, os.Mkdir(filepath.Join(c.dir, "database"), 0o755))
+	calls := filepath.Join(c.here, "calls")
+	must(t, os.WriteFile(filepath.Join(play, "docker"), []byte(`#!/bin/sh
+echo "$*" >>'`+calls+`'
+case "$1" in inspect) echo healthy ;; esac
+`), 0o755))
+	path := "PATH=" + play + ":" + os.Getenv("PATH")
+	c.env = append(c.env, path, "MONGODB_DATABASE=no/name")
+	for range 2 {
+		c.ends(t, 2, "MONGODB_DATABASE", "runMaster.sh", "--no-prompt", "--mongodb")
+	}
+	said, err := os.ReadFile(calls)
+	must(t, err)
+	if want := "compose -f database/docker-compose.yml up -d\n"; strings.Count(string(said), want) != 2 {
+		t.Errorf("docker was called with\n%s", said)
+	}
+	env := filepath.Join(c.dir, "database", ".env")
+	made, err := os.ReadFile(env)
+	must(t, err)
+	info, err := os.Stat(env)
+	must(t, err)
+	if !regexp.MustCompile(`^MONGODB_PASSWORD=[0-9a-f]{32}\n$`).Match(made) || info.Mode().Perm() != 0o600 {
+		t.Errorf("database/.env is %q with mode %v", made, info.Mode())
+	}
+	c.env = append(c.env, "MONGODB_URI=mongodb://elsewhere")
+	c.ends(t, 2, "MONGODB_URI names another", "runMaster.sh", "--mongodb")
+	c.env = []string{"PATH=/nowhere:" + os.Getenv("PATH"), "MONGODB_URI=elsewhere"}
+	c.ends(t, 2, "MONGODB_URI: must begin with mongodb://", "runMaster.sh", "--no-prompt")
 }
 
 // Without Go nothing is built: a program that is there starts all the same.

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/joho/godotenv"
@@ -39,10 +40,11 @@ type Config struct {
 	NoPrompt  bool
 }
 
-// Mongo is where a MongoDB store would be.
+// Mongo is where a MongoDB store is.
 type Mongo struct {
 	URI      string // empty: the embedded store
 	Database string
+	Lease    time.Duration // after which another master may take over
 }
 
 // Accounts says how people sign in.
@@ -181,6 +183,9 @@ func (c Config) Validate() error {
 	if c.DataDir == "" {
 		return errors.New("MASTER_DATA_DIR: must not be empty")
 	}
+	if err := c.Mongo.validate(); err != nil {
+		return err
+	}
 	if c.Heartbeat.Timeout < 2*c.Heartbeat.Interval {
 		return fmt.Errorf("HEARTBEAT_TIMEOUT: %v must be at least twice HEARTBEAT_INTERVAL, which is %v", c.Heartbeat.Timeout, c.Heartbeat.Interval)
 	}
@@ -191,6 +196,21 @@ func (c Config) Validate() error {
 		if err := transport.CheckLoopback(c.GRPCAddr); err != nil {
 			return fmt.Errorf("TLS: %w", err)
 		}
+	}
+	return nil
+}
+
+// validate looks at what the server would refuse with less clear words. The URI
+// itself is not repeated, since it may hold a password.
+func (m Mongo) validate() error {
+	if m.URI == "" {
+		return nil
+	}
+	if !strings.HasPrefix(m.URI, "mongodb://") && !strings.HasPrefix(m.URI, "mongodb+srv://") {
+		return errors.New("MONGODB_URI: must begin with mongodb:// or mongodb+srv://")
+	}
+	if m.Database == "" || len(m.Database) > 63 || strings.ContainsAny(m.Database, "/\\. \"$*<>:|?\x00") {
+		return fmt.Errorf("MONGODB_DATABASE: %q cannot name a database", m.Database)
 	}
 	return nil
 }

@@ -68,6 +68,9 @@ func TestBadValuesNameTheSetting(t *testing.T) {
 		{[]string{"--cors-allowed-origins", "example.org"}, "CORS_ALLOWED_ORIGINS"},
 		{[]string{"--tls", "off"}, "TLS"},
 		{[]string{"--master-data-dir", ""}, "MASTER_DATA_DIR"},
+		{[]string{"--mongodb-uri", "localhost:27017"}, "MONGODB_URI"},
+		{[]string{"--mongodb-uri", "mongodb://localhost", "--mongodb-database", "a.b"}, "MONGODB_DATABASE"},
+		{[]string{"--mongodb-lease", "1ms"}, "MONGODB_LEASE"},
 		{[]string{"extra"}, "extra"},
 		{[]string{"--env-file", filepath.Join("no", "such", "file")}, "--env-file"},
 	} {

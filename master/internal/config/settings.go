@@ -31,6 +31,7 @@ var settings = []setting{
 	{"FILES_DIR", "", "folder of the tasks' output files; default MASTER_DATA_DIR/files", text(func(c *Config) *string { return &c.FilesDir })},
 	{"MONGODB_URI", "", "a MongoDB to keep the state in; empty: the embedded store", text(func(c *Config) *string { return &c.Mongo.URI })},
 	{"MONGODB_DATABASE", "cloudai", "the database in it", text(func(c *Config) *string { return &c.Mongo.Database })},
+	{"MONGODB_LEASE", "15s", "a master silent in it for so long may be replaced by another", duration(time.Second, func(c *Config) *time.Duration { return &c.Mongo.Lease })},
 	{"JWT_SECRET", "", "signs sign-ins, 32 bytes and more; empty: made once and kept", text(func(c *Config) *string { return &c.Accounts.JWTSecret })},
 	{"JWT_TTL", "24h", "how long a sign-in lasts", duration(time.Minute, func(c *Config) *time.Duration { return &c.Accounts.JWTTTL })},
 	{"REGISTRATION", "open", "open, or closed: admins add users", either("open", "closed", func(c *Config) *bool { return &c.Accounts.Open })},
