@@ -20,6 +20,10 @@ func (b *backend) Open(testing.TB) db.Store {
 	return faultstore.New(b.memory)
 }
 
+// Slow implements storetest.Slow: the store within sorts everything for each
+// page.
+func (b *backend) Slow() bool { return true }
+
 func TestTransparent(t *testing.T) {
 	storetest.Run(t, func(*testing.T) storetest.Backend { return &backend{storetest.NewMemory()} })
 }

@@ -21,12 +21,8 @@ import (
 // uriEnv names a server to be tested against; without it one is started.
 const uriEnv = "MONGODB_TEST_URI"
 
-// testURI is the server of all tests of this package; started when it is not a
-// MongoDB but what stands for one.
-var (
-	testURI string
-	started bool
-)
+// testURI is the server of all tests of this package.
+var testURI string
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -48,7 +44,16 @@ func run(m *testing.M) int {
 			return 1
 		}
 		stop = server.Stop
-		testURI, started = server.URI(), true
+		testURI = server.URI()
+	}
+	var err error
+	if able, err = probe(testURI); err != nil {
+		fmt.Fprintln(os.Stderr, "asking the server what it can do:", err)
+		return 1
+	}
+	fmt.Printf("the server says it is %s\n", able.version)
+	for _, line := range able.leftOut() {
+		fmt.Println(line)
 	}
 	code := m.Run()
 	if err := stop(); err != nil {
@@ -93,7 +98,9 @@ type backend struct {
 
 func (b *backend) Open(t testing.TB) db.Store {
 	t.Helper()
-	s, err := Open(t.Context(), Options{URI: testURI, Database: b.database, Dir: b.dir})
+	// Patient: what stands for a MongoDB is slow on a busy machine.
+	opts := Options{URI: testURI, Database: b.database, Dir: b.dir, Lease: 3 * time.Minute, Timeout: time.Minute}
+	s, err := Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +115,7 @@ func (b *backend) Open(t testing.TB) db.Store {
 
 // Slow implements storetest.Slow: FerretDB reads a whole collection for almost
 // every query.
-func (b *backend) Slow() bool { return started }
+func (b *backend) Slow() bool { return !able.indexed }
 
 func TestSuite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Backend {

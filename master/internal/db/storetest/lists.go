@@ -70,6 +70,48 @@ func testListStable(t *testing.T, b Backend) {
 	same(t, "tasks there from the start", seen, want)
 }
 
+// testListShrinks takes tasks out of a list before, at and behind the reader's
+// place: those that stay are seen once, in order.
+func testListShrinks(t *testing.T, b Backend) {
+	s := b.Open(t)
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range 40 {
+		task := succeeded(running(assigned(queued(fmt.Sprintf("t%02d", i), minute(i/4)), "w1", base), base),
+			cluster.FilesSummary{Attempt: 1, Count: 1}, base)
+		put(t, s, task)
+	}
+	var order []cluster.TaskID
+	for _, task := range readAll(t, s, cluster.TaskFilter{}, 100) {
+		order = append(order, task.ID)
+	}
+	gone := map[cluster.TaskID]bool{}
+	seen := taskIDs(pages(t, 3, func(ctx context.Context, p cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
+		victims := []cluster.TaskID{pick(r, order...), cluster.TaskID(p.After.ID)} // also the row of the cursor
+		for _, id := range victims {
+			if id == "" || gone[id] {
+				continue
+			}
+			task := get(t, s, id)
+			task.Files.Deleted, gone[id] = true, true
+			must(t, s, update(task))
+		}
+		return s.ListFiles(ctx, "", p)
+	}))
+	at := 0
+	for _, id := range seen {
+		for at < len(order) && order[at] != id {
+			if !gone[order[at]] {
+				t.Errorf("task %s was passed over", order[at])
+			}
+			at++
+		}
+		at++
+	}
+	if at > len(order) {
+		t.Errorf("seen %v, out of the order %v", seen, order)
+	}
+}
+
 // testEachFilter has its answers written down by hand.
 func testEachFilter(t *testing.T, b Backend) {
 	s := b.Open(t)

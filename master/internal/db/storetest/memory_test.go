@@ -20,6 +20,9 @@ func (b *memoryBackend) Open(testing.TB) db.Store {
 
 func (b *memoryBackend) Crash(testing.TB) { b.store.Crash() }
 
+// Slow implements storetest.Slow: it sorts everything for each page.
+func (b *memoryBackend) Slow() bool { return true }
+
 func TestMemory(t *testing.T) {
 	storetest.Run(t, func(*testing.T) storetest.Backend { return &memoryBackend{storetest.NewMemory()} })
 }

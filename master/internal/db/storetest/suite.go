@@ -66,6 +66,7 @@ func Run(t *testing.T, newBackend func(*testing.T) Backend) {
 		{"active tasks while they change", testActiveChanging},
 		{"list order", testListOrder},
 		{"list stable under inserts", testListStable},
+		{"list stable under deletes", testListShrinks},
 		{"each filter", testEachFilter},
 		{"random filters", testRandomFilters},
 		{"limits", testLimits},
@@ -86,6 +87,8 @@ func Run(t *testing.T, newBackend func(*testing.T) Backend) {
 		{"sessions", testSessions},
 		{"meta", testMeta},
 		{"race for meta", testMetaRace},
+		{"every call fails in turn", testEveryCallFails},
+		{"many tasks", testManyTasks},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, newBackend(t)) })
