@@ -120,7 +120,11 @@ func (c *Coordinator) sweeps(ctx context.Context) {
 			c.log.Warn("store and memory cannot be compared at the moment", "error", err)
 		}
 		silent = err != nil
-		if !pause(ctx, max(least, sweepRest*c.now().Sub(began))) {
+		rest := max(least, sweepRest*c.now().Sub(began))
+		if err != nil {
+			rest = least // it has waited for the store, not kept it busy
+		}
+		if !pause(ctx, rest) {
 			return
 		}
 	}
