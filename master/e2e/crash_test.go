@@ -32,9 +32,11 @@ func onlyOnce(t *testing.T, of func(string) (int, error), ids []string) {
 // A master that is killed with tasks running, an upload on its way and twenty
 // tasks queued loses none and repeats none: those that run are adopted, whether
 // they ended while it was away or run on, and the upload goes on where it was.
-func TestF03MasterKilled(t *testing.T) {
+func TestF03MasterKilled(t *testing.T) { onEachStore(t, testMasterKilled) }
+
+func testMasterKilled(t *testing.T, store ...string) {
 	const output = 192 << 20
-	w, _ := newCluster(t, "5")
+	w, _ := newCluster(t, "5", store...)
 	starts := w.engine.Starts(t.Context())
 	defer starts.Stop()
 	var ids, running []string
@@ -97,8 +99,10 @@ func TestF03MasterKilled(t *testing.T) {
 
 // A worker that is killed finds its containers again, those that ended
 // meanwhile too, and their logs have every line exactly once.
-func TestF04WorkerKilled(t *testing.T) {
-	w, worker := newCluster(t, "4")
+func TestF04WorkerKilled(t *testing.T) { onEachStore(t, testWorkerKilled) }
+
+func testWorkerKilled(t *testing.T, store ...string) {
+	w, worker := newCluster(t, "4", store...)
 	starts := w.engine.Starts(t.Context())
 	defer starts.Stop()
 	// Prints all the time: before, while and after the worker is away.

@@ -15,8 +15,10 @@ import (
 // A worker that is suspended is lost after the deadline and its tasks run again
 // elsewhere. When it wakes it is fenced: what it did in the meantime counts for
 // nothing, and its containers go.
-func TestF06WorkerSuspended(t *testing.T) {
-	w := newWorld(t, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT="+lostAfter.String())
+func TestF06WorkerSuspended(t *testing.T) { onEachStore(t, testWorkerSuspended) }
+
+func testWorkerSuspended(t *testing.T, store ...string) {
+	w := newWorld(t, append(store, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT="+lostAfter.String())...)
 	silent := w.dockerWorker(t, "w1", "WORKER_CPU=2")
 	w.fenced(t,
 		func() { must(t, silent.Signal(syscall.SIGSTOP)) },
