@@ -38,10 +38,7 @@ func (s *Store) WorkerAttempts(ctx context.Context, worker cluster.WorkerID, pag
 		" ORDER BY assigned_at DESC, task_id, attempt LIMIT " + c.arg(page.Limit+1)
 	var list []db.Assignment
 	err := s.query(ctx, query, c.args, func(rows *sql.Rows) error {
-		var a db.Assignment
-		var at int64
-		err := rows.Scan(&a.Ref.TaskID, &a.Ref.Attempt, &a.Ref.Lease, &a.WorkerID, &at)
-		a.AssignedAt = document.FromNanos(at)
+		a, err := scanAssignment(rows)
 		list = append(list, a)
 		return err
 	})

@@ -15,11 +15,15 @@ func putFiles(s *session, t *cluster.Task, files []cluster.File) error {
 	if err != nil {
 		return err
 	}
+	return insertFiles(s, t, t.Files.Attempt, files)
+}
+
+func insertFiles(s *session, t *cluster.Task, attempt int, files []cluster.File) error {
 	for _, f := range files {
 		_, err := s.exec(`INSERT INTO file_metadata
 (task_id, attempt, path, user_id, size, sha256, content_type, created_at, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			string(t.ID), t.Files.Attempt, f.Path, string(t.UserID), f.Size, f.SHA256, f.ContentType,
-			document.Nanos(t.FinishedAt), document.FileSum(string(t.ID), t.Files.Attempt, f))
+			string(t.ID), attempt, f.Path, string(t.UserID), f.Size, f.SHA256, f.ContentType,
+			document.Nanos(t.FinishedAt), document.FileSum(string(t.ID), attempt, f))
 		if err != nil {
 			return err
 		}

@@ -39,20 +39,14 @@ reply = excluded.reply`,
 
 // Key implements db.Keys.
 func (s *Store) Key(ctx context.Context, name db.KeyName) (db.Key, error) {
-	k, found := db.Key{Name: name}, false
-	err := s.query(ctx, `SELECT print, task_id, stored_at, expires_at, sum, reply FROM keys
-WHERE user_id = ? AND route = ? AND key = ?`, []any{string(name.UserID), name.Route, name.Key}, func(rows *sql.Rows) error {
-		found = true
-		var stored, expires, sum int64
-		if err := rows.Scan(&k.Print, &k.TaskID, &stored, &expires, &sum, &k.Reply); err != nil {
+	var k db.Key
+	found := false
+	err := s.query(ctx, `SELECT `+keyColumns+` FROM keys WHERE user_id = ? AND route = ? AND key = ?`,
+		[]any{string(name.UserID), name.Route, name.Key}, func(rows *sql.Rows) (err error) {
+			found = true
+			k, err = scanKey(rows)
 			return err
-		}
-		k.StoredAt, k.ExpiresAt = document.FromNanos(stored), document.FromNanos(expires)
-		if document.KeySum(&k) != sum {
-			return document.Damaged("keys", string(name.UserID)+" "+name.Route+" "+name.Key, "checksum does not match")
-		}
-		return nil
-	})
+		})
 	if err == nil && !found {
 		err = fmt.Errorf("key: %w", cluster.ErrNotFound)
 	}

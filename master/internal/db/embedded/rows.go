@@ -4,11 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
-	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
-	"cloudai/master/internal/db/document"
 )
 
 // checkRows says of every row that is not as it was written where it is. Reading
@@ -19,12 +16,9 @@ func (s *Store) checkRows(ctx context.Context, conn *sql.Conn) error {
 		query string
 		read  func(*sql.Rows) error
 	}{
-		{"SELECT " + taskColumns + " FROM tasks t", func(rows *sql.Rows) error {
-			_, err := scanTask(rows)
-			return err
-		}},
-		{"SELECT task_id, attempt, sum, doc FROM results", checkResult},
-		{"SELECT task_id, attempt, path, size, sha256, content_type, sum FROM file_metadata", checkFile},
+		{"SELECT " + taskColumns + " FROM tasks t", only(scanTask)},
+		{"SELECT task_id, attempt, sum, doc FROM results", only(scanResult)},
+		{"SELECT " + fileColumns + " FROM file_metadata", only(scanFile)},
 	} {
 		rows, err := conn.QueryContext(ctx, table.query)
 		if err != nil {
@@ -45,29 +39,10 @@ func (s *Store) checkRows(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-func checkResult(rows *sql.Rows) error {
-	var id string
-	var attempt, sum int64
-	var doc sql.RawBytes
-	if err := rows.Scan(&id, &attempt, &sum, &doc); err != nil {
+// only reads a row for what is wrong with it.
+func only[Row any](scan func(*sql.Rows) (Row, error)) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		_, err := scan(rows)
 		return err
 	}
-	if document.Sum(id, attempt, doc) != sum {
-		return document.Damaged("results", fmt.Sprintf("%s/%d", id, attempt), "checksum does not match")
-	}
-	return nil
-}
-
-func checkFile(rows *sql.Rows) error {
-	var id string
-	var attempt int
-	var sum int64
-	var f cluster.File
-	if err := rows.Scan(&id, &attempt, &f.Path, &f.Size, &f.SHA256, &f.ContentType, &sum); err != nil {
-		return err
-	}
-	if document.FileSum(id, attempt, f) != sum {
-		return document.Damaged("file_metadata", id+"/"+f.Path, "checksum does not match")
-	}
-	return nil
 }

@@ -28,6 +28,8 @@ const fileName = "cloudai.db"
 type Options struct {
 	// Logger hears of a reopened file; nil: nobody does.
 	Logger *slog.Logger
+	// Filling opens also a store that was being filled from another one.
+	Filling bool
 }
 
 // Store is a db.Store in one folder.
@@ -45,7 +47,7 @@ type Store struct {
 	commit func(*session) error
 }
 
-var _ db.Store = (*Store)(nil)
+var _ db.Portable = (*Store)(nil)
 
 // Open takes the folder (made when absent, 0700), migrates its file to this
 // program's schema and starts the writer. Errors: db.ErrLocked when another
@@ -71,7 +73,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	w := &writer{store: s}
-	if err := s.prepare(ctx, w); err != nil {
+	if err := s.prepare(ctx, w, opts.Filling); err != nil {
 		return nil, errors.Join(err, w.close(), lock.Close())
 	}
 	go w.run()
@@ -79,7 +81,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 }
 
 // prepare makes the file, opens it and brings its schema up to date.
-func (s *Store) prepare(ctx context.Context, w *writer) error {
+func (s *Store) prepare(ctx context.Context, w *writer, filling bool) error {
 	if err := createFile(s.path); err != nil {
 		return err
 	}
@@ -88,6 +90,11 @@ func (s *Store) prepare(ctx context.Context, w *writer) error {
 	}
 	if err := migrate(ctx, w.session.conn); err != nil {
 		return s.explain(err)
+	}
+	if !filling {
+		if err := w.session.refuseHalfFilled(ctx, s.path); err != nil {
+			return s.explain(err)
+		}
 	}
 	return s.explain(s.check(ctx, w.session.conn))
 }

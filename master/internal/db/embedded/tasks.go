@@ -98,11 +98,7 @@ func (c *taskWrite) apply(s *session) (answer, failure error) {
 			return taken, err
 		}
 	}
-	args := []any{
-		t.Version, string(t.Status()), string(t.UserID), string(db.LastWorker(*t)), string(t.Failure),
-		t.Spec.Name, labelsColumn(t.Spec.Labels), filesAttempt(t), flag(db.ShowsFiles(*t)), searchColumn(t),
-		document.Sum(string(t.ID), t.Version, c.doc), c.doc, document.Nanos(t.CreatedAt), string(t.ID),
-	}
+	args := taskArgs(t, c.doc)
 	query := insertTask
 	if c.w.Expect > 0 {
 		query, args = updateTask, append(args, c.w.Expect)
@@ -115,6 +111,15 @@ func (c *taskWrite) apply(s *session) (answer, failure error) {
 		return fmt.Errorf("%w: task %s is not at version %d", db.ErrVersion, t.ID, c.w.Expect), nil
 	}
 	return nil, c.applyRest(s)
+}
+
+// taskArgs are the columns of a task in the order of both statements.
+func taskArgs(t *cluster.Task, doc []byte) []any {
+	return []any{
+		t.Version, string(t.Status()), string(t.UserID), string(db.LastWorker(*t)), string(t.Failure),
+		t.Spec.Name, labelsColumn(t.Spec.Labels), filesAttempt(t), flag(db.ShowsFiles(*t)), searchColumn(t),
+		document.Sum(string(t.ID), t.Version, doc), doc, document.Nanos(t.CreatedAt), string(t.ID),
+	}
 }
 
 // applyRest writes what belongs to the change beside the task.

@@ -13,11 +13,19 @@ import (
 
 // PutToken implements db.Tokens.
 func (s *Store) PutToken(ctx context.Context, t cluster.APIToken) error {
-	scopes, err := document.Marshal("tokens", t.ID, t.Scopes)
+	c, err := putToken(t)
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, claim{statement{
+	return s.change(ctx, c)
+}
+
+func putToken(t cluster.APIToken) (change, error) {
+	scopes, err := document.Marshal("tokens", t.ID, t.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	return claim{statement{
 		`INSERT INTO tokens (id, user_id, name, scopes, secret_hash, expires_at, created_at, last_used_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, name = excluded.name,
 scopes = excluded.scopes, secret_hash = excluded.secret_hash, expires_at = excluded.expires_at,
@@ -26,7 +34,7 @@ created_at = excluded.created_at, last_used_at = excluded.last_used_at`,
 			t.ID, string(t.UserID), t.Name, string(scopes), t.SecretHash,
 			document.Nanos(t.ExpiresAt), document.Nanos(t.CreatedAt), document.Nanos(t.LastUsedAt),
 		},
-	}, fmt.Sprintf("the hash of token %s", t.ID)})
+	}, fmt.Sprintf("the hash of token %s", t.ID)}, nil
 }
 
 // DeleteToken implements db.Tokens.
@@ -73,10 +81,14 @@ func (s *Store) tokens(ctx context.Context, tail, key string) ([]cluster.APIToke
 
 // EndSession implements db.Tokens.
 func (s *Store) EndSession(ctx context.Context, id string, until time.Time) error {
-	return s.change(ctx, statement{
+	return s.change(ctx, endSession(id, until))
+}
+
+func endSession(id string, until time.Time) change {
+	return statement{
 		`INSERT INTO ended_sessions (id, valid_until) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`,
 		[]any{id, document.Nanos(until)},
-	})
+	}
 }
 
 // EndedSessions implements db.Tokens.

@@ -11,8 +11,10 @@ import (
 )
 
 // PutUser implements db.Users.
-func (s *Store) PutUser(ctx context.Context, u cluster.User) error {
-	return s.change(ctx, claim{statement{
+func (s *Store) PutUser(ctx context.Context, u cluster.User) error { return s.change(ctx, putUser(u)) }
+
+func putUser(u cluster.User) change {
+	return claim{statement{
 		`INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, generation, created_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email,
 email_key = excluded.email_key, password_hash = excluded.password_hash, role = excluded.role,
@@ -21,7 +23,7 @@ disabled = excluded.disabled, generation = excluded.generation, created_at = exc
 			string(u.ID), u.Name, u.Email, strings.ToLower(u.Email), u.PasswordHash, string(u.Role),
 			flag(u.Disabled), u.Generation, document.Nanos(u.CreatedAt),
 		},
-	}, fmt.Sprintf("the email of user %s", u.ID)})
+	}, fmt.Sprintf("the email of user %s", u.ID)}
 }
 
 // DeleteUser implements db.Users.

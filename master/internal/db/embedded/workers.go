@@ -10,14 +10,22 @@ import (
 
 // PutWorker implements db.Workers.
 func (s *Store) PutWorker(ctx context.Context, w cluster.Worker) error {
-	doc, err := document.EncodeWorker(&w)
+	c, err := putWorker(w)
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, statement{
+	return s.change(ctx, c)
+}
+
+func putWorker(w cluster.Worker) (change, error) {
+	doc, err := document.EncodeWorker(&w)
+	if err != nil {
+		return nil, err
+	}
+	return statement{
 		`INSERT OR REPLACE INTO workers (id, sum, doc) VALUES (?, ?, ?)`,
 		[]any{string(w.ID), document.Sum(string(w.ID), 0, doc), doc},
-	})
+	}, nil
 }
 
 // DeleteWorker implements db.Workers.
