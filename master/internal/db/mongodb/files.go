@@ -38,6 +38,15 @@ func (c *taskWrite) fileRows() []any {
 	return rows
 }
 
+// file decodes a row after a look at its checksum.
+func (r *fileRow) file() (cluster.File, error) {
+	f := cluster.File{Path: r.Path, Size: r.Size, SHA256: r.SHA256, ContentType: r.ContentType}
+	if document.FileSum(r.TaskID, r.Attempt, f) != r.Sum {
+		return f, document.Damaged("file_metadata", r.TaskID+"/"+r.Path, "checksum does not match")
+	}
+	return f, nil
+}
+
 // TaskFiles implements db.Files.
 func (s *Store) TaskFiles(ctx context.Context, id cluster.TaskID) ([]cluster.File, error) {
 	row, err := s.taskRowOf(ctx, id)
@@ -58,9 +67,9 @@ func (s *Store) TaskFiles(ctx context.Context, id cluster.TaskID) ([]cluster.Fil
 	}
 	list := make([]cluster.File, 0, len(rows))
 	for _, r := range rows {
-		f := cluster.File{Path: r.Path, Size: r.Size, SHA256: r.SHA256, ContentType: r.ContentType}
-		if document.FileSum(r.TaskID, r.Attempt, f) != r.Sum {
-			return nil, document.Damaged("file_metadata", r.TaskID+"/"+r.Path, "checksum does not match")
+		f, err := r.file()
+		if err != nil {
+			return nil, err
 		}
 		list = append(list, f)
 	}

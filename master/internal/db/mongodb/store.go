@@ -46,6 +46,8 @@ type Options struct {
 	// Timeout bounds each call to the server; zero: 5 s. At most a third of the
 	// lease.
 	Timeout time.Duration
+	// Filling opens also a store that was being filled from another one.
+	Filling bool
 }
 
 // Store is a db.Store in one database.
@@ -69,7 +71,7 @@ type Store struct {
 	beforeSend func() error // of the writer; tests put failures here
 }
 
-var _ db.Store = (*Store)(nil)
+var _ db.Portable = (*Store)(nil)
 
 // Open takes the folder and the database's lease, brings its collections up to
 // date and starts the writer. Errors: db.ErrLocked when another master has the
@@ -134,6 +136,12 @@ func (s *Store) prepare(ctx context.Context) (*writer, error) {
 	w := newWriter(s)
 	if err := w.claimFirst(ctx); err != nil {
 		return nil, err
+	}
+	if !s.opts.Filling {
+		if err := s.refuseHalfFilled(ctx); err != nil {
+			w.release()
+			return nil, err
+		}
 	}
 	if err := s.makeSchema(ctx); err != nil {
 		return nil, err

@@ -26,6 +26,13 @@ type tokenRow struct {
 	LastUsedAt int64           `bson:"last_used_at"`
 }
 
+func newTokenRow(epoch int64, t cluster.APIToken) tokenRow {
+	return tokenRow{
+		ID: t.ID, Epoch: epoch, UserID: string(t.UserID), Name: t.Name, Scopes: t.Scopes, SecretHash: t.SecretHash,
+		ExpiresAt: document.Nanos(t.ExpiresAt), CreatedAt: document.Nanos(t.CreatedAt), LastUsedAt: document.Nanos(t.LastUsedAt),
+	}
+}
+
 func (r *tokenRow) token() cluster.APIToken {
 	return cluster.APIToken{
 		ID: r.ID, UserID: cluster.UserID(r.UserID), Name: r.Name, Scopes: r.Scopes, SecretHash: r.SecretHash,
@@ -36,10 +43,7 @@ func (r *tokenRow) token() cluster.APIToken {
 // PutToken implements db.Tokens.
 func (s *Store) PutToken(ctx context.Context, t cluster.APIToken) error {
 	return s.change(ctx, func(ctx context.Context, w *writer) error {
-		err := w.put(ctx, s.in.tokens, t.ID, tokenRow{
-			ID: t.ID, Epoch: w.epoch, UserID: string(t.UserID), Name: t.Name, Scopes: t.Scopes, SecretHash: t.SecretHash,
-			ExpiresAt: document.Nanos(t.ExpiresAt), CreatedAt: document.Nanos(t.CreatedAt), LastUsedAt: document.Nanos(t.LastUsedAt),
-		}, bson.M{"secret_hash": t.SecretHash})
+		err := w.put(ctx, s.in.tokens, t.ID, newTokenRow(w.epoch, t), bson.M{"secret_hash": t.SecretHash})
 		if errors.Is(err, db.ErrVersion) {
 			return fmt.Errorf("%w: the hash of token %s is taken", db.ErrVersion, t.ID)
 		}

@@ -28,6 +28,14 @@ type userRow struct {
 	CreatedAt    int64  `bson:"created_at"` // nanoseconds since 1970
 }
 
+func newUserRow(epoch int64, u cluster.User) userRow {
+	return userRow{
+		ID: string(u.ID), Epoch: epoch, Name: u.Name, Email: u.Email, EmailKey: strings.ToLower(u.Email),
+		PasswordHash: u.PasswordHash, Role: string(u.Role), Disabled: u.Disabled, Generation: u.Generation,
+		CreatedAt: document.Nanos(u.CreatedAt),
+	}
+}
+
 func (r *userRow) user() cluster.User {
 	return cluster.User{
 		ID: cluster.UserID(r.ID), Name: r.Name, Email: r.Email, PasswordHash: r.PasswordHash, Role: cluster.Role(r.Role),
@@ -38,11 +46,7 @@ func (r *userRow) user() cluster.User {
 // PutUser implements db.Users.
 func (s *Store) PutUser(ctx context.Context, u cluster.User) error {
 	return s.change(ctx, func(ctx context.Context, w *writer) error {
-		err := w.put(ctx, s.in.users, string(u.ID), userRow{
-			ID: string(u.ID), Epoch: w.epoch, Name: u.Name, Email: u.Email, EmailKey: strings.ToLower(u.Email),
-			PasswordHash: u.PasswordHash, Role: string(u.Role), Disabled: u.Disabled, Generation: u.Generation,
-			CreatedAt: document.Nanos(u.CreatedAt),
-		}, bson.M{"email_key": strings.ToLower(u.Email)})
+		err := w.put(ctx, s.in.users, string(u.ID), newUserRow(w.epoch, u), bson.M{"email_key": strings.ToLower(u.Email)})
 		if errors.Is(err, db.ErrVersion) {
 			return fmt.Errorf("%w: the email of user %s is taken", db.ErrVersion, u.ID)
 		}

@@ -3,7 +3,6 @@ package mongodb
 import (
 	"context"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"cloudai/master/internal/cluster"
@@ -26,8 +25,12 @@ func (s *Store) PutWorker(ctx context.Context, worker cluster.Worker) error {
 	}
 	id := string(worker.ID)
 	return s.change(ctx, func(ctx context.Context, w *writer) error {
-		return w.put(ctx, s.in.workers, id, workerRow{ID: id, Epoch: w.epoch, Sum: document.Sum(id, 0, doc), Doc: string(doc)}, nil)
+		return w.put(ctx, s.in.workers, id, newWorkerRow(w.epoch, id, doc), nil)
 	})
+}
+
+func newWorkerRow(epoch int64, id string, doc []byte) workerRow {
+	return workerRow{ID: id, Epoch: epoch, Sum: document.Sum(id, 0, doc), Doc: string(doc)}
 }
 
 // DeleteWorker implements db.Workers.
@@ -37,7 +40,7 @@ func (s *Store) DeleteWorker(ctx context.Context, id cluster.WorkerID) error {
 
 // ListWorkers implements db.Workers.
 func (s *Store) ListWorkers(ctx context.Context) ([]cluster.Worker, error) {
-	rows, err := findAll[workerRow](ctx, s, s.in.workers, bson.M{"gone": bson.M{"$ne": true}}, options.Find().SetSort(order("_id")))
+	rows, err := findAll[workerRow](ctx, s, s.in.workers, notGone, options.Find().SetSort(order("_id")))
 	var list []cluster.Worker
 	for _, row := range rows {
 		worker, err := document.DecodeWorker(row.ID, row.Sum, []byte(row.Doc))

@@ -18,7 +18,7 @@ import (
 // portion is how many records are loaded at a time, and portionRows bounds the
 // rows in them.
 const (
-	portion     = 256
+	portion     = 128
 	portionRows = 2048
 )
 
