@@ -93,16 +93,25 @@ WHERE name NOT LIKE 'sqlite_stat%' AND name <> 'sqlite_sequence' ORDER BY type, 
 	return items, err
 }
 
+// Counts as they are kept, and as they are.
+const (
+	keptCounts = `SELECT user_id, status, n FROM task_counts WHERE n <> 0`
+	realCounts = `SELECT user_id, status, count(*) FROM tasks GROUP BY user_id, status`
+)
+
+func wrongCounts(ctx context.Context, conn *sql.Conn) (wrong int, err error) {
+	err = conn.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT * FROM (`+keptCounts+` EXCEPT `+realCounts+
+		`) UNION ALL SELECT * FROM (`+realCounts+` EXCEPT `+keptCounts+`))`).Scan(&wrong)
+	return wrong, err
+}
+
 // recount mends the counts of tasks where they are not those of the tasks.
 func (s *Store) recount(ctx context.Context, conn *sql.Conn) error {
-	const kept = `SELECT user_id, status, n FROM task_counts WHERE n <> 0`
-	const counted = `SELECT user_id, status, count(*) FROM tasks GROUP BY user_id, status`
-	var wrong int
-	err := conn.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT * FROM (`+kept+` EXCEPT `+counted+`) UNION ALL SELECT * FROM (`+counted+` EXCEPT `+kept+`))`).Scan(&wrong)
+	wrong, err := wrongCounts(ctx, conn)
 	if err != nil || wrong == 0 {
 		return err
 	}
 	s.log.Warn("the counts of tasks were not those of the tasks; they are made anew", "file", s.path, "wrong", wrong)
-	_, err = conn.ExecContext(ctx, `BEGIN IMMEDIATE; DELETE FROM task_counts; INSERT INTO task_counts `+counted+`; COMMIT`)
+	_, err = conn.ExecContext(ctx, `BEGIN IMMEDIATE; DELETE FROM task_counts; INSERT INTO task_counts `+realCounts+`; COMMIT`)
 	return err
 }

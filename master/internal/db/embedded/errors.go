@@ -22,17 +22,19 @@ func primary(err error) int {
 
 // explain gives an error of SQLite the contract's name for it. Errors that have
 // one already stay as they are.
-func (s *Store) explain(err error) error {
+func (s *Store) explain(err error) error { return explainAt(s.path, err) }
+
+func explainAt(path string, err error) error {
 	if err == nil {
 		return nil
 	}
 	switch primary(err) {
 	case lib.SQLITE_FULL:
-		return fmt.Errorf("%w: %s: %w", db.ErrFull, s.path, err)
+		return fmt.Errorf("%w: %s: %w", db.ErrFull, path, err)
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
-		return fmt.Errorf("%w: %s: %w", db.ErrDamaged, s.path, err)
+		return fmt.Errorf("%w: %s: %w", db.ErrDamaged, path, err)
 	case lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY, lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
-		return fmt.Errorf("%w: %s: %w", db.ErrUnavailable, s.path, err)
+		return fmt.Errorf("%w: %s: %w", db.ErrUnavailable, path, err)
 	}
 	return err
 }

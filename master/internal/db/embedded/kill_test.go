@@ -37,7 +37,7 @@ func killLife(writer, n int) db.Write {
 		}
 	}
 	if n%3 == 2 {
-		w.Task.Files = cluster.FilesSummary{Attempt: 1, Count: 2, TotalSize: int64(n)}
+		w.Task.Files = cluster.FilesSummary{Attempt: 1, Count: 2, TotalSize: 2 * int64(n)}
 		w.Files = []cluster.File{{Path: "a", Size: int64(n)}, {Path: "b", Size: int64(n)}}
 	}
 	return w

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-
-	"cloudai/master/internal/db"
 )
 
 // migrations lead from schema version n (their index) to n + 1. One that has
@@ -154,18 +152,9 @@ const applicationID = 0x434c4149
 // migrate brings the file from its schema version to this program's, one
 // transaction per step.
 func migrate(ctx context.Context, conn *sql.Conn) error {
-	var version, app int
-	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+	version, err := schemaVersion(ctx, conn)
+	if err != nil {
 		return err
-	}
-	if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app); err != nil {
-		return err
-	}
-	if app != applicationID && (app != 0 || version != 0) {
-		return fmt.Errorf("%w: not a file of this program (application id %#x)", db.ErrDamaged, app)
-	}
-	if version > len(migrations) {
-		return fmt.Errorf("%w: its schema is %d, this program knows %d", db.ErrTooNew, version, len(migrations))
 	}
 	for ; version < len(migrations); version++ {
 		if err := step(ctx, conn, version); err != nil {

@@ -85,6 +85,9 @@ func (s *Store) prepare(ctx context.Context, w *writer, filling bool) error {
 	if err := createFile(s.path); err != nil {
 		return err
 	}
+	if err := s.warnOfLog(); err != nil {
+		return err
+	}
 	if err := w.open(ctx); err != nil {
 		return err
 	}
@@ -97,6 +100,21 @@ func (s *Store) prepare(ctx context.Context, w *writer, filling bool) error {
 		}
 	}
 	return s.explain(s.check(ctx, w.session.conn))
+}
+
+// warnOfLog tells of a damaged write-ahead log before it is read, since what is
+// behind the damage is gone then. The store opens at the last whole transaction.
+func (s *Store) warnOfLog() error {
+	wal, err := inspectWAL(s.path + "-wal")
+	if err != nil {
+		return fmt.Errorf("store file: %w", err)
+	}
+	for _, f := range wal.findings(s.path + "-wal") {
+		if !f.Leftover {
+			s.log.Warn("the store's log is damaged", "file", f.File, "place", f.Place, "what", f.What)
+		}
+	}
+	return nil
 }
 
 // Close implements db.Store. It may be called more than once.
