@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
-	"cloudai/master/internal/db/dirlock"
 	"cloudai/master/internal/db/document"
 )
 
@@ -19,19 +19,18 @@ import (
 // to many others.
 const maxPageFindings = 20
 
-// Check looks through the folder's store and reports what is not as it was
-// written. It takes the folder meanwhile (db.ErrLocked) and changes nothing. An
-// error is that it could not look.
-func Check(ctx context.Context, dir string, report func(db.Finding)) (err error) {
+// Published hears of a task's output files as the store has them.
+type Published func(user cluster.UserID, task cluster.TaskID, files []cluster.File) error
+
+// Check looks through the folder's store, which the caller has locked, and
+// reports what is not as it was written. It changes nothing. Published, unless
+// it is nil, hears of every task whose files are published. An error is that it
+// could not look.
+func Check(ctx context.Context, dir string, report func(db.Finding), published Published) (err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
-	lock, err := dirlock.Take(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
 	path := filepath.Join(dir, fileName)
 	wal, err := inspectWAL(path + "-wal")
 	if err != nil {
@@ -40,15 +39,16 @@ func Check(ctx context.Context, dir string, report func(db.Finding)) (err error)
 	for _, f := range wal.findings(path + "-wal") {
 		report(f)
 	}
-	c := &checker{path: path, report: report}
+	c := &checker{path: path, report: report, published: published}
 	return c.run(ctx, wal.size > 0)
 }
 
 // checker looks through one file.
 type checker struct {
-	path   string
-	conn   *sql.Conn
-	report func(db.Finding)
+	path      string
+	conn      *sql.Conn
+	report    func(db.Finding)
+	published Published
 }
 
 // run opens the file so that not a byte of it or of its log changes. The index
@@ -78,7 +78,7 @@ func (c *checker) run(ctx context.Context, hasLog bool) (err error) {
 	if err != nil {
 		return c.damage("byte 0", err)
 	}
-	steps := []func(context.Context) error{c.pages, c.schema, c.rows, c.counts, c.references}
+	steps := []func(context.Context) error{c.pages, c.schema, c.rows, c.counts, c.references, c.eachPublished}
 	if version < len(migrations) {
 		c.report(db.Finding{File: c.path, What: fmt.Sprintf(
 			"its schema is %d, this program's %d: the next start brings it forward, and only then its rows are looked through", version, len(migrations)), Leftover: true})
@@ -200,4 +200,47 @@ FROM tasks t WHERE t.files_attempt > 0`)
 		}
 		return nil
 	}))
+}
+
+// eachPublished tells of the files whose rows are whole.
+func (c *checker) eachPublished(ctx context.Context) error {
+	if c.published == nil {
+		return nil
+	}
+	rows, err := c.conn.QueryContext(ctx, `SELECT t.user_id, f.task_id, f.attempt, f.path, f.size, f.sha256, f.content_type, f.sum
+FROM tasks t JOIN file_metadata f ON f.task_id = t.id AND f.attempt = t.files_attempt ORDER BY t.id, f.path`)
+	if err != nil {
+		return c.damage("table file_metadata", err)
+	}
+	var user, owner cluster.UserID
+	var task cluster.TaskID
+	var files []cluster.File
+	told := func() error {
+		if len(files) == 0 {
+			return nil
+		}
+		defer func() { files = nil }()
+		return c.published(owner, task, files)
+	}
+	err = scanAll(rows, func(rows *sql.Rows) error {
+		var f fileRow
+		var sum int64
+		if err := rows.Scan(&user, &f.task, &f.attempt, &f.file.Path, &f.file.Size, &f.file.SHA256, &f.file.ContentType, &sum); err != nil {
+			return err
+		}
+		if document.FileSum(string(f.task), f.attempt, f.file) != sum {
+			return nil // told by rows
+		}
+		if f.task != task {
+			if err := told(); err != nil {
+				return err
+			}
+		}
+		owner, task, files = user, f.task, append(files, f.file)
+		return nil
+	})
+	if err == nil {
+		err = told()
+	}
+	return c.damage("table file_metadata", err)
 }
