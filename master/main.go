@@ -3,6 +3,10 @@
 //	master [serve] [flags]    serve; on a terminal also the prompt
 //	master cli [command]      the prompt, or one command, against a running master
 //	master openapi            print the API's description
+//	master backup FILE        write a backup, also while a master runs
+//	master restore FILE       put one into an empty data folder
+//	master fsck               look through the data folder for damage
+//	master migrate            move the state to another store
 package main
 
 import (
@@ -55,6 +59,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin *
 			})
 		case "openapi":
 			return openAPI(stdout, stderr)
+		case "backup", "restore", "fsck", "migrate":
+			return runUpkeep(ctx, args[0], args[1:], getenv, stdout, stderr)
 		case "serve":
 			args = args[1:]
 		}

@@ -18,7 +18,7 @@ var rules = slices.Concat(
 		[]string{"."},
 		[]string{"internal/cli/..."},
 		[]string{"internal/http/...", "internal/server/..."},
-		[]string{"internal/coordinator/...", "internal/accounts/..."},
+		[]string{"internal/coordinator/...", "internal/accounts/...", "internal/upkeep/..."},
 		[]string{
 			"internal/scheduler/...", "internal/queue/...", "internal/db/...", "internal/events/...",
 			"internal/telemetry/...", "internal/auth/...", "internal/logs/...", "internal/storage/...",
@@ -70,6 +70,11 @@ var rules = slices.Concat(
 			From:   []string{"internal/accounts/..."},
 			Forbid: []string{"./internal/logs/...", "./internal/storage/...", "./internal/workerconn/...", "./internal/queue/...", "./internal/scheduler/...", "net/http/...", "database/...", "os/..."},
 			Why:    "who people are has nothing to do with what they run, nor with how they call",
+		},
+		{
+			From:   []string{"internal/upkeep/..."},
+			Forbid: []string{"./internal/workerconn/...", "./internal/queue/...", "./internal/scheduler/...", "net/...", "database/..."},
+			Why:    "upkeep handles files and stores as they are; it runs no task and asks no master",
 		},
 		{
 			From:   []string{"internal/auth/...", "internal/telemetry/..."},
@@ -170,6 +175,9 @@ func TestRulesBite(t *testing.T) {
 		{"internal/coordinator", "./internal/accounts"},
 		{"internal/accounts", "./internal/coordinator"},
 		{"internal/accounts", "./internal/storage"},
+		{"internal/upkeep", "./internal/coordinator"},
+		{"internal/upkeep", "./internal/db/embedded"},
+		{"internal/upkeep", "net/http"},
 		{"internal/auth", "./internal/db"},
 		{"internal/server", "./internal/cli"},
 		{"internal/coordinator", "./internal/workerconn"},

@@ -73,25 +73,42 @@ var ErrVersion = errors.New("version asked for")
 // the help to out, and ErrVersion. Other errors name the setting.
 func Load(args []string, getenv func(string) string, out io.Writer) (Config, error) {
 	flags := flag.NewFlagSet("master", flag.ContinueOnError)
+	noPrompt := flags.Bool("no-prompt", false, "do not open the prompt, even on a terminal")
+	version := flags.Bool("version", false, "print the version and end")
+	c, err := load(flags, args, getenv, func() { writeHelp(out, flags) })
+	switch {
+	case err != nil:
+		return Config{}, err
+	case *version:
+		return Config{}, ErrVersion
+	case flags.NArg() > 0:
+		return Config{}, fmt.Errorf("unexpected argument %q; --help lists the flags", flags.Arg(0))
+	}
+	c.NoPrompt = *noPrompt
+	return c, c.Validate()
+}
+
+// LoadCommand reads the configuration for a command beside serving, which has
+// the given flags of its own and arguments, which it gives back. Help is for
+// flag.ErrHelp.
+func LoadCommand(flags *flag.FlagSet, args []string, getenv func(string) string, help func()) (Config, []string, error) {
+	c, err := load(flags, args, getenv, help)
+	return c, flags.Args(), err
+}
+
+// load reads flags, environment and file into a configuration.
+func load(flags *flag.FlagSet, args []string, getenv func(string) string, help func()) (Config, error) {
 	flags.SetOutput(io.Discard)
 	given := make(map[string]*string, len(settings))
 	for _, s := range settings {
 		given[s.name] = flags.String(s.flag(), "", s.help)
 	}
 	envFile := flags.String("env-file", "", "read settings from this file instead of .env")
-	noPrompt := flags.Bool("no-prompt", false, "do not open the prompt, even on a terminal")
-	version := flags.Bool("version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			writeHelp(out, flags)
+			help()
 		}
 		return Config{}, err
-	}
-	if *version {
-		return Config{}, ErrVersion
-	}
-	if flags.NArg() > 0 {
-		return Config{}, fmt.Errorf("unexpected argument %q; --help lists the flags", flags.Arg(0))
 	}
 	fromFile, err := readEnvFile(*envFile)
 	if err != nil {
@@ -100,7 +117,7 @@ func Load(args []string, getenv func(string) string, out io.Writer) (Config, err
 	set := make(map[string]bool)
 	flags.Visit(func(f *flag.Flag) { set[f.Name] = true })
 
-	c := Config{NoPrompt: *noPrompt}
+	var c Config
 	for _, s := range settings {
 		value := s.choose(set[s.flag()], *given[s.name], getenv, fromFile)
 		if err := s.set(&c, value); err != nil {
@@ -110,7 +127,7 @@ func Load(args []string, getenv func(string) string, out io.Writer) (Config, err
 	if c.FilesDir == "" {
 		c.FilesDir = filepath.Join(c.DataDir, "files")
 	}
-	return c, c.Validate()
+	return c, nil
 }
 
 // choose picks the setting's value. An empty variable counts as not set.

@@ -48,7 +48,11 @@ var settings = []setting{
 func writeHelp(out io.Writer, flags *flag.FlagSet) {
 	fmt.Fprint(out, "master [serve] [flags]   keeps tasks and gives them to workers\n"+
 		"master cli [command]     the prompt, or one command, against a running master\n"+
-		"master openapi           prints the API's description\n\n"+
+		"master openapi           prints the API's description\n"+
+		"master backup FILE       writes a backup, also while a master runs\n"+
+		"master restore FILE      puts one into an empty data folder\n"+
+		"master fsck              looks through the data folder for damage\n"+
+		"master migrate           moves the state to another store: --from URI --to URI\n\n"+
 		"Each flag may also be set by the variable in capitals, in the environment or in .env.\n\n")
 	for _, s := range settings {
 		fmt.Fprintf(out, "  --%-20s %s", s.flag(), s.help)

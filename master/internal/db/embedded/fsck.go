@@ -20,7 +20,7 @@ import (
 const maxPageFindings = 20
 
 // Published hears of a task's output files as the store has them.
-type Published func(user cluster.UserID, task cluster.TaskID, files []cluster.File) error
+type Published = func(user cluster.UserID, task cluster.TaskID, files []cluster.File) error
 
 // Check looks through the folder's store, which the caller has locked, and
 // reports what is not as it was written. It changes nothing. Published, unless

@@ -10,23 +10,47 @@ import (
 	"os"
 	"path/filepath"
 
+	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
 )
 
-// SchemaVersion is what this program writes.
-func SchemaVersion() int { return len(migrations) }
+// Folder is a store seen from outside of a master, by who backs it up or looks
+// through it. Methods with a folder of their own are about that one.
+type Folder string
 
-// Exists reports whether the folder has a store.
-func Exists(dir string) (bool, error) {
-	_, err := os.Stat(filepath.Join(dir, fileName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
+// Snapshot is the function of that name for this folder.
+func (f Folder) Snapshot(ctx context.Context, into string) error {
+	return Snapshot(ctx, string(f), into)
 }
 
+// FilesPublished reports whether the task's output files are said to be there
+// now, read beside the master that may have the store open.
+func (f Folder) FilesPublished(ctx context.Context, task cluster.TaskID) (there bool, err error) {
+	err = onlyReading(ctx, string(f), func(conn *sql.Conn) error {
+		return conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tasks WHERE id = ? AND files_attempt > 0)", string(task)).Scan(&there)
+	})
+	return there, err
+}
+
+// Open is the function of that name.
+func (Folder) Open(ctx context.Context, dir string) (db.Portable, error) {
+	s, err := Open(ctx, dir, Options{})
+	if err != nil { // not the nil of its type, which would be a store
+		return nil, err
+	}
+	return s, nil
+}
+
+// Check is the function of that name.
+func (Folder) Check(ctx context.Context, dir string, report func(db.Finding), published Published) error {
+	return Check(ctx, dir, report, published)
+}
+
+// Schema is what this program writes.
+func (Folder) Schema() int { return len(migrations) }
+
 // FileName is the store's file within its folder. Closed, it is all of it.
-const FileName = fileName
+func (Folder) FileName() string { return fileName }
 
 // Snapshot writes what the folder's store holds at one moment into a new file of
 // another folder, whether or not a master has it open: a reader holds nobody up,
@@ -37,15 +61,6 @@ func Snapshot(ctx context.Context, dir, into string) error {
 		_, err := conn.ExecContext(ctx, "VACUUM INTO ?", filepath.Join(into, fileName))
 		return err
 	})
-}
-
-// FilesPublished reports whether the task's output files are said to be there
-// now, read beside the master that may have the store open.
-func FilesPublished(ctx context.Context, dir, task string) (there bool, err error) {
-	err = onlyReading(ctx, dir, func(conn *sql.Conn) error {
-		return conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tasks WHERE id = ? AND files_attempt > 0)", task).Scan(&there)
-	})
-	return there, err
 }
 
 // onlyReading opens the folder's file for reading, beside whoever has it.
@@ -92,4 +107,13 @@ func schemaVersion(ctx context.Context, conn *sql.Conn) (int, error) {
 		return 0, fmt.Errorf("%w: its schema is %d, this program knows %d", db.ErrTooNew, version, len(migrations))
 	}
 	return version, nil
+}
+
+// Exists reports whether the folder has a store.
+func Exists(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, fileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -22,8 +22,12 @@ const (
 	portionRows = 2048
 )
 
-// ErrDiffers: what the target gives back is not what it was given.
-var ErrDiffers = errors.New("the copy is not what was copied")
+var (
+	// ErrDiffers: what the target gives back is not what it was given.
+	ErrDiffers = errors.New("the copy is not what was copied")
+	// ErrEmpty: there is nothing to move.
+	ErrEmpty = errors.New("the store holds nothing")
+)
 
 // Kinds are what a summary counts, in the order in which it is told.
 var Kinds = []string{
@@ -42,9 +46,12 @@ type Kind struct {
 
 // Move fills the target with all that the source holds, compares both row by
 // row through their sums, and lets the target be opened then. An error leaves
-// the source as it was and the target half filled, unless it is db.ErrNotEmpty,
-// which leaves both.
+// the source as it was and the target half filled, unless it is db.ErrNotEmpty or
+// ErrEmpty, which leave both.
 func Move(ctx context.Context, from, to db.Portable) (Summary, error) {
+	if err := refuseEmpty(ctx, from); err != nil {
+		return nil, err
+	}
 	if err := to.Fill(ctx); err != nil {
 		return nil, fmt.Errorf("target: %w", err)
 	}
@@ -88,6 +95,19 @@ func Move(ctx context.Context, from, to db.Portable) (Summary, error) {
 		return nil, err
 	}
 	return want, to.Filled(ctx)
+}
+
+// refuseEmpty keeps a mistyped name from being taken for a store to move.
+func refuseEmpty(ctx context.Context, from db.Portable) error {
+	found := errors.New("found")
+	err := from.Dump(ctx, func(db.Record) error { return found })
+	if err == nil {
+		return fmt.Errorf("source: %w", ErrEmpty)
+	}
+	if !errors.Is(err, found) {
+		return fmt.Errorf("source: %w", err)
+	}
+	return nil
 }
 
 // compare names the first kind that differs.

@@ -119,6 +119,9 @@ func TestTargetInUseOfOthers(t *testing.T) {
 	if _, err := target.MetaOnce(t.Context(), "cluster_id", "theirs"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := transfer.Move(t.Context(), storetest.NewMemory(), target); !errors.Is(err, transfer.ErrEmpty) {
+		t.Errorf("nothing was moved: %v", err)
+	}
 	before := dump(t, target)
 	if _, err := transfer.Move(t.Context(), from, target); !errors.Is(err, db.ErrNotEmpty) {
 		t.Errorf("a store that holds something was filled: %v", err)
