@@ -18,7 +18,7 @@ const migrateLease = 30 * time.Second
 
 func (c *upkeepCall) migrate() (err error) {
 	if c.from == "" || c.to == "" {
-		return errors.New("--from and --to are needed, each embedded:DIR or mongodb://...")
+		return errors.New("--from and --to are needed, each of them embedded:DIR or a mongodb:// URI")
 	}
 	from, closeFrom, err := c.openURI(c.from, false)
 	if err != nil {

@@ -106,7 +106,8 @@ func Backup(ctx context.Context, cfg BackupConfig) (about About, notes []string,
 	if err == nil {
 		err = out.Sync()
 	}
-	if err = errors.Join(err, out.Close()); err != nil {
+	err = errors.Join(err, out.Close())
+	if err != nil {
 		return about, nil, err
 	}
 	if err := refuseExisting(cfg); err != nil { // it took a while

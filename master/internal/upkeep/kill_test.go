@@ -31,7 +31,7 @@ const kills = 12
 
 // beKilled does what the environment says; false when it says nothing.
 func beKilled() (bool, error) {
-	task := strings.Split(os.Getenv(killEnv), "\n") //nolint:forbidigo // of the test, not of the program
+	task := strings.Split(os.Getenv(killEnv), "\n")
 	if len(task) != 3 {
 		return false, nil
 	}
@@ -71,7 +71,7 @@ func writeOn(ctx context.Context, of Folders) error {
 func start(t *testing.T, what string, of Folders, path string) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), killEnv+"="+what+"\n"+of.Data+"\n"+path) //nolint:forbidigo // of the test, not of the program
+	cmd.Env = append(os.Environ(), killEnv+"="+what+"\n"+of.Data+"\n"+path)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -135,16 +135,26 @@ func (r *restore) takeWork() (release func() error, err error) {
 // takeBack undoes the first of the two renames when a restore was killed before
 // the second: without a data folder nobody has used what is there.
 func (r *restore) takeBack() error {
-	if _, err := os.Stat(filepath.Join(r.work, movedName)); err != nil || !r.apart {
-		return nil
+	moved, err := isThere(filepath.Join(r.work, movedName))
+	if err != nil || !moved || !r.apart {
+		return err
 	}
-	if _, err := os.Lstat(r.files); err == nil {
-		return nil // it was killed before the first
+	before, err := isThere(r.files)
+	if err != nil || before { // it was killed before the first
+		return err
 	}
 	if err := os.Rename(r.Folders.Files, r.files); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+func isThere(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // clear removes what is unpacked but not in its place.

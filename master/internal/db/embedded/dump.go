@@ -172,9 +172,11 @@ type follower[Row any] struct {
 
 func (f *follower[Row]) open(ctx context.Context, conn *sql.Conn, query string, scan func(*sql.Rows) (Row, error), task func(Row) cluster.TaskID) (err error) {
 	f.scan, f.task = scan, task
-	if f.rows, err = conn.QueryContext(ctx, query); err != nil { //nolint:sqlclosecheck,rowserrcheck // close and advance do
+	rows, err := conn.QueryContext(ctx, query) //nolint:rowserrcheck // close and advance do
+	if err != nil {
 		return err
 	}
+	f.rows = rows
 	return f.advance()
 }
 

@@ -191,14 +191,14 @@ FROM tasks t WHERE t.files_attempt > 0`)
 			return err
 		}
 		t, err := document.DecodeTask(id, version, sum, doc)
-		if err != nil {
+		if errors.Is(err, db.ErrDamaged) {
 			return nil // told by rows
 		}
-		if want := t.Files; int64(want.Count) != count || want.TotalSize != size {
+		if want := t.Files; err == nil && (int64(want.Count) != count || want.TotalSize != size) {
 			c.report(db.Finding{File: c.path, Place: "table file_metadata", What: fmt.Sprintf(
 				"task %q has %d files of %d bytes, their rows are %d of %d bytes", id, want.Count, want.TotalSize, count, size)})
 		}
-		return nil
+		return err
 	}))
 }
 

@@ -23,7 +23,7 @@ import (
 // mongoURI is the server that MONGODB_TEST_URI names, else one that is started.
 func mongoURI(t *testing.T) string {
 	t.Helper()
-	if uri := os.Getenv("MONGODB_TEST_URI"); uri != "" { //nolint:forbidigo // of the test, not of the program
+	if uri := os.Getenv("MONGODB_TEST_URI"); uri != "" {
 		return uri
 	}
 	server, err := mongotest.Start(t.TempDir())

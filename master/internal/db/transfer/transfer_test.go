@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -14,8 +13,6 @@ import (
 	"cloudai/master/internal/db/storetest"
 	"cloudai/master/internal/db/transfer"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func openEmbedded(t *testing.T, dir string, filling bool) *embedded.Store {
 	t.Helper()
