@@ -157,7 +157,7 @@ func TestDocsNames(t *testing.T) {
 			t.Errorf("%s: only %d calls of programs were found in it", page, calls)
 		}
 	}
-	for _, wrong := range []string{"bin/master cli nothing", "master> task busybox --nothing", "./runWorker.sh --nothing", "make nothing", "master> users nothing"} {
+	for _, wrong := range []string{"bin/master cli nothing", "master> task busybox --nothing", "./runWorker.sh --nothing", "make nothing", "bin/master nothing", "bin/master fsck --nothing", "master> users nothing"} {
 		if calls := example.Calls(wrong); len(calls) != 1 || m.check(calls[0]) == nil {
 			t.Errorf("%q passes as %v", wrong, calls)
 		}
@@ -208,6 +208,12 @@ func (m *manual) check(c example.Call) (err error) {
 		text, err = m.help("bin/worker", "--help")
 	default:
 		text, err = m.help("bin/"+c.Program, "--help")
+		if err == nil && len(c.Words) > 0 {
+			if !strings.Contains(text, "\n"+c.Program+" "+c.Words[0]+" ") {
+				return fmt.Errorf("%s has no command %s", c.Program, c.Words[0])
+			}
+			text, err = m.help("bin/"+c.Program, c.Words[0], "--help")
+		}
 	}
 	if err != nil {
 		return err
