@@ -163,7 +163,7 @@ func (w *writer) rescan(ctx context.Context) error {
 		return nil
 	}
 	for _, in := range []*mongo.Collection{w.s.in.tasks, w.s.in.users, w.s.in.tokens, w.s.in.workers} {
-		if _, err := in.DeleteMany(ctx, bson.M{"gone": true, "epoch": bson.M{"$lt": w.s.base}}); err != nil {
+		if _, err := in.DeleteMany(ctx, bson.M{"gone": true, "epoch": bson.M{"$lt": w.s.base}, "rows": bson.M{"$exists": false}}); err != nil {
 			return writeError(err)
 		}
 	}

@@ -122,21 +122,25 @@ func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (n int
 			return err
 		}
 		rows, err := findAll[keyRow](ctx, s, s.in.keys, bson.M{"expires_at": bson.M{"$lte": document.Nanos(now)}},
-			options.Find().SetSort(order("expires_at")).SetLimit(int64(limit)).SetProjection(bson.M{"_id": 1}))
+			options.Find().SetSort(order("expires_at")).SetLimit(int64(limit)).SetProjection(bson.M{"_id": 1, "task_id": 1}))
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		ids := make([]bson.ObjectID, len(rows))
+		ids, tasks := make([]bson.ObjectID, len(rows)), make([]string, len(rows))
 		for i, row := range rows {
-			ids[i] = row.ID
+			ids[i], tasks[i] = row.ID, row.TaskID
 		}
-		return w.send(func(ctx context.Context) error {
+		err = w.send(func(ctx context.Context) error {
 			res, err := s.in.keys.DeleteMany(ctx, bson.M{"_id": bson.M{"$in": ids}})
 			if err == nil {
 				n = int(res.DeletedCount)
 			}
 			return err
 		})
+		if err != nil {
+			return err
+		}
+		return w.removeDeleted(tasks)
 	})
 	return n, err
 }
