@@ -79,6 +79,9 @@ type Task struct {
 	Events   []Event
 	Usage    Usage
 	Files    FilesSummary
+	// LogsDeleted says that the logs of all its attempts are gone, by the rules
+	// of what is kept.
+	LogsDeleted bool
 }
 
 // Status derives the coarse state.

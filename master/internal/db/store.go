@@ -106,6 +106,12 @@ type Result struct {
 	Samples []cluster.UsageSample
 }
 
+// TaskVersion names a task's row as its reader has seen it.
+type TaskVersion struct {
+	ID      cluster.TaskID
+	Version int64
+}
+
 // Tasks keeps tasks with their attempts and events; one document is the unit.
 type Tasks interface {
 	// Commit carries out each write on its own and durably, in the order
@@ -114,6 +120,14 @@ type Tasks interface {
 	// failure of that item (cluster.ErrInvalid when Write.Check refuses it).
 	// Concurrent calls share one transaction (group commit).
 	Commit(ctx context.Context, writes []Write) []error
+	// DeleteTasks removes tasks, each on its own and durably, in the order
+	// given, with all that belongs to them: placements, results and rows of
+	// files. It answers one error per row as Commit does: ErrVersion when the
+	// task is not at that version, or not there; nothing of it is gone then.
+	// Keys of requests outlive their tasks. A backend that has no one write for
+	// all removes the task's row first; what it is left with counts for nothing,
+	// and no method gives it.
+	DeleteTasks(ctx context.Context, rows []TaskVersion) []error
 	// Task reads one; cluster.ErrNotFound.
 	Task(ctx context.Context, id cluster.TaskID) (cluster.Task, error)
 	// ActiveTasks calls yield for each task that is not terminal, oldest

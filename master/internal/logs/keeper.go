@@ -50,7 +50,9 @@ type Keeper struct {
 	mu        sync.Mutex
 	logs      map[key]*attemptLog // in use, or not complete and held in part in memory
 	followers map[key]*follower
-	empty     recent // logs that were sealed without a byte
+	empty     recent                 // logs that were sealed without a byte
+	going     map[cluster.TaskID]int // whose logs are being removed
+	born      time.Time
 }
 
 // New makes a keeper and its folder. It starts nothing; see Run.
@@ -75,6 +77,8 @@ func New(cfg Config) (*Keeper, error) {
 		kick:      make(chan struct{}, 1),
 		logs:      make(map[key]*attemptLog),
 		followers: make(map[key]*follower),
+		going:     make(map[cluster.TaskID]int),
+		born:      time.Now(),
 	}, nil
 }
 
@@ -227,6 +231,9 @@ func (k *Keeper) acquire(at key) (*attemptLog, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.going[at.task] > 0 {
+		return nil, fmt.Errorf("%w: the log was removed", cluster.ErrNotFound)
+	}
 	l := k.logs[at]
 	if l == nil {
 		base := filepath.Join(k.cfg.Dir, string(at.task), strconv.Itoa(at.attempt))

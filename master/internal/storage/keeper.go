@@ -39,6 +39,8 @@ type Keeper struct {
 	born     int64
 
 	mu     sync.Mutex
+	reads  map[string]int                // readings under way, by the folder that is read
+	going  map[string]bool               // folders that are being removed
 	stages map[cluster.AttemptRef]*stage // in use, or with an upload under way
 	over   map[cluster.AttemptRef]bool   // discarded lately; a late piece would begin anew
 	recent []cluster.AttemptRef          // the same, oldest first
@@ -77,6 +79,8 @@ func New(cfg Config) (*Keeper, error) {
 		maxFiles: cmp.Or(cfg.MaxFiles, 250_000),
 		free:     cfg.Free,
 		born:     time.Now().UnixNano(),
+		reads:    make(map[string]int),
+		going:    make(map[string]bool),
 		stages:   make(map[cluster.AttemptRef]*stage),
 		over:     make(map[cluster.AttemptRef]bool),
 	}
@@ -186,6 +190,55 @@ func (k *Keeper) RemoveTask(owner cluster.UserID, task cluster.TaskID) error {
 		return err
 	}
 	return k.remove(home)
+}
+
+// FilesRead reports whether files of the task are being read at this moment.
+func (k *Keeper) FilesRead(owner cluster.UserID, task cluster.TaskID) bool {
+	home, err := homeOf(owner, task)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return err == nil && k.reads[home] > 0
+}
+
+// RemoveUnread is RemoveTask unless files of the task are being read:
+// cluster.ErrConflict. Who comes meanwhile finds none.
+func (k *Keeper) RemoveUnread(owner cluster.UserID, task cluster.TaskID) error {
+	home, err := homeOf(owner, task)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	busy := k.reads[home] > 0 || k.going[home]
+	if !busy {
+		k.going[home] = true
+	}
+	k.mu.Unlock()
+	if busy {
+		return fmt.Errorf("%w: files of task %s are being read", cluster.ErrConflict, task)
+	}
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.going, home)
+	}()
+	return k.remove(home)
+}
+
+// read keeps a folder from RemoveUnread until the reading is over.
+func (k *Keeper) read(home string) (done func(), err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.going[home] {
+		return nil, fmt.Errorf("%w: the files were removed", cluster.ErrNotFound)
+	}
+	k.reads[home]++
+	return sync.OnceFunc(func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.reads[home]--; k.reads[home] == 0 {
+			delete(k.reads, home)
+		}
+	}), nil
 }
 
 // remove makes a folder vanish at once and deletes it then; what a crash

@@ -15,9 +15,21 @@ import (
 	"cloudai/master/internal/cluster"
 )
 
+// Reading is one published file, open; it must be closed.
+type Reading struct {
+	*os.File
+	done func()
+}
+
+// Close ends the reading.
+func (r *Reading) Close() error {
+	r.done()
+	return r.File.Close()
+}
+
 // OpenFile opens one published file for reading and seeking, and gives its
 // size. cluster.ErrNotFound when there is none.
-func (k *Keeper) OpenFile(owner cluster.UserID, task cluster.TaskID, name string) (*os.File, int64, error) {
+func (k *Keeper) OpenFile(owner cluster.UserID, task cluster.TaskID, name string) (*Reading, int64, error) {
 	home, err := homeOf(owner, task)
 	if err != nil {
 		return nil, 0, err
@@ -25,11 +37,16 @@ func (k *Keeper) OpenFile(owner cluster.UserID, task cluster.TaskID, name string
 	if err := CheckPath(name); err != nil {
 		return nil, 0, err
 	}
-	f, info, err := k.openRegular(path.Join(home, name))
+	done, err := k.read(home)
 	if err != nil {
 		return nil, 0, err
 	}
-	return f, info.Size(), nil
+	f, info, err := k.openRegular(path.Join(home, name))
+	if err != nil {
+		done()
+		return nil, 0, err
+	}
+	return &Reading{File: f, done: done}, info.Size(), nil
 }
 
 // openRegular opens a file, and nothing that only looks like one.
@@ -66,6 +83,11 @@ func (k *Keeper) Archive(ctx context.Context, w io.Writer, owner cluster.UserID,
 	if err != nil {
 		return err
 	}
+	done, err := k.read(home)
+	if err != nil {
+		return err
+	}
+	defer done()
 	var add func(cluster.File, fs.FileInfo, io.Reader) error
 	var closers []io.Closer
 	switch format {

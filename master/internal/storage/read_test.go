@@ -85,3 +85,51 @@ func readZip(t *testing.T, data []byte) tree {
 	}
 	return out
 }
+
+// What is read stays: a file that is open, an archive that is being sent.
+func TestRemoveFilesThatAreRead(t *testing.T) {
+	k := newKeeper(t, t.TempDir())
+	f := tree{"a": "first", "b": "second"}
+	f.upload(t, k, ref, 3)
+	rows := mustPublish(t, k, ref, f)
+	one, _, err := k.OpenFile(owner, ref.TaskID, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string) {
+		t.Helper()
+		if err := k.RemoveUnread(owner, ref.TaskID); !errors.Is(err, cluster.ErrConflict) || !k.FilesRead(owner, ref.TaskID) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	refused("an open file")
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tried := false
+	err = k.Archive(t.Context(), writerFunc(func(p []byte) (int, error) {
+		if !tried {
+			tried = true
+			refused("an archive")
+		}
+		return len(p), nil
+	}), owner, ref.TaskID, rows, FormatTarGz)
+	if err != nil || !tried {
+		t.Fatalf("archive: %v", err)
+	}
+	for range 2 {
+		if err := k.RemoveUnread(owner, ref.TaskID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := k.OpenFile(owner, ref.TaskID, "a"); !errors.Is(err, cluster.ErrNotFound) {
+		t.Errorf("a removed file: %v", err)
+	}
+	if len(k.reads)+len(k.going) != 0 {
+		t.Errorf("%v are said to be read, %v to go", k.reads, k.going)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

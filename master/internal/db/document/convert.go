@@ -56,6 +56,7 @@ func EncodeTask(t *cluster.Task) ([]byte, error) {
 			Attempt: t.Files.Attempt, Count: t.Files.Count, TotalSize: t.Files.TotalSize, Deleted: t.Files.Deleted,
 			Skipped: each(t.Files.Skipped, func(f cluster.SkippedFile) skippedDoc { return skippedDoc(f) }),
 		},
+		LogsDeleted: t.LogsDeleted,
 	})
 }
 
@@ -78,6 +79,7 @@ func DecodeTask(id string, version, sum int64, b []byte) (cluster.Task, error) {
 			Attempt: d.Files.Attempt, Count: d.Files.Count, TotalSize: d.Files.TotalSize, Deleted: d.Files.Deleted,
 			Skipped: each(d.Files.Skipped, func(f skippedDoc) cluster.SkippedFile { return cluster.SkippedFile(f) }),
 		},
+		LogsDeleted: d.LogsDeleted,
 	}, nil
 }
 

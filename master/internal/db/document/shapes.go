@@ -35,6 +35,7 @@ type taskDoc struct {
 	Events      []eventDoc       `json:"ev,omitzero"`
 	Usage       usageDoc         `json:"us,omitzero"`
 	Files       filesDoc         `json:"fi,omitzero"`
+	LogsDeleted bool             `json:"ld,omitzero"`
 }
 
 type specDoc struct {

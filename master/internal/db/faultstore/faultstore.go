@@ -123,6 +123,26 @@ func (s *Store) Commit(ctx context.Context, writes []db.Write) []error {
 	return errs
 }
 
+// DeleteTasks implements db.Tasks.
+func (s *Store) DeleteTasks(ctx context.Context, rows []db.TaskVersion) []error {
+	f := s.next("DeleteTasks", true)
+	if f.Err == nil {
+		return s.inner.DeleteTasks(ctx, rows)
+	}
+	done := f.Done
+	if done < 0 || done > len(rows) {
+		done = len(rows)
+	}
+	if done > 0 {
+		s.inner.DeleteTasks(ctx, rows[:done])
+	}
+	errs := make([]error, len(rows))
+	for i := range errs {
+		errs[i] = f.Err
+	}
+	return errs
+}
+
 // write makes a call that changes something, or lets it fail.
 func (s *Store) write(method string, call func() error) error {
 	f := s.next(method, true)

@@ -95,6 +95,7 @@ func TestEachCallFails(t *testing.T) {
 		"EndSession":      {true, func() error { return s.EndSession(ctx, "s", time.Unix(1, 0)) }},
 		"EndedSessions":   {true, func() error { _, err := s.EndedSessions(ctx, time.Unix(1, 0)); return err }},
 		"MetaOnce":        {true, func() error { _, err := s.MetaOnce(ctx, "n", "v"); return err }},
+		"DeleteTasks":     {true, func() error { return s.DeleteTasks(ctx, []db.TaskVersion{{ID: "none", Version: 1}})[0] }},
 		"ForgetKeys":      {true, func() error { _, err := s.ForgetKeys(ctx, time.Unix(1, 0), 1); return err }},
 		"Key":             {false, func() error { _, err := s.Key(ctx, db.KeyName{}); return err }},
 		"Task":            {false, func() error { _, err := s.Task(ctx, "a"); return err }},

@@ -163,6 +163,32 @@ func (d *memoryData) commit(w db.Write) error {
 	return nil
 }
 
+// DeleteTasks implements db.Tasks.
+func (m *Memory) DeleteTasks(ctx context.Context, rows []db.TaskVersion) []error {
+	errs := make([]error, len(rows))
+	for i, row := range rows {
+		errs[i] = m.write(ctx, func(d *memoryData) error {
+			if m.crashesNow() {
+				return db.ErrOutcomeUnknown
+			}
+			return d.deleteTask(row)
+		})
+	}
+	return errs
+}
+
+func (d *memoryData) deleteTask(row db.TaskVersion) error {
+	if old, found := d.tasks[row.ID]; !found || old.Version != row.Version {
+		return fmt.Errorf("%w: task %s is not at version %d", db.ErrVersion, row.ID, row.Version)
+	}
+	delete(d.tasks, row.ID)
+	belongs := func(key attemptKey) bool { return key.task == row.ID }
+	maps.DeleteFunc(d.assignments, func(key attemptKey, _ db.Assignment) bool { return belongs(key) })
+	maps.DeleteFunc(d.results, func(key attemptKey, _ db.Result) bool { return belongs(key) })
+	maps.DeleteFunc(d.files, func(key attemptKey, _ []cluster.File) bool { return belongs(key) })
+	return nil
+}
+
 // Task implements db.Tasks.
 func (m *Memory) Task(ctx context.Context, id cluster.TaskID) (t cluster.Task, err error) {
 	err = m.use(ctx, func(d *memoryData) error {

@@ -148,6 +148,7 @@ func eachCall(ctx context.Context, s db.Store) (reads, writes map[string]error) 
 	}
 	writes = map[string]error{
 		"Commit":        s.Commit(ctx, []db.Write{insert(queued("new", base))})[0],
+		"DeleteTasks":   s.DeleteTasks(ctx, []db.TaskVersion{{ID: "a", Version: 1}})[0],
 		"PutWorker":     s.PutWorker(ctx, cluster.Worker{ID: "new"}),
 		"DeleteWorker":  s.DeleteWorker(ctx, "w"),
 		"PutUser":       s.PutUser(ctx, cluster.User{ID: "new", Email: "new"}),
