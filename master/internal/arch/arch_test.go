@@ -22,7 +22,7 @@ var rules = slices.Concat(
 		[]string{
 			"internal/scheduler/...", "internal/queue/...", "internal/db/...", "internal/events/...",
 			"internal/telemetry/...", "internal/auth/...", "internal/logs/...", "internal/storage/...",
-			"internal/workerconn/...",
+			"internal/workerconn/...", "internal/retention/...",
 		},
 		[]string{"internal/cluster"},
 	),
@@ -34,7 +34,7 @@ var rules = slices.Concat(
 			Why:    "the domain knows nobody; protobuf, SQL and JSON shapes are converted at the edge that needs them",
 		},
 		{
-			From:   []string{"internal/cluster", "internal/scheduler/...", "internal/queue/..."},
+			From:   []string{"internal/cluster", "internal/scheduler/...", "internal/queue/...", "internal/retention/..."},
 			Forbid: []string{"os/...", "net/...", "sync/...", "database/...", "log/..."},
 			Why:    "decisions are pure: no I/O, no locks, no log",
 		},
@@ -43,6 +43,12 @@ var rules = slices.Concat(
 			Forbid: []string{"..."},
 			Allow:  []string{"std", "./internal/cluster", "./internal/scheduler/...", "./internal/queue/..."},
 			Why:    "placing and ordering need the domain and nothing else",
+		},
+		{
+			From:   []string{"internal/retention/..."},
+			Forbid: []string{"..."},
+			Allow:  []string{"std", "./internal/cluster"},
+			Why:    "what may go is decided from the tasks alone; who carries it out asks store and disks",
 		},
 		{
 			From:   []string{"internal/cli/..."},
@@ -164,6 +170,9 @@ func TestRulesBite(t *testing.T) {
 		{"internal/cluster", "github.com/google/uuid"},
 		{"internal/cluster", "cloudai/proto/pb"},
 		{"internal/cluster", "os"},
+		{"internal/retention", "./internal/db"},
+		{"internal/retention", "os"},
+		{"internal/retention", "github.com/google/uuid"},
 		{"internal/queue", "./internal/scheduler"},
 		{"internal/queue", "sync"},
 		{"internal/scheduler", "./internal/db"},
