@@ -18,6 +18,7 @@ import (
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/events"
+	"cloudai/master/internal/retention"
 	"cloudai/master/internal/scheduler"
 )
 
@@ -36,6 +37,8 @@ type Config struct {
 	LogLimit          int64         // bytes per attempt
 
 	Version string // of this master
+
+	Retention retention.Policy // what of finished tasks goes by itself
 }
 
 // Times that calls to workers and the shutdown may take.
@@ -65,6 +68,9 @@ type Coordinator struct {
 	recovered atomic.Bool
 	checked   atomic.Pointer[InvariantReport] // the last look at the invariants
 	saving    chan struct{}                   // a turn: one PutWorker at a time
+	keep      retention.Policy
+	pruning   chan struct{} // a turn: one pruning at a time; guards remains
+	remains   []remnant
 
 	runMu  sync.Mutex // guards the four below
 	runCtx context.Context
@@ -83,6 +89,7 @@ func New(cfg Config) *Coordinator {
 		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,
 		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub[Event](4096), m: m,
 		wake: make(chan struct{}, 1), fatal: make(chan error, 1), saving: make(chan struct{}, 1),
+		keep: cfg.Retention, pruning: make(chan struct{}, 1),
 	}
 }
 
@@ -113,6 +120,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	}()
 	c.calls.Go(func() { c.patrol(ctx) })
 	c.calls.Go(func() { c.sweeps(ctx) })
+	c.calls.Go(func() { c.retain(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

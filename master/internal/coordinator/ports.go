@@ -63,6 +63,16 @@ type LogKeeper interface {
 	Abandoned(ref cluster.AttemptRef) bool
 	// Size is the copy's length in bytes over all.
 	Size(ref cluster.AttemptRef) int64
+	// LogsRead reports whether a log of the task is being read now.
+	LogsRead(task cluster.TaskID) bool
+	// LogsSize is what the logs of all attempts of a task take of the disk, in
+	// bytes.
+	LogsSize(task cluster.TaskID) (int64, error)
+	// RemoveLogs deletes all logs of a task; cluster.ErrConflict while one is
+	// being read. Repeating it is a no-op.
+	RemoveLogs(ctx context.Context, task cluster.TaskID) error
+	// SweepLogs removes the logs of tasks that keeps denies.
+	SweepLogs(ctx context.Context, keeps func(context.Context, cluster.TaskID) (bool, error)) error
 }
 
 // FileKeeper keeps output files. Safe for concurrent use. Implemented by
@@ -80,6 +90,11 @@ type FileKeeper interface {
 	Discard(ref cluster.AttemptRef) error
 	// RemoveTask removes a task's published files; nil when there are none.
 	RemoveTask(owner cluster.UserID, task cluster.TaskID) error
+	// FilesRead reports whether files of the task are being read now.
+	FilesRead(owner cluster.UserID, task cluster.TaskID) bool
+	// RemoveUnread is RemoveTask; cluster.ErrConflict while files of the task
+	// are being read.
+	RemoveUnread(owner cluster.UserID, task cluster.TaskID) error
 	// Sweep puts the disk in order at the master's start: staging of attempts
 	// that live() denies is removed; a published folder without a committed
 	// result (committed() false) is retracted to the staging of its live

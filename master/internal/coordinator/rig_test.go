@@ -16,6 +16,7 @@ import (
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/storetest"
+	"cloudai/master/internal/retention"
 	"cloudai/master/internal/scheduler"
 )
 
@@ -145,13 +146,15 @@ func (c *scriptClient) order(t *testing.T, n int) Order {
 
 // noteKeeper notes what the core wants of logs and files.
 type noteKeeper struct {
-	mu      sync.Mutex
-	notes   []string
-	need    *cluster.LogOffsets
-	full    bool                        // no log can be ended
-	lost    map[cluster.AttemptRef]bool // whose logs were ended
-	publish error
-	swept   func(live func(cluster.TaskID) (cluster.AttemptRef, bool), committed func(context.Context, cluster.TaskID) (bool, error))
+	mu        sync.Mutex
+	notes     []string
+	need      *cluster.LogOffsets
+	full      bool                        // no log can be ended
+	lost      map[cluster.AttemptRef]bool // whose logs were ended
+	publish   error
+	reading   cluster.TaskID // somebody reads log and files of it
+	sweptLogs func(ctx context.Context, keeps func(context.Context, cluster.TaskID) (bool, error))
+	swept     func(live func(cluster.TaskID) (cluster.AttemptRef, bool), committed func(context.Context, cluster.TaskID) (bool, error))
 }
 
 func (k *noteKeeper) note(format string, args ...any) {
@@ -224,6 +227,33 @@ func (k *noteKeeper) Discard(ref cluster.AttemptRef) error {
 	return nil
 }
 
+func (k *noteKeeper) LogsRead(id cluster.TaskID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.reading == id
+}
+
+func (k *noteKeeper) FilesRead(_ cluster.UserID, id cluster.TaskID) bool { return k.LogsRead(id) }
+
+func (k *noteKeeper) LogsSize(cluster.TaskID) (int64, error) { return 77, nil }
+
+func (k *noteKeeper) RemoveLogs(_ context.Context, id cluster.TaskID) error {
+	k.note("remove logs of %s", id)
+	return nil
+}
+
+func (k *noteKeeper) RemoveUnread(_ cluster.UserID, id cluster.TaskID) error {
+	k.note("remove files of %s", id)
+	return nil
+}
+
+func (k *noteKeeper) SweepLogs(ctx context.Context, keeps func(context.Context, cluster.TaskID) (bool, error)) error {
+	if k.sweptLogs != nil {
+		k.sweptLogs(ctx, keeps)
+	}
+	return nil
+}
+
 func (k *noteKeeper) RemoveTask(cluster.UserID, cluster.TaskID) error {
 	k.note("remove")
 	return nil
@@ -244,6 +274,7 @@ type rig struct {
 	keeper *noteKeeper
 	c      *Coordinator
 	log    slog.Handler // of the next start
+	keep   retention.Policy
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -268,6 +299,7 @@ func (r *rig) start() {
 		Store: r.store, Client: r.client, Logs: r.keeper, Files: r.keeper, Policy: scheduler.RoundRobin{},
 		Log: slog.New(r.log), ClusterID: "c",
 		HeartbeatInterval: 5 * time.Second, HeartbeatTimeout: 15 * time.Second,
+		Retention: r.keep,
 	})
 	if err := r.c.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)

@@ -75,20 +75,26 @@ func has(k Kind, t cluster.Task) bool {
 	return false
 }
 
-// HasLogs and HasFiles report whether a task may have some.
-func HasLogs(t cluster.Task) bool  { return has(Logs, t) }
+// HasLogs reports whether a task may have some.
+func HasLogs(t cluster.Task) bool { return has(Logs, t) }
+
+// HasFiles reports whether a task has some.
 func HasFiles(t cluster.Task) bool { return has(Files, t) }
+
+// Over reports whether a task never again comes to have something of the kind.
+func Over(k Kind, t cluster.Task) bool { return t.Terminal() && !has(k, t) }
 
 // Candidate is a finished task whose logs and files could make room.
 type Candidate struct {
-	Task  cluster.Task
-	Logs  int64 // bytes
-	Files int64
+	ID         cluster.TaskID
+	FinishedAt time.Time
+	Logs       int64 // bytes
+	Files      int64
 }
 
 func (c Candidate) bytes() int64 { return c.Logs + c.Files }
 
 // before orders candidates by their ends, ids breaking ties.
 func (c Candidate) before(o Candidate) bool {
-	return cmp.Or(c.Task.FinishedAt.Compare(o.Task.FinishedAt), cmp.Compare(c.Task.ID, o.Task.ID)) < 0
+	return cmp.Or(c.FinishedAt.Compare(o.FinishedAt), cmp.Compare(c.ID, o.ID)) < 0
 }

@@ -64,6 +64,9 @@ func TestDue(t *testing.T) {
 			t.Errorf("%s: %v may go, want %v", c.name, got, want)
 		}
 	}
+	if Over(Tasks, whole) || Over(Logs, running) || Over(Logs, whole) || !Over(Logs, change(func(t *cluster.Task) { t.LogsDeleted = true })) {
+		t.Error("what is over is told wrongly")
+	}
 	if least, ok := p.Shortest(); !ok || least != time.Hour {
 		t.Errorf("the shortest age is %v, %v", least, ok)
 	}
@@ -81,7 +84,7 @@ func TestSurplus(t *testing.T) {
 		all := make([]Candidate, n)
 		var total int64
 		for i := range all {
-			all[i] = Candidate{Task: ended(fmt.Sprintf("t%02d", i), start.Add(time.Duration(i/3)*time.Minute)), Logs: rng.Int64N(9), Files: rng.Int64N(9)}
+			all[i] = Candidate{ID: cluster.TaskID(fmt.Sprintf("t%02d", i)), FinishedAt: start.Add(time.Duration(i/3) * time.Minute), Logs: rng.Int64N(9), Files: rng.Int64N(9)}
 			total += all[i].bytes()
 		}
 		bound, most, stays := rng.Int64N(total+10), 1+rng.IntN(n+5), rng.Int64N(5)
@@ -100,13 +103,13 @@ func TestSurplus(t *testing.T) {
 				break
 			}
 			if c.bytes() > 0 {
-				want, left, seen = append(want, c.Task.ID), left-c.bytes(), seen+1
+				want, left, seen = append(want, c.ID), left-c.bytes(), seen+1
 			}
 		}
 		chosen, more := s.Choose()
 		var got []cluster.TaskID
 		for _, c := range chosen {
-			got = append(got, c.Task.ID)
+			got = append(got, c.ID)
 		}
 		if !slices.Equal(got, want) || more && left <= bound {
 			t.Fatalf("round %d: bound %d of %d, at most %d: %v go, want %v; more: %v", round, bound, total, most, got, want, more)
