@@ -25,6 +25,7 @@ import (
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/http"
 	"cloudai/master/internal/logs"
+	"cloudai/master/internal/retention"
 	"cloudai/master/internal/scheduler"
 	"cloudai/master/internal/server"
 	"cloudai/master/internal/storage"
@@ -129,7 +130,7 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	m.core = coordinator.New(coordinator.Config{
 		Store: store, Client: m.pool, Logs: m.logs, Files: m.files, Policy: policy, Log: log, ClusterID: clusterID,
 		HeartbeatInterval: cfg.Heartbeat.Interval, HeartbeatTimeout: cfg.Heartbeat.Timeout, LogLimit: cfg.LogLimit,
-		Version: version,
+		Version: version, Retention: policyOf(cfg.Retention),
 	})
 	doorman := server.NewDoorman()
 	m.workerDoor = doorman.Listen(m.workerDoor)
@@ -147,6 +148,22 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 		Version: client.Version{Version: version, Go: runtime.Version()},
 	})
 	return m, err
+}
+
+// policyOf is what of finished tasks goes by itself.
+func policyOf(r config.Retention) (p retention.Policy) {
+	for _, set := range []struct {
+		age time.Duration
+		to  **time.Duration
+	}{{r.Tasks, &p.Tasks}, {r.Logs, &p.Logs}, {r.Files, &p.Files}} {
+		if set.age > 0 {
+			*set.to = &set.age
+		}
+	}
+	if r.Bytes > 0 {
+		p.Bytes = &r.Bytes
+	}
+	return p
 }
 
 // newAccounts makes the accounts and reads what the store has of them.

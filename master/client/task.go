@@ -85,6 +85,8 @@ type Task struct {
 	Attempts        []Attempt         `json:"attempts" doc:"The placed ones."`
 	Usage           *Usage            `json:"usage,omitempty"`
 	RetryOf         string            `json:"retry_of,omitempty"`
+	LogsDeleted     bool              `json:"logs_deleted,omitempty" doc:"Its logs are kept no longer; reading them is 410."`
+	FilesDeleted    bool              `json:"files_deleted,omitempty" doc:"Its output files are kept no longer."`
 	Version         int64             `json:"version" doc:"Grows with each change."`
 }
 

@@ -22,6 +22,9 @@ var (
 	// ErrBusy: too much of this at once; the same call succeeds a little later.
 	ErrBusy = errors.New("busy")
 
+	// ErrGone: what was there is kept no longer.
+	ErrGone = errors.New("gone")
+
 	// ErrStaleAttempt refuses what an attempt says that is no longer the
 	// task's live one. Final for the sender.
 	ErrStaleAttempt = errors.New("stale attempt")

@@ -35,6 +35,7 @@ type Config struct {
 	Scheduler string
 	Heartbeat Heartbeat
 	LogLimit  int64 // bytes per attempt
+	Retention Retention
 	Log       Log
 	TLS       bool
 	NoPrompt  bool
@@ -58,6 +59,13 @@ type Accounts struct {
 type Heartbeat struct {
 	Interval time.Duration
 	Timeout  time.Duration
+}
+
+// Retention says how long what is kept of finished tasks; 0: for good.
+type Retention struct {
+	Tasks, Logs, Files time.Duration // since the task's end
+	Bytes              int64         // of logs and output files together
+	DiskReserve        int64         // bytes of the disks that are left free; 0: a tenth, at most 256 MiB
 }
 
 // Log says how the log is written.

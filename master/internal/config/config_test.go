@@ -61,6 +61,13 @@ func TestBadValuesNameTheSetting(t *testing.T) {
 		{[]string{"--log-limit", "1 parsec"}, "LOG_LIMIT"},
 		{[]string{"--log-limit", "nan"}, "LOG_LIMIT"},
 		{[]string{"--log-limit", "1e300g"}, "LOG_LIMIT"},
+		{[]string{"--retention-tasks", "old"}, "RETENTION_TASKS"},
+		{[]string{"--retention-tasks", "0"}, "RETENTION_TASKS"},
+		{[]string{"--retention-logs", "-1d"}, "RETENTION_LOGS"},
+		{[]string{"--retention-files", "1d-2h"}, "RETENTION_FILES"},
+		{[]string{"--retention-bytes", "0"}, "RETENTION_BYTES"},
+		{[]string{"--disk-reserve", "lots"}, "DISK_RESERVE"},
+		{[]string{"--log-limit", ""}, "LOG_LIMIT"},
 		{[]string{"--log-format", "xml"}, "LOG_FORMAT"},
 		{[]string{"--log-level", "loud"}, "LOG_LEVEL"},
 		{[]string{"--jwt-secret", "short"}, "JWT_SECRET"},
@@ -125,4 +132,16 @@ func FuzzParseBytes(f *testing.F) {
 			t.Fatalf("%q gives %d", s, n)
 		}
 	})
+}
+
+func TestRetention(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c, err := Load([]string{"--retention-tasks", "30d", "--retention-bytes", "2g"}, env("RETENTION_LOGS", "36h", "DISK_RESERVE", "512m"), nil)
+	want := Retention{Tasks: 720 * time.Hour, Logs: 36 * time.Hour, Bytes: 2 << 30, DiskReserve: 512 << 20}
+	if err != nil || c.Retention != want {
+		t.Fatalf("%+v, %v, want %+v", c.Retention, err, want)
+	}
+	if c, err = Load(nil, env(), nil); err != nil || c.Retention != (Retention{}) {
+		t.Fatalf("by default something goes: %+v, %v", c.Retention, err)
+	}
 }

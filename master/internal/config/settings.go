@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"cloudai/master/internal/cluster"
 )
 
 // setting is one thing that can be set, under one name everywhere.
@@ -40,6 +42,11 @@ var settings = []setting{
 	{"HEARTBEAT_INTERVAL", "5s", "between a worker's signs of life", duration(10*time.Millisecond, func(c *Config) *time.Duration { return &c.Heartbeat.Interval })},
 	{"HEARTBEAT_TIMEOUT", "15s", "a worker silent for so long is lost", duration(20*time.Millisecond, func(c *Config) *time.Duration { return &c.Heartbeat.Timeout })},
 	{"LOG_LIMIT", "1g", "of one attempt's log; the rest but its end is dropped", setLogLimit},
+	{"RETENTION_TASKS", "", "age at which finished tasks go, as 720h or 30d; empty: never", age(func(c *Config) *time.Duration { return &c.Retention.Tasks })},
+	{"RETENTION_LOGS", "", "the same for their logs alone", age(func(c *Config) *time.Duration { return &c.Retention.Logs })},
+	{"RETENTION_FILES", "", "the same for their output files alone", age(func(c *Config) *time.Duration { return &c.Retention.Files })},
+	{"RETENTION_BYTES", "", "of logs and output files together; the oldest go", size(func(c *Config) *int64 { return &c.Retention.Bytes })},
+	{"DISK_RESERVE", "", "kept free on the disks; default a tenth, at most 256m", size(func(c *Config) *int64 { return &c.Retention.DiskReserve })},
 	{"LOG_LEVEL", "info", "debug, info, warn or error", setLogLevel},
 	{"LOG_FORMAT", "text", "text or json", either("json", "text", func(c *Config) *bool { return &c.Log.JSON })},
 	{"TLS", "on", "on, or off when everything is on loopback", either("on", "off", func(c *Config) *bool { return &c.TLS })},
@@ -112,6 +119,35 @@ func setOrigins(c *Config, value string) error {
 func setLogLimit(c *Config, value string) (err error) {
 	c.LogLimit, err = ParseBytes(value)
 	return err
+}
+
+// size is an amount of bytes; empty leaves it 0.
+func size(field func(*Config) *int64) func(*Config, string) error {
+	return func(c *Config, value string) (err error) {
+		if value == "" {
+			return nil
+		}
+		*field(c), err = ParseBytes(value)
+		return err
+	}
+}
+
+// age is how old something finished may become; empty leaves it 0, for ever.
+func age(field func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		if value == "" {
+			return nil
+		}
+		d, err := cluster.ParseAge(value)
+		if err != nil {
+			return fmt.Errorf("%q is not an age like 720h or 30d", value)
+		}
+		if d < time.Second {
+			return fmt.Errorf("%v is too short, the least is 1s; leave it empty to keep everything", d)
+		}
+		*field(c) = d
+		return nil
+	}
 }
 
 func setLogLevel(c *Config, value string) error {

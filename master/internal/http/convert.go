@@ -60,6 +60,7 @@ func taskOf(v coordinator.TaskView) client.Task {
 		MaxRetries: t.Spec.MaxRetries, MaxReschedules: t.Spec.MaxReschedules,
 		CreatedAt: t.CreatedAt.UTC(), StartedAt: timeOf(t.StartedAt), FinishedAt: timeOf(t.FinishedAt),
 		Attempts: each(t.Attempts, attemptOf), Usage: usageOf(t.Usage), RetryOf: string(t.RetryOf), Version: t.Version,
+		LogsDeleted: t.LogsDeleted, FilesDeleted: t.Files.Deleted,
 	}
 }
 

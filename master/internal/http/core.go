@@ -6,6 +6,7 @@ import (
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
 	"cloudai/master/internal/events"
+	"cloudai/master/internal/retention"
 )
 
 // Core is what the edge asks of the coordinator. Methods are safe for
@@ -41,6 +42,10 @@ type Core interface {
 	TaskFiles(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, []cluster.File, error)
 	FilesOf(context.Context, cluster.Principal, cluster.Page) ([]cluster.Task, cluster.Cursor, error)
 	DeleteFiles(context.Context, cluster.Principal, cluster.TaskID) error
+
+	// Prune removes what the policy does not keep of finished tasks, or only
+	// counts it; nil: the master's own policy.
+	Prune(ctx context.Context, p cluster.Principal, policy *retention.Policy, dry bool) (coordinator.PruneReport, error)
 
 	// Ready is nil when tasks can be accepted.
 	Ready(context.Context) error

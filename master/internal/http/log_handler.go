@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"fmt"
 	nethttp "net/http"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ func (s *Server) logRoutes(api huma.API) {
 		Summary: "The log of one attempt", Tags: []string{"logs"},
 		Description: "Bytes as they came, or with Accept: application/x-ndjson one JSON object per line. offset counts bytes of " +
 			"the master's copy, in which the merged order of both streams is fixed once, also under stream and q. An offset beyond " +
-			"the end is 416 when the attempt is over; otherwise follow waits for it.",
+			"the end is 416 when the attempt is over; otherwise follow waits for it. 410 when the task's logs are kept no longer.",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The log.",
 			Headers: map[string]*huma.Param{
@@ -88,6 +89,9 @@ func (s *Server) readTaskLog(ctx context.Context, in *logInput) (*huma.StreamRes
 	}
 	if in.Attempt > view.Attempt {
 		return nil, cluster.Invalid("attempt", "the task has come to attempt "+strconv.Itoa(view.Attempt))
+	}
+	if view.LogsDeleted {
+		return nil, fmt.Errorf("%w: the logs of task %s are kept no longer", cluster.ErrGone, view.ID)
 	}
 	read, err := s.openLog(ctx, view, in)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/coordinator"
 )
 
 var logTime = time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
@@ -225,4 +226,22 @@ func TestLogFollowIsBrokenOffByStop(t *testing.T) {
 		t.Errorf("got %q and a clean end", rest)
 	}
 	l.seal(t)
+}
+
+// Logs that are kept no longer are told from those that are empty.
+func TestDeletedLogsAreGone(t *testing.T) {
+	e := newEdge(t)
+	e.submit(t, "ann", cluster.TaskRequest{})
+	must(t, e.core.Edit("task0001", func(v *coordinator.TaskView, _ time.Time) error {
+		v.LogsDeleted = true
+		return nil
+	}))
+	w := e.ask(t, doorSocket, "GET", "/api/tasks/task0001/logs", "", client.UserHeader+": ann")
+	wantProblem(t, w, 410)
+	if !strings.Contains(w.Body.String(), "kept no longer") {
+		t.Errorf("it does not say so: %s", w.Body)
+	}
+	if got := decode[client.Task](t, e.ask(t, doorSocket, "GET", "/api/tasks/task0001", ""), 200); !got.LogsDeleted {
+		t.Error("the task does not say so")
+	}
 }

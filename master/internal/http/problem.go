@@ -57,6 +57,7 @@ var sentinels = []struct {
 	{cluster.ErrNotFound, nethttp.StatusNotFound, "there is no such thing, or it is not yours"},
 	{cluster.ErrUnknownTask, nethttp.StatusNotFound, "there is no such thing, or it is not yours"},
 	{cluster.ErrUnauthenticated, nethttp.StatusUnauthorized, ""},
+	{cluster.ErrGone, nethttp.StatusGone, ""},
 	{cluster.ErrDenied, nethttp.StatusForbidden, ""},
 	{cluster.ErrPrecondition, nethttp.StatusPreconditionFailed, ""},
 	{cluster.ErrInFlight, nethttp.StatusConflict, ""},

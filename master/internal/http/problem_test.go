@@ -23,6 +23,7 @@ func TestSentinels(t *testing.T) {
 	}{
 		{cluster.ErrNotFound, 404},
 		{cluster.ErrUnknownTask, 404},
+		{cluster.ErrGone, 410},
 		{cluster.ErrConflict, 409},
 		{cluster.ErrIllegalTransition, 409},
 		{cluster.ErrStaleAttempt, 409},
@@ -76,6 +77,7 @@ func goodBody(call [2]string) string {
 		{"POST", "/api/auth/password"}:   `{"old_password":"x","new_password":"long enough"}`,
 		{"POST", "/api/auth/register"}:   `{"name":"x","email":"x@y.z","password":"long enough"}`,
 		{"POST", "/api/auth/login"}:      `{"email":"x@y.z","password":"long enough"}`,
+		{"POST", "/api/cluster/prune"}:   `{"dry_run":true}`,
 	}[call]
 }
 

@@ -47,6 +47,7 @@ func (s *Server) routes() ([]byte, error) {
 	s.fileRoutes(api)
 	s.workerRoutes(api)
 	s.clusterRoutes(api)
+	s.pruneRoutes(api)
 	s.telemetryRoutes(api)
 	s.authRoutes(api)
 	s.tokenRoutes(api)
