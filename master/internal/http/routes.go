@@ -43,6 +43,7 @@ func (s *Server) routes() ([]byte, error) {
 	}
 	api := humago.New(s.mux, config)
 	s.taskRoutes(api)
+	s.exportRoutes(api)
 	s.logRoutes(api)
 	s.fileRoutes(api)
 	s.workerRoutes(api)

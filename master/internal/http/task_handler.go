@@ -70,6 +70,9 @@ func (s *Server) taskRoutes(api huma.API) {
 	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "listTaskEvents", Method: nethttp.MethodGet, Path: "/api/tasks/{id}/events",
 		Summary: "The task's timeline, oldest first", Tags: []string{"tasks"},
+		Description: "Each change of state with time, attempt, worker and cause. With Accept: application/x-ndjson all of them, one JSON " +
+			"object per line; limit and cursor play no part then.",
+		Responses: eventResponse(api),
 	}), s.listTaskEvents)
 }
 
@@ -209,8 +212,8 @@ func (s *Server) getTaskMetrics(ctx context.Context, in *struct {
 	return &struct{ Body client.TaskMetrics }{taskMetricsOf(usage)}, nil
 }
 
-type listTasksInput struct {
-	PageParams
+// FilterParams narrow a list of tasks.
+type FilterParams struct {
 	Status   []string  `query:"status" enum:"queued,assigned,running,succeeded,failed,cancelled" doc:"Any of these, separated by commas."`
 	WorkerID string    `query:"worker_id" doc:"Of the present or last attempt."`
 	UserID   string    `query:"user_id"`
@@ -220,14 +223,10 @@ type listTasksInput struct {
 	Since    time.Time `query:"since" doc:"Created at this time or later."`
 	Until    time.Time `query:"until" doc:"Created before this time."`
 	Q        string    `query:"q" doc:"Contained in name, image, command or id, without regard to case."`
-	Sort     string    `query:"sort" enum:"-created_at" doc:"Newest first is the only order so far."`
-	Strict   StrictQuery
 }
 
-// Resolve checks what the schema cannot say. It hides the embedded page's own,
-// hence the call.
-func (in *listTasksInput) Resolve(ctx huma.Context) []error {
-	faults := in.PageParams.Resolve(ctx)
+// faults are what the schema cannot say.
+func (in *FilterParams) faults() (faults []error) {
 	for _, label := range in.Label {
 		if name, _, ok := strings.Cut(label, "="); !ok || name == "" {
 			faults = append(faults, fault("label", "must be name=value"))
@@ -236,7 +235,20 @@ func (in *listTasksInput) Resolve(ctx huma.Context) []error {
 	return faults
 }
 
-func (in *listTasksInput) filter() cluster.TaskFilter {
+type listTasksInput struct {
+	PageParams
+	FilterParams
+	Sort   string `query:"sort" enum:"-created_at" doc:"Newest first is the only order so far."`
+	Strict StrictQuery
+}
+
+// Resolve checks what the schema cannot say. It hides the embedded page's own,
+// hence the call.
+func (in *listTasksInput) Resolve(ctx huma.Context) []error {
+	return append(in.PageParams.Resolve(ctx), in.faults()...)
+}
+
+func (in *FilterParams) filter() cluster.TaskFilter {
 	f := cluster.TaskFilter{
 		WorkerID: cluster.WorkerID(in.WorkerID), UserID: cluster.UserID(in.UserID), NamePrefix: in.Name,
 		Failure: cluster.Failure(in.Failure), Since: in.Since, Until: in.Until, Text: in.Q,
@@ -284,20 +296,4 @@ func (s *Server) listTaskIDs(ctx context.Context, in *struct {
 	return &listOutput[string]{client.List[string]{
 		Items: each(ids, func(id cluster.TaskID) string { return string(id) }),
 	}}, nil
-}
-
-func (s *Server) listTaskEvents(ctx context.Context, in *struct {
-	TaskPath
-	PageParams
-	Strict StrictQuery
-},
-) (*listOutput[client.Event], error) {
-	view, err := s.core.Task(ctx, caller(ctx), cluster.TaskID(in.ID))
-	if err != nil {
-		return nil, err
-	}
-	events, next := pageOf("listTaskEvents", view.Events, in.PageParams, func(e cluster.Event, after place) bool {
-		return int64(e.Seq) > after.at
-	}, func(e cluster.Event) place { return place{at: int64(e.Seq)} })
-	return &listOutput[client.Event]{client.List[client.Event]{Items: each(events, eventOf), NextCursor: next}}, nil
 }
