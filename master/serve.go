@@ -120,11 +120,14 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	m.pool = workerconn.New(workerconn.Config{
 		Identity: identity, ClusterID: clusterID, MasterID: masterID, MasterAddress: advertised(cfg, m.workerDoor), JoinSecret: token.Secret,
 	})
-	m.logs, err = logs.New(logs.Config{Dir: filepath.Join(cfg.DataDir, "logs"), Limit: cfg.LogLimit, Source: m.pool, Logger: log, FollowDelay: followDelay})
+	disks := disksOf(cfg)
+	m.logs, err = logs.New(logs.Config{
+		Dir: filepath.Join(cfg.DataDir, "logs"), Limit: cfg.LogLimit, Room: disks[0].room, Source: m.pool, Logger: log, FollowDelay: followDelay,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("logs: %w", err)
 	}
-	if m.files, err = storage.New(storage.Config{Dir: cfg.FilesDir}); err != nil {
+	if m.files, err = storage.New(storage.Config{Dir: cfg.FilesDir, Reserve: (cfg.Retention.DiskReserve + 1<<20 - 1) >> 20}); err != nil {
 		return nil, fmt.Errorf("FILES_DIR: %w", err)
 	}
 	m.core = coordinator.New(coordinator.Config{
@@ -144,7 +147,7 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	}
 	m.web, err = http.New(http.Config{
 		Core: m.core, Accounts: m.people, Logs: m.logs, Files: m.files, Log: log,
-		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS,
+		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS, Disks: lookAt(disks, log),
 		Version: client.Version{Version: version, Go: runtime.Version()},
 	})
 	return m, err

@@ -141,6 +141,16 @@ type Version struct {
 type Health struct {
 	Status     string      `json:"status" example:"ok" doc:"ok; degraded when an invariant is violated; ready from /ready."`
 	Invariants *Invariants `json:"invariants,omitempty" doc:"Absent from /ready."`
+	Disks      []Disk      `json:"disks,omitempty" doc:"Those of the master."`
+}
+
+// Disk is how much the master has left of one.
+type Disk struct {
+	Holds   string `json:"holds" enum:"state,files" doc:"The master's state and logs, or output files."`
+	Free    int64  `json:"free" doc:"Bytes."`
+	Total   int64  `json:"total" doc:"Bytes."`
+	Reserve int64  `json:"reserve" doc:"Bytes that are left free: uploads and logs are refused or wait before."`
+	Low     bool   `json:"low" doc:"No more is taken."`
 }
 
 // Invariants is what the master's comparison of store, memory and heartbeats

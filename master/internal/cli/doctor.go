@@ -110,6 +110,7 @@ func (c *command) examine(ctx context.Context, d *diagnosis) {
 	}
 	d.add(c.checkVersion(version.Version))
 	c.checkInvariants(ctx, d)
+	c.checkDisks(ctx, d)
 	var workers []client.Worker
 	for w, err := range c.client.Workers(ctx) {
 		if err != nil {
@@ -121,6 +122,26 @@ func (c *command) examine(ctx context.Context, d *diagnosis) {
 	c.checkWorkers(d, workers, version.Version)
 	c.checkQueue(ctx, d)
 	c.checkFailures(ctx, d)
+}
+
+// checkDisks looks at how much the master has left.
+func (c *command) checkDisks(ctx context.Context, d *diagnosis) {
+	health, err := c.client.Health(ctx)
+	if err != nil {
+		d.failed(c, "disk", err)
+		return
+	}
+	for _, disk := range health.Disks {
+		words := fmt.Sprintf("%s of %s are free for %s", bytesInWords(disk.Free), bytesInWords(disk.Total), disk.Holds)
+		if disk.Low {
+			d.add(check{
+				"disk", bad, words + "; nothing more is taken below " + bytesInWords(disk.Reserve),
+				c.typed("prune --dry-run --logs 30d --files 30d") + " says what old logs and files would give; RETENTION_BYTES bounds them for good",
+			})
+			continue
+		}
+		d.add(check{"disk", fine, words, ""})
+	}
 }
 
 func (c *command) checkVersion(master string) check {

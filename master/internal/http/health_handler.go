@@ -32,7 +32,11 @@ type healthOutput struct {
 }
 
 func (s *Server) getHealth(context.Context, *struct{}) (*healthOutput, error) {
-	return &healthOutput{healthOf(s.core.Invariants())}, nil
+	health := healthOf(s.core.Invariants())
+	if s.disks != nil {
+		health.Disks = s.disks()
+	}
+	return &healthOutput{health}, nil
 }
 
 // getReady keeps the reason for the log, once each time: who asks may be anyone.

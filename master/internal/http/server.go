@@ -44,9 +44,10 @@ type Config struct {
 	Logs     *logs.Keeper
 	Files    *storage.Keeper
 	Version  client.Version
-	Join     client.Join  // how workers join; the command is written by the edge
-	Origins  []string     // of other sites whose pages may call
-	Log      *slog.Logger // nil: none
+	Join     client.Join          // how workers join; the command is written by the edge
+	Origins  []string             // of other sites whose pages may call
+	Log      *slog.Logger         // nil: none
+	Disks    func() []client.Disk // how much the master has left; nil: not known
 	// ShutdownGrace is how long requests under way may take when the edge
 	// stops; 0: 5 s. Long waits and followed logs end at once.
 	ShutdownGrace time.Duration
@@ -62,6 +63,7 @@ type Server struct {
 	version  client.Version
 	join     client.Join
 	origins  []string
+	disks    func() []client.Disk
 	csrf     *nethttp.CrossOriginProtection
 	log      *slog.Logger
 	grace    time.Duration
@@ -82,7 +84,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, version: c.Version, join: c.Join,
 		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), log: c.Log, grace: c.ShutdownGrace,
-		bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
+		disks: c.Disks, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
 	}
 	for _, origin := range c.Origins {
 		if err := s.csrf.AddTrustedOrigin(origin); err != nil {

@@ -35,6 +35,10 @@ type Config struct {
 	// FollowDelay is how long after Follow the worker is first asked: a task
 	// that is over by then brings its log with its result. 0: at once.
 	FollowDelay time.Duration
+	// Room is an error while the disk has too little left for more than the ends
+	// of logs; nil: never. What a worker sends is refused then with
+	// cluster.ErrUnavailable, so that it keeps it and tries again.
+	Room func() error
 	// FinishWait is how long Finish waits for the next byte of a follower.
 	// 0: 250 ms.
 	FinishWait time.Duration
@@ -97,6 +101,11 @@ func (k *Keeper) Append(ref cluster.AttemptRef, chunks []cluster.LogChunk) error
 // appendTo appends, and keeps the log known until it is complete: a part of it
 // may be in memory only.
 func (k *Keeper) appendTo(ctx context.Context, l *attemptLog, chunks []cluster.LogChunk) error {
+	if k.cfg.Room != nil {
+		if err := k.cfg.Room(); err != nil {
+			return fmt.Errorf("%w: no more of a log can be kept: %w", cluster.ErrUnavailable, err)
+		}
+	}
 	if err := l.lockToWrite(ctx, k.cfg.Now()); err != nil {
 		return err
 	}

@@ -308,5 +308,28 @@ func TestAbandonedWithoutItsEnd(t *testing.T) {
 	}
 	if got := text(t, k, anyRef, ReadOptions{Follow: true}); got != whole {
 		t.Fatalf("got %q, want %q", got, whole)
+// While the disk has little left, what workers send is refused so that they keep
+// it; the end of a log, which a result brings, is taken.
+func TestNoRoomForMoreOfALog(t *testing.T) {
+	full := false
+	k := newKeeper(t, t.TempDir(), func(c *Config) {
+		c.Room = func() error {
+			if full {
+				return errors.New("the disk is nearly full")
+			}
+			return nil
+		}
+	})
+	mustAppend(t, k, anyRef, stdout(0, "one\n"))
+	full = true
+	if err := k.Append(anyRef, []cluster.LogChunk{stdout(4, "two\n")}); !errors.Is(err, cluster.ErrUnavailable) {
+		t.Fatalf("got %v", err)
+	}
+	full = false
+	mustAppend(t, k, anyRef, stdout(4, "two\n"))
+	full = true
+	mustFinish(t, k, anyRef, cluster.LogEnd{Length: cluster.LogOffsets{Stdout: 12}, Tail: []cluster.LogChunk{stdout(8, "end\n")}})
+	if got := text(t, k, anyRef, ReadOptions{}); got != "one\ntwo\nend\n" {
+		t.Fatalf("got %q", got)
 	}
 }

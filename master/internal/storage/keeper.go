@@ -84,21 +84,24 @@ func New(cfg Config) (*Keeper, error) {
 		stages:   make(map[cluster.AttemptRef]*stage),
 		over:     make(map[cluster.AttemptRef]bool),
 	}
-	_, total, err := room(cfg.Dir)
+	_, total, err := Room(cfg.Dir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("ask for the size of the disk: %w", err), root.Close())
 	}
 	if k.reserve == 0 {
-		k.reserve = min(256<<20, total/10)
+		k.reserve = DefaultReserve(total)
 	}
 	if k.free == nil {
 		k.free = func() (int64, error) {
-			free, _, err := room(cfg.Dir)
+			free, _, err := Room(cfg.Dir)
 			return free, err
 		}
 	}
 	return k, nil
 }
+
+// DefaultReserve is what is left free of a disk of that size, in bytes.
+func DefaultReserve(total int64) int64 { return min(256<<20, total/10) }
 
 // Close gives the folder back. No other call may be under way or follow.
 func (k *Keeper) Close() error { return k.root.Close() }

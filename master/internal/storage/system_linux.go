@@ -13,9 +13,9 @@ func syncFS(f *os.File) (bool, error) {
 	return true, unix.Syncfs(int(f.Fd()))
 }
 
-// room is what an ordinary user may still write below dir, and the size of the
+// Room is what an ordinary user may still write below dir, and the size of the
 // disk that it is on, both in bytes.
-func room(dir string) (free, total int64, err error) {
+func Room(dir string) (free, total int64, err error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
