@@ -308,6 +308,9 @@ func TestAbandonedWithoutItsEnd(t *testing.T) {
 	}
 	if got := text(t, k, anyRef, ReadOptions{Follow: true}); got != whole {
 		t.Fatalf("got %q, want %q", got, whole)
+	}
+}
+
 // While the disk has little left, what workers send is refused so that they keep
 // it; the end of a log, which a result brings, is taken.
 func TestNoRoomForMoreOfALog(t *testing.T) {
