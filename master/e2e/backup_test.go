@@ -20,10 +20,12 @@ func (w *world) upkeep(t *testing.T, args ...string) spoken {
 	ctx, cancel := context.WithTimeout(t.Context(), verdict)
 	defer cancel()
 	_, env := w.Command()
+	program, err := filepath.Abs(filepath.Join(binaries(), "master")) // it runs in another folder
+	must(t, err)
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, filepath.Join(binaries(), "master"), args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, t.TempDir(), &out, &errs
-	err := cmd.Run()
+	err = cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%v: %v", args, err)

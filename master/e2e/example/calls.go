@@ -28,8 +28,10 @@ var (
 // value.
 var valued = map[string]bool{"-o": true, "--output": true, "--server": true, "--user": true, "--data-dir": true}
 
-// Calls finds the calls in a line of a document.
+// Calls finds the calls in a line of a document. A comment behind an example
+// makes none.
 func Calls(line string) []Call {
+	line, _, _ = strings.Cut(line, " # ")
 	var found []Call
 	for _, at := range begins.FindAllStringSubmatchIndex(line, -1) {
 		program := at[4:6]

@@ -130,6 +130,7 @@ func TestCalls(t *testing.T) {
 		"$ bin/master cli users add a@b --role=admin | cat":            "cli [users add] [--role]",
 		"`bin/master cli join` or `bin/worker --stop-tasks`":           "cli [join] []; worker [] [--stop-tasks]",
 		"FOO=1 ./runWorker.sh 2 --worker-cpu 1   # --not":              "runWorker.sh [] [--worker-cpu]",
+		"make build    # bin/master and bin/worker":                    "make [build] []",
 		"./runMaster.sh":       "runMaster.sh [] []",
 		"(`bin/master serve`)": "master [serve] []",
 	} {
