@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -38,6 +39,18 @@ func (c *upkeepCall) migrate() (err error) {
 	return nil
 }
 
+// claimFolder is the folder by which a database knows who fills or reads it. It
+// lies beside the embedded side's and outlives a kill, so that the migration that
+// is run again does not wait for the lease of the one that was killed.
+func (c *upkeepCall) claimFolder() (string, error) {
+	for _, uri := range []string{c.from, c.to} {
+		if dir, ok := strings.CutPrefix(uri, "embedded:"); ok {
+			return filepath.Clean(dir) + ".migrating", nil
+		}
+	}
+	return os.MkdirTemp("", "cloudai-migrate-")
+}
+
 // openURI opens a store by its URI. It is refused when a master has it, and a
 // source must be there.
 func (c *upkeepCall) openURI(uri string, target bool) (db.Portable, func() error, error) {
@@ -58,15 +71,16 @@ func (c *upkeepCall) openURI(uri string, target bool) (db.Portable, func() error
 		scheme, _, _ := strings.Cut(uri, ":") // the rest may hold a password
 		return nil, nil, fmt.Errorf("%q is neither embedded:DIR nor mongodb://", scheme)
 	}
-	// A folder of its own, since the store takes it: the other side may be the
-	// master's.
-	dir, err := os.MkdirTemp("", "cloudai-migrate-")
+	dir, err := c.claimFolder()
 	if err != nil {
 		return nil, nil, err
 	}
 	store, err := mongodb.Open(c.ctx, mongodb.Options{
 		URI: uri, Database: c.cfg.Mongo.Database, Dir: dir, Lease: migrateLease, Filling: target,
 	})
+	if errors.Is(err, db.ErrLocked) { // the folder may be another one's
+		return nil, nil, err
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
