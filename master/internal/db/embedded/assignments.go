@@ -13,8 +13,8 @@ import (
 )
 
 func putAssignment(s *session, a *db.Assignment) error {
-	_, err := s.exec(`INSERT OR REPLACE INTO assignments (task_id, attempt, lease, worker_id, assigned_at) VALUES (?, ?, ?, ?, ?)`,
-		string(a.Ref.TaskID), a.Ref.Attempt, a.Ref.Lease, string(a.WorkerID), document.Nanos(a.AssignedAt))
+	_, err := s.exec(`INSERT OR REPLACE INTO assignments (task_id, attempt, lease, worker_id, assigned_at, sum) VALUES (?, ?, ?, ?, ?, ?)`,
+		string(a.Ref.TaskID), a.Ref.Attempt, a.Ref.Lease, string(a.WorkerID), document.Nanos(a.AssignedAt), document.AssignmentSum(a))
 	return err
 }
 
@@ -34,7 +34,7 @@ func (s *Store) WorkerAttempts(ctx context.Context, worker cluster.WorkerID, pag
 		c.terms = append(c.terms, "assigned_at <= "+at,
 			"(assigned_at < "+at+" OR (task_id, attempt) > ("+c.arg(task)+", "+c.arg(attempt)+"))")
 	}
-	query := "SELECT task_id, attempt, lease, worker_id, assigned_at FROM assignments WHERE " + c.where("true") +
+	query := "SELECT " + assignmentColumns + " FROM assignments WHERE " + c.where("true") +
 		" ORDER BY assigned_at DESC, task_id, attempt LIMIT " + c.arg(page.Limit+1)
 	var list []db.Assignment
 	err := s.query(ctx, query, c.args, func(rows *sql.Rows) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"strings"
 
 	"cloudai/master/internal/cluster"
@@ -13,9 +14,9 @@ import (
 
 // Dump implements db.Portable.
 func (s *Store) Dump(ctx context.Context, yield func(db.Record) error) error {
-	err := s.query(ctx, `SELECT name, value FROM meta WHERE name <> ? ORDER BY name`, []any{db.FillingName}, func(rows *sql.Rows) error {
-		var m db.MetaValue
-		if err := rows.Scan(&m.Name, &m.Value); err != nil {
+	err := s.query(ctx, `SELECT `+metaColumns+` FROM meta WHERE name <> ? ORDER BY name`, []any{db.FillingName}, func(rows *sql.Rows) error {
+		m, err := scanMeta(rows)
+		if err != nil {
 			return err
 		}
 		return yield(db.Record{Meta: &m})
@@ -45,13 +46,11 @@ func (s *Store) Dump(ctx context.Context, yield func(db.Record) error) error {
 }
 
 func (s *Store) dumpRest(ctx context.Context, yield func(db.Record) error) error {
-	err := s.query(ctx, `SELECT id, valid_until FROM ended_sessions ORDER BY id`, nil, func(rows *sql.Rows) error {
-		var e db.EndedSession
-		var until int64
-		if err := rows.Scan(&e.ID, &until); err != nil {
+	err := s.query(ctx, `SELECT `+endedColumns+` FROM ended_sessions ORDER BY id`, nil, func(rows *sql.Rows) error {
+		e, err := scanEnded(rows)
+		if err != nil {
 			return err
 		}
-		e.Until = document.FromNanos(until)
 		return yield(db.Record{Ended: &e})
 	})
 	if err != nil {
@@ -124,7 +123,7 @@ type fileRow struct {
 func openBeside(ctx context.Context, conn *sql.Conn) (*beside, error) {
 	b := &beside{}
 	return b, errors.Join(
-		b.assignments.open(ctx, conn, `SELECT task_id, attempt, lease, worker_id, assigned_at FROM assignments ORDER BY task_id, attempt`,
+		b.assignments.open(ctx, conn, `SELECT `+assignmentColumns+` FROM assignments ORDER BY task_id, attempt`,
 			scanAssignment, func(a db.Assignment) cluster.TaskID { return a.Ref.TaskID }),
 		b.results.open(ctx, conn, `SELECT task_id, attempt, sum, doc FROM results ORDER BY task_id, attempt`,
 			scanResult, func(r db.Result) cluster.TaskID { return r.Ref.TaskID }),
@@ -212,11 +211,15 @@ func (f *follower[Row]) close() error {
 	return f.rows.Close()
 }
 
+const assignmentColumns = `task_id, attempt, lease, worker_id, assigned_at, sum`
+
 func scanAssignment(rows *sql.Rows) (a db.Assignment, err error) {
-	var at int64
-	err = rows.Scan(&a.Ref.TaskID, &a.Ref.Attempt, &a.Ref.Lease, &a.WorkerID, &at)
+	var at, sum int64
+	if err := rows.Scan(&a.Ref.TaskID, &a.Ref.Attempt, &a.Ref.Lease, &a.WorkerID, &at, &sum); err != nil {
+		return a, err
+	}
 	a.AssignedAt = document.FromNanos(at)
-	return a, err
+	return a, document.Matches(sum, document.AssignmentSum(&a), "assignments", string(a.Ref.TaskID), strconv.Itoa(a.Ref.Attempt))
 }
 
 func scanResult(rows *sql.Rows) (db.Result, error) {

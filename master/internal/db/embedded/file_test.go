@@ -136,9 +136,13 @@ func TestSchema1(t *testing.T) {
 	migrations = released[:1]
 	s := open(t, dir)
 	life := benchLife(1)
+	placed := *life[1].Assignment // its row has a column more now
+	life[1].Assignment = nil
 	if err := errors.Join(append(s.Commit(t.Context(), life), s.Close())...); err != nil {
 		t.Fatal(err)
 	}
+	edit(t, dir, `INSERT INTO assignments VALUES (?, ?, ?, ?, ?); INSERT INTO meta VALUES ('cluster_id', 'c1')`,
+		string(placed.Ref.TaskID), placed.Ref.Attempt, placed.Ref.Lease, string(placed.WorkerID), document.Nanos(placed.AssignedAt))
 	edit(t, dir, `INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, created_at) VALUES
 ('u1', 'Ada', 'Ada@example.org', 'ada@example.org', 'h1', 'admin', 0, ?), ('u2', 'Bob', 'bob@example.org', 'bob@example.org', 'h2', 'user', 1, ?)`,
 		document.Nanos(benchTime), document.Nanos(benchTime.Add(1)))
@@ -154,6 +158,14 @@ func TestSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "users", users, []cluster.User{ada, bob})
+	attempts, _, err := s.WorkerAttempts(t.Context(), placed.WorkerID, cluster.Page{Limit: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "placements", attempts, []db.Assignment{placed})
+	if id, err := s.MetaOnce(t.Context(), "cluster_id", "another"); err != nil || id != "c1" {
+		t.Errorf("the cluster's id is %q, %v", id, err)
+	}
 	results, err := s.TaskResults(t.Context(), life[2].Task.ID)
 	if err != nil || len(results) != 1 {
 		t.Fatalf("results %v, %v", results, err)
@@ -243,12 +255,45 @@ func TestF25FlippedByteInARow(t *testing.T) {
 			[]string{"workers", "w1"},
 			func(s *Store) error { _, err := s.ListWorkers(context.Background()); return err },
 		},
+		"assignment": {
+			`UPDATE assignments SET lease = 'other'`,
+			[]string{"assignments", string(id)},
+			func(s *Store) error {
+				_, _, err := s.WorkerAttempts(context.Background(), life[1].Assignment.WorkerID, page)
+				return err
+			},
+		},
+		"user": {
+			`UPDATE users SET role = 'admin'`,
+			[]string{"users", "u1"},
+			func(s *Store) error { _, err := s.UserByEmail(context.Background(), "a@example.org"); return err },
+		},
+		"user's email": {
+			`UPDATE users SET email_key = 'b@example.org'`,
+			[]string{"users", "u1"},
+			func(s *Store) error { _, err := s.UserByEmail(context.Background(), "b@example.org"); return err },
+		},
+		"token": {
+			`UPDATE tokens SET expires_at = expires_at + 1`,
+			[]string{"tokens", "k1"},
+			func(s *Store) error { _, err := s.TokenByHash(context.Background(), "h"); return err },
+		},
+		"ended sign-in": {
+			`UPDATE ended_sessions SET valid_until = valid_until + 1`,
+			[]string{"ended_sessions", "s1"},
+			func(s *Store) error { _, err := s.EndedSessions(context.Background(), benchTime); return err },
+		},
+		"meta": {
+			`UPDATE meta SET value = 'c2'`,
+			[]string{"meta", "cluster_id"},
+			func(s *Store) error { _, err := s.MetaOnce(context.Background(), "cluster_id", "c3"); return err },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir)
 			errs := s.Commit(t.Context(), []db.Write{life[0], life[1], last})
-			errs = append(errs, s.PutWorker(t.Context(), cluster.Worker{ID: "w1", Address: "host:1"}), s.Close())
+			errs = append(errs, s.PutWorker(t.Context(), cluster.Worker{ID: "w1", Address: "host:1"}), fillAccounts(t.Context(), s), s.Close())
 			if err := errors.Join(errs...); err != nil {
 				t.Fatal(err)
 			}
@@ -264,6 +309,15 @@ func TestF25FlippedByteInARow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fillAccounts stores one row of each kind that is no document.
+func fillAccounts(ctx context.Context, s *Store) error {
+	_, err := s.MetaOnce(ctx, "cluster_id", "c1")
+	return errors.Join(err,
+		s.PutUser(ctx, cluster.User{ID: "u1", Name: "Ada", Email: "A@example.org", Role: cluster.RoleUser}),
+		s.PutToken(ctx, cluster.APIToken{ID: "k1", UserID: "u1", SecretHash: "h", ExpiresAt: benchTime}),
+		s.EndSession(ctx, "s1", benchTime.Add(time.Hour)))
 }
 
 // TestF25TornTail cuts the write-ahead log at every frame and at random places

@@ -156,11 +156,17 @@ func TestCheckFindings(t *testing.T) {
 		{"a file's size", `UPDATE file_metadata SET size = size + 1 WHERE path = 'a'`, "table file_metadata", "checksum"},
 		{"a key's reply", `UPDATE keys SET reply = x'00'`, "table keys", "checksum"},
 		{"a worker", `UPDATE workers SET doc = x'7b207d'`, "table workers", "checksum"},
-		{"an assignment of nothing", `INSERT INTO assignments VALUES ('ghost', 1, 'l', 'w', 1)`, "table assignments", "ghost"},
+		{"an assignment of nothing", `INSERT INTO assignments VALUES ('ghost', 1, 'l', 'w', 1, 0)`, "table assignments", "ghost"},
+		{"a placement", `UPDATE assignments SET worker_id = 'other'`, "table assignments", "checksum"},
+		{"a user's role", `UPDATE users SET role = 'admin'`, "table users", "checksum"},
+		{"a user's email", `UPDATE users SET email_key = 'b'`, "table users", "belong together"},
+		{"a token's user", `UPDATE tokens SET user_id = 'u2'`, "table tokens", "checksum"},
+		{"an ended sign-in", `UPDATE ended_sessions SET valid_until = 1`, "table ended_sessions", "checksum"},
+		{"the cluster's id", `UPDATE meta SET value = 'c2'`, "table meta", "checksum"},
 		{"a result of nothing", `UPDATE results SET task_id = 'ghost'`, "table results", "ghost"},
 		{"a file of nothing", `UPDATE file_metadata SET task_id = 'ghost'`, "table file_metadata", "ghost"},
 		{"a file's row is gone", `DELETE FROM file_metadata WHERE path = 'b'`, "table file_metadata", "2 files"},
-		{"a token of nobody", `INSERT INTO tokens VALUES ('t', 'nobody', '', 'null', 'h', 0, 0, 0)`, "table tokens", "no user"},
+		{"a token of nobody", `INSERT INTO tokens VALUES ('t', 'nobody', '', 'null', 'g', 0, 0, 0, 0)`, "table tokens", "no user"},
 		{"counts", `UPDATE task_counts SET n = n + 1`, "table task_counts", "counts"},
 		{"an index", `DROP INDEX tasks_by_user`, "schema", "tasks_by_user"},
 		{"newer", `PRAGMA user_version = 1000`, "", ""},
@@ -173,7 +179,7 @@ func TestCheckFindings(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := errors.Join(s.PutWorker(t.Context(), cluster.Worker{ID: "w"}), s.Close()); err != nil {
+			if err := errors.Join(s.PutWorker(t.Context(), cluster.Worker{ID: "w"}), fillAccounts(t.Context(), s), s.Close()); err != nil {
 				t.Fatal(err)
 			}
 			if tt.edit != "" {

@@ -56,8 +56,7 @@ func (filling) apply(s *session) (answer, failure error) {
 	if _, err := s.exec(`DELETE FROM task_counts`); err != nil {
 		return nil, err
 	}
-	_, err = s.exec(`INSERT INTO meta (name, value) VALUES (?, 'begun')`, db.FillingName)
-	return nil, err
+	return putMeta(db.MetaValue{Name: db.FillingName, Value: "begun"}).apply(s)
 }
 
 // Fill implements db.Portable.
@@ -106,11 +105,11 @@ func (c changes) apply(s *session) (answer, failure error) {
 func loadOf(r db.Record) (change, error) {
 	switch {
 	case r.Meta != nil:
-		return statement{`INSERT INTO meta (name, value) VALUES (?, ?)`, []any{r.Meta.Name, r.Meta.Value}}, nil
+		return putMeta(*r.Meta), nil
 	case r.User != nil:
 		return putUser(*r.User), nil
 	case r.Token != nil:
-		return putToken(*r.Token)
+		return putToken(*r.Token), nil
 	case r.Ended != nil:
 		return endSession(r.Ended.ID, r.Ended.Until), nil
 	case r.Worker != nil:

@@ -9,7 +9,7 @@ import (
 	"cloudai/master/internal/db/document"
 )
 
-// checkedTable is one whose rows carry a checksum.
+// checkedTable is one whose rows carry a checksum; all but task_counts are.
 type checkedTable struct {
 	name  string
 	since int // schema
@@ -21,6 +21,11 @@ var checkedTables = []checkedTable{
 	{"tasks", 1, "SELECT " + taskColumns + " FROM tasks t", only(scanTask)},
 	{"results", 1, "SELECT task_id, attempt, sum, doc FROM results", only(scanResult)},
 	{"file_metadata", 1, "SELECT " + fileColumns + " FROM file_metadata", only(scanFile)},
+	{"assignments", 4, "SELECT " + assignmentColumns + " FROM assignments", only(scanAssignment)},
+	{"users", 4, "SELECT " + userColumns + " FROM users", only(scanUser)},
+	{"tokens", 4, "SELECT " + tokenColumns + " FROM tokens", only(scanToken)},
+	{"ended_sessions", 4, "SELECT " + endedColumns + " FROM ended_sessions", only(scanEnded)},
+	{"meta", 4, "SELECT " + metaColumns + " FROM meta", only(scanMeta)},
 	{"keys", 3, "SELECT " + keyColumns + " FROM keys", only(scanKey)},
 	{"workers", 1, "SELECT id, sum, doc FROM workers", func(rows *sql.Rows) error {
 		var id string

@@ -3,8 +3,13 @@ package embedded
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+
+	"modernc.org/sqlite"
+
+	"cloudai/master/internal/db/document"
 )
 
 // migrations lead from schema version n (their index) to n + 1. One that has
@@ -144,7 +149,35 @@ CREATE TABLE keys (
 	UNIQUE (user_id, route, key)
 ) STRICT;
 CREATE INDEX keys_by_expiry ON keys (expires_at);
+`, `
+-- Checksums of the rows that had none, see document.RowSum.
+ALTER TABLE assignments ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+UPDATE assignments SET sum = cloudai_sum('assignments', task_id, attempt, lease, worker_id, assigned_at);
+ALTER TABLE users ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+UPDATE users SET sum = cloudai_sum('users', id, name, email, password_hash, role, disabled, generation, created_at);
+ALTER TABLE tokens ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+UPDATE tokens SET sum = cloudai_sum('tokens', id, user_id, name, scopes, secret_hash, expires_at, created_at, last_used_at);
+ALTER TABLE ended_sessions ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+UPDATE ended_sessions SET sum = cloudai_sum('ended_sessions', id, valid_until);
+ALTER TABLE meta ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+UPDATE meta SET sum = cloudai_sum('meta', name, value);
 `}
+
+// The migrations' cloudai_sum is document.RowSum of its arguments. Nothing of the
+// file's schema refers to it, so any SQLite opens the file.
+func init() {
+	sqlite.MustRegisterDeterministicScalarFunction("cloudai_sum", -1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		fields := make([]any, len(args))
+		for i, arg := range args {
+			fields[i] = arg
+		}
+		table, ok := fields[0].(string)
+		if !ok {
+			return nil, errors.New("cloudai_sum: the first argument is a table's name")
+		}
+		return document.RowSum(table, fields[1:]...), nil
+	})
+}
 
 // applicationID marks the file as ours ("CLAI").
 const applicationID = 0x434c4149

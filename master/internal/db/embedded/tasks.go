@@ -117,7 +117,7 @@ func (c *taskWrite) apply(s *session) (answer, failure error) {
 func taskArgs(t *cluster.Task, doc []byte) []any {
 	return []any{
 		t.Version, string(t.Status()), string(t.UserID), string(db.LastWorker(*t)), string(t.Failure),
-		t.Spec.Name, labelsColumn(t.Spec.Labels), filesAttempt(t), flag(db.ShowsFiles(*t)), searchColumn(t),
+		t.Spec.Name, labelsColumn(t.Spec.Labels), filesAttempt(t), document.Flag(db.ShowsFiles(*t)), searchColumn(t),
 		document.Sum(string(t.ID), t.Version, doc), doc, document.Nanos(t.CreatedAt), string(t.ID),
 	}
 }
@@ -150,13 +150,6 @@ func filesAttempt(t *cluster.Task) int {
 		return 0
 	}
 	return t.Files.Attempt
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // taskColumns is what scanTask reads.

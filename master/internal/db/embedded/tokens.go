@@ -8,33 +8,27 @@ import (
 	"time"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/document"
 )
 
 // PutToken implements db.Tokens.
 func (s *Store) PutToken(ctx context.Context, t cluster.APIToken) error {
-	c, err := putToken(t)
-	if err != nil {
-		return err
-	}
-	return s.change(ctx, c)
+	return s.change(ctx, putToken(t))
 }
 
-func putToken(t cluster.APIToken) (change, error) {
-	scopes, err := document.Marshal("tokens", t.ID, t.Scopes)
-	if err != nil {
-		return nil, err
-	}
+func putToken(t cluster.APIToken) change {
 	return claim{statement{
-		`INSERT INTO tokens (id, user_id, name, scopes, secret_hash, expires_at, created_at, last_used_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, name = excluded.name,
+		`INSERT INTO tokens (id, user_id, name, scopes, secret_hash, expires_at, created_at, last_used_at, sum)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, name = excluded.name,
 scopes = excluded.scopes, secret_hash = excluded.secret_hash, expires_at = excluded.expires_at,
-created_at = excluded.created_at, last_used_at = excluded.last_used_at`,
+created_at = excluded.created_at, last_used_at = excluded.last_used_at, sum = excluded.sum`,
 		[]any{
-			t.ID, string(t.UserID), t.Name, string(scopes), t.SecretHash,
+			t.ID, string(t.UserID), t.Name, document.Scopes(t.Scopes), t.SecretHash,
 			document.Nanos(t.ExpiresAt), document.Nanos(t.CreatedAt), document.Nanos(t.LastUsedAt),
+			document.TokenSum(&t),
 		},
-	}, fmt.Sprintf("the hash of token %s", t.ID)}, nil
+	}, fmt.Sprintf("the hash of token %s", t.ID)}
 }
 
 // DeleteToken implements db.Tokens.
@@ -61,22 +55,30 @@ func (s *Store) ListTokens(ctx context.Context, user cluster.UserID) ([]cluster.
 
 func (s *Store) tokens(ctx context.Context, tail, key string) ([]cluster.APIToken, error) {
 	var list []cluster.APIToken
-	query := `SELECT id, user_id, name, scopes, secret_hash, expires_at, created_at, last_used_at FROM tokens ` + tail
-	err := s.query(ctx, query, []any{key}, func(rows *sql.Rows) error {
-		var t cluster.APIToken
-		var scopes sql.RawBytes
-		var expires, created, used int64
-		if err := rows.Scan(&t.ID, &t.UserID, &t.Name, &scopes, &t.SecretHash, &expires, &created, &used); err != nil {
-			return err
-		}
-		if err := json.Unmarshal(scopes, &t.Scopes); err != nil {
-			return document.Damaged("tokens", t.ID, err.Error())
-		}
-		t.ExpiresAt, t.CreatedAt, t.LastUsedAt = document.FromNanos(expires), document.FromNanos(created), document.FromNanos(used)
+	err := s.query(ctx, `SELECT `+tokenColumns+` FROM tokens `+tail, []any{key}, func(rows *sql.Rows) error {
+		t, err := scanToken(rows)
 		list = append(list, t)
-		return nil
+		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+const tokenColumns = `id, user_id, name, scopes, secret_hash, expires_at, created_at, last_used_at, sum`
+
+func scanToken(rows *sql.Rows) (t cluster.APIToken, err error) {
+	var scopes sql.RawBytes
+	var expires, created, used, sum int64
+	if err := rows.Scan(&t.ID, &t.UserID, &t.Name, &scopes, &t.SecretHash, &expires, &created, &used, &sum); err != nil {
+		return t, err
+	}
+	if err := json.Unmarshal(scopes, &t.Scopes); err != nil {
+		return t, document.Damaged("tokens", t.ID, err.Error())
+	}
+	t.ExpiresAt, t.CreatedAt, t.LastUsedAt = document.FromNanos(expires), document.FromNanos(created), document.FromNanos(used)
+	return t, document.Matches(sum, document.TokenSum(&t), "tokens", t.ID)
 }
 
 // EndSession implements db.Tokens.
@@ -86,8 +88,8 @@ func (s *Store) EndSession(ctx context.Context, id string, until time.Time) erro
 
 func endSession(id string, until time.Time) change {
 	return statement{
-		`INSERT INTO ended_sessions (id, valid_until) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`,
-		[]any{id, document.Nanos(until)},
+		`INSERT INTO ended_sessions (id, valid_until, sum) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		[]any{id, document.Nanos(until), document.EndedSum(db.EndedSession{ID: id, Until: until})},
 	}
 }
 
@@ -99,16 +101,25 @@ func (s *Store) EndedSessions(ctx context.Context, now time.Time) (map[string]ti
 	}
 	ended := map[string]time.Time{}
 	// The condition again, for what was noted since.
-	err = s.query(ctx, `SELECT id, valid_until FROM ended_sessions WHERE valid_until > ?`, []any{document.Nanos(now)},
+	err = s.query(ctx, `SELECT `+endedColumns+` FROM ended_sessions WHERE valid_until > ?`, []any{document.Nanos(now)},
 		func(rows *sql.Rows) error {
-			var id string
-			var until int64
-			err := rows.Scan(&id, &until)
-			ended[id] = document.FromNanos(until)
+			e, err := scanEnded(rows)
+			ended[e.ID] = e.Until
 			return err
 		})
 	if err != nil {
 		return nil, err
 	}
 	return ended, nil
+}
+
+const endedColumns = `id, valid_until, sum`
+
+func scanEnded(rows *sql.Rows) (e db.EndedSession, err error) {
+	var until, sum int64
+	if err := rows.Scan(&e.ID, &until, &sum); err != nil {
+		return e, err
+	}
+	e.Until = document.FromNanos(until)
+	return e, document.Matches(sum, document.EndedSum(e), "ended_sessions", e.ID)
 }

@@ -15,13 +15,13 @@ func (s *Store) PutUser(ctx context.Context, u cluster.User) error { return s.ch
 
 func putUser(u cluster.User) change {
 	return claim{statement{
-		`INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, generation, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email,
+		`INSERT INTO users (id, name, email, email_key, password_hash, role, disabled, generation, created_at, sum)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email,
 email_key = excluded.email_key, password_hash = excluded.password_hash, role = excluded.role,
-disabled = excluded.disabled, generation = excluded.generation, created_at = excluded.created_at`,
+disabled = excluded.disabled, generation = excluded.generation, created_at = excluded.created_at, sum = excluded.sum`,
 		[]any{
 			string(u.ID), u.Name, u.Email, strings.ToLower(u.Email), u.PasswordHash, string(u.Role),
-			flag(u.Disabled), u.Generation, document.Nanos(u.CreatedAt),
+			document.Flag(u.Disabled), u.Generation, document.Nanos(u.CreatedAt), document.UserSum(&u),
 		},
 	}, fmt.Sprintf("the email of user %s", u.ID)}
 }
@@ -62,16 +62,30 @@ func (s *Store) ListUsers(ctx context.Context) ([]cluster.User, error) {
 
 func (s *Store) users(ctx context.Context, tail string, args ...any) ([]cluster.User, error) {
 	var list []cluster.User
-	query := `SELECT id, name, email, password_hash, role, disabled, generation, created_at FROM users ` + tail
-	err := s.query(ctx, query, args, func(rows *sql.Rows) error {
-		var u cluster.User
-		var at int64
-		err := rows.Scan(&u.ID, &u.Name, &u.Email, &u.PasswordHash, &u.Role, &u.Disabled, &u.Generation, &at)
-		u.CreatedAt = document.FromNanos(at)
+	err := s.query(ctx, `SELECT `+userColumns+` FROM users `+tail, args, func(rows *sql.Rows) error {
+		u, err := scanUser(rows)
 		list = append(list, u)
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+const userColumns = `id, name, email, email_key, password_hash, role, disabled, generation, created_at, sum`
+
+func scanUser(rows *sql.Rows) (u cluster.User, err error) {
+	var key string
+	var disabled, at, sum int64
+	if err := rows.Scan(&u.ID, &u.Name, &u.Email, &key, &u.PasswordHash, &u.Role, &disabled, &u.Generation, &at, &sum); err != nil {
+		return u, err
+	}
+	u.Disabled, u.CreatedAt = disabled != 0, document.FromNanos(at)
+	if key != strings.ToLower(u.Email) || disabled != document.Flag(u.Disabled) {
+		return u, document.Damaged("users", string(u.ID), "its columns do not belong together")
+	}
+	return u, document.Matches(sum, document.UserSum(&u), "users", string(u.ID))
 }
 
 // CountUsers implements db.Users.

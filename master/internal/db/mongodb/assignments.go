@@ -22,21 +22,24 @@ type assignmentRow struct {
 	Lease      string        `bson:"lease"`
 	WorkerID   string        `bson:"worker_id"`
 	AssignedAt int64         `bson:"assigned_at"` // nanoseconds since 1970
+	Sum        *int64        `bson:"sum,omitempty"`
 }
 
 func (c *taskWrite) assignmentRow() assignmentRow {
 	a := c.w.Assignment
 	return assignmentRow{
 		ID: bson.NewObjectID(), Write: c.id, TaskID: string(a.Ref.TaskID), Attempt: a.Ref.Attempt, Lease: a.Ref.Lease,
-		WorkerID: string(a.WorkerID), AssignedAt: document.Nanos(a.AssignedAt),
+		WorkerID: string(a.WorkerID), AssignedAt: document.Nanos(a.AssignedAt), Sum: carry(document.AssignmentSum(a)),
 	}
 }
 
-func (r *assignmentRow) assignment() db.Assignment {
-	return db.Assignment{
+// assignment decodes a row after a look at its checksum.
+func (r *assignmentRow) assignment() (db.Assignment, error) {
+	a := db.Assignment{
 		Ref:      cluster.AttemptRef{TaskID: cluster.TaskID(r.TaskID), Attempt: r.Attempt, Lease: r.Lease},
 		WorkerID: cluster.WorkerID(r.WorkerID), AssignedAt: document.FromNanos(r.AssignedAt),
 	}
+	return a, matches(r.Sum, document.AssignmentSum(&a), "assignments", r.TaskID, strconv.Itoa(r.Attempt))
 }
 
 // WorkerAttempts implements db.Tasks. Rows that their task does not refer to
@@ -71,7 +74,11 @@ func (s *Store) WorkerAttempts(ctx context.Context, worker cluster.WorkerID, pag
 		if len(rows) < ask {
 			return list, cluster.Cursor{}, nil
 		}
-		place = attemptCursor(rows[len(rows)-1].assignment())
+		last, err := rows[len(rows)-1].assignment()
+		if err != nil {
+			return nil, cluster.Cursor{}, err
+		}
+		place = attemptCursor(last)
 	}
 }
 
@@ -97,7 +104,11 @@ func (s *Store) counting(ctx context.Context, rows []assignmentRow) ([]db.Assign
 	var list []db.Assignment
 	for _, row := range rows {
 		if write, ok := refOf(refs[row.TaskID], kindAssignment, row.Attempt); ok && write == row.Write {
-			list = append(list, row.assignment())
+			a, err := row.assignment()
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, a)
 		}
 	}
 	return list, nil

@@ -37,14 +37,16 @@ func eachPortion[Row any](ctx context.Context, s *Store, in *mongo.Collection, k
 	}
 }
 
-// dumpEach yields what record makes of each row; nothing of a grave.
-func dumpEach[Row any](ctx context.Context, s *Store, in *mongo.Collection, key func(*Row) any, record func(*Row) (db.Record, bool), yield func(db.Record) error) error {
+// dumpEach yields what record makes of each row; an empty one is passed over.
+func dumpEach[Row any](ctx context.Context, s *Store, in *mongo.Collection, key func(*Row) any, record func(*Row) (db.Record, error), yield func(db.Record) error) error {
 	return eachPortion(ctx, s, in, key, func(rows []Row) error {
 		for i := range rows {
-			if r, ok := record(&rows[i]); ok {
-				if err := yield(r); err != nil {
-					return err
-				}
+			r, err := record(&rows[i])
+			if err == nil && r != (db.Record{}) {
+				err = yield(r)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return nil
@@ -55,25 +57,36 @@ func dumpEach[Row any](ctx context.Context, s *Store, in *mongo.Collection, key 
 func (s *Store) Dump(ctx context.Context, yield func(db.Record) error) error {
 	steps := []func() error{
 		func() error {
-			return dumpEach(ctx, s, s.in.meta, func(r *metaRow) any { return r.Name }, func(r *metaRow) (db.Record, bool) {
-				return db.Record{Meta: &db.MetaValue{Name: r.Name, Value: r.Value}}, r.Name != db.FillingName
+			return dumpEach(ctx, s, s.in.meta, func(r *metaRow) any { return r.Name }, func(r *metaRow) (db.Record, error) {
+				if r.Name == db.FillingName {
+					return db.Record{}, nil
+				}
+				m, err := r.value()
+				return db.Record{Meta: &m}, err
 			}, yield)
 		},
 		func() error {
-			return dumpEach(ctx, s, s.in.users, func(r *userRow) any { return r.ID }, func(r *userRow) (db.Record, bool) {
-				u := r.user()
-				return db.Record{User: &u}, !r.Gone
+			return dumpEach(ctx, s, s.in.users, func(r *userRow) any { return r.ID }, func(r *userRow) (db.Record, error) {
+				if r.Gone {
+					return db.Record{}, nil
+				}
+				u, err := r.user()
+				return db.Record{User: &u}, err
 			}, yield)
 		},
 		func() error {
-			return dumpEach(ctx, s, s.in.tokens, func(r *tokenRow) any { return r.ID }, func(r *tokenRow) (db.Record, bool) {
-				t := r.token()
-				return db.Record{Token: &t}, !r.Gone
+			return dumpEach(ctx, s, s.in.tokens, func(r *tokenRow) any { return r.ID }, func(r *tokenRow) (db.Record, error) {
+				if r.Gone {
+					return db.Record{}, nil
+				}
+				t, err := r.token()
+				return db.Record{Token: &t}, err
 			}, yield)
 		},
 		func() error {
-			return dumpEach(ctx, s, s.in.ended, func(r *endedRow) any { return r.ID }, func(r *endedRow) (db.Record, bool) {
-				return db.Record{Ended: &db.EndedSession{ID: r.ID, Until: document.FromNanos(r.Until)}}, true
+			return dumpEach(ctx, s, s.in.ended, func(r *endedRow) any { return r.ID }, func(r *endedRow) (db.Record, error) {
+				e, err := r.ended()
+				return db.Record{Ended: &e}, err
 			}, yield)
 		},
 		func() error { return s.dumpWorkers(ctx, yield) },
@@ -183,7 +196,11 @@ func (b *besideRows) record(task *taskRow) (*db.TaskRecord, error) {
 	r := &db.TaskRecord{Task: t}
 	for _, a := range b.assignments[task.ID] {
 		if write, ok := refOf(task.Rows, kindAssignment, a.Attempt); ok && write == a.Write {
-			r.Assignments = append(r.Assignments, a.assignment())
+			placed, err := a.assignment()
+			if err != nil {
+				return nil, err
+			}
+			r.Assignments = append(r.Assignments, placed)
 		}
 	}
 	slices.SortFunc(r.Assignments, func(x, y db.Assignment) int { return cmp.Compare(x.Ref.Attempt, y.Ref.Attempt) })

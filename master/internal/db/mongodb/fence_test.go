@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/mongodb/mongotest"
@@ -355,60 +353,5 @@ func checkWhole(t testing.TB, s *Store, id cluster.TaskID, want string) {
 	}
 	if fmt.Sprint(leases) != "["+want+"]" {
 		t.Errorf("task %s: assignments %v; want %s", id, leases, want)
-	}
-}
-
-// What somebody has changed behind the master's back is named, not believed.
-func TestDamage(t *testing.T) {
-	s, err := openAt(t, testURI, testDatabase(t), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	commit(t, s, insert(newTask("a")), whole(insert(newTask("a")).Task, "x"))
-	if err := s.PutWorker(t.Context(), cluster.Worker{ID: "w", Address: "host:1"}); err != nil {
-		t.Fatal(err)
-	}
-	read := map[string]func() error{
-		"tasks":         func() error { _, err := s.Task(t.Context(), "a"); return err },
-		"results":       func() error { _, err := s.TaskResults(t.Context(), "a"); return err },
-		"file_metadata": func() error { _, err := s.TaskFiles(t.Context(), "a"); return err },
-		"workers":       func() error { _, err := s.ListWorkers(t.Context()); return err },
-	}
-	for _, tt := range []struct {
-		table  string
-		damage bson.M
-	}{ // the task last: the others are read by it
-		{"results", bson.M{"doc": "{}"}},
-		{"file_metadata", bson.M{"size": int64(2)}},
-		{"workers", bson.M{"doc": "{}"}},
-		{"tasks", bson.M{"rows": bson.A{}}},
-	} {
-		table, damage := tt.table, tt.damage
-		if err := read[table](); err != nil {
-			t.Fatalf("%s: %v", table, err)
-		}
-		if _, err := s.in.tasks.Database().Collection(table).UpdateMany(t.Context(), bson.M{}, bson.M{"$set": damage}); err != nil {
-			t.Fatal(err)
-		}
-		if err := read[table](); !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), table) {
-			t.Errorf("%s: %v", table, err)
-		}
-	}
-}
-
-func TestNewerSchema(t *testing.T) {
-	database := testDatabase(t)
-	s, err := openAt(t, testURI, database, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.in.schema.UpdateOne(t.Context(), bson.M{}, bson.M{"$set": bson.M{"version": schemaVersion + 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openAt(t, testURI, database, t.TempDir()); !errors.Is(err, db.ErrTooNew) || !strings.Contains(err.Error(), fmt.Sprint(schemaVersion+1)) {
-		t.Errorf("opening a newer database: %v", err)
 	}
 }

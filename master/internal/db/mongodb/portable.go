@@ -154,13 +154,13 @@ func (s *Store) rowsOf(epoch int64, r db.Record, rows map[*mongo.Collection][]an
 	add := func(in *mongo.Collection, row any) { rows[in] = append(rows[in], row) }
 	switch {
 	case r.Meta != nil:
-		add(s.in.meta, metaRow{r.Meta.Name, r.Meta.Value})
+		add(s.in.meta, newMetaRow(*r.Meta))
 	case r.User != nil:
 		add(s.in.users, newUserRow(epoch, *r.User))
 	case r.Token != nil:
 		add(s.in.tokens, newTokenRow(epoch, *r.Token))
 	case r.Ended != nil:
-		add(s.in.ended, endedRow{r.Ended.ID, document.Nanos(r.Ended.Until)})
+		add(s.in.ended, newEndedRow(*r.Ended))
 	case r.Worker != nil:
 		doc, err := document.EncodeWorker(r.Worker)
 		if err != nil {

@@ -7,19 +7,31 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/document"
 )
 
 type endedRow struct {
 	ID    string `bson:"_id"`
 	Until int64  `bson:"valid_until"` // nanoseconds since 1970
+	Sum   *int64 `bson:"sum,omitempty"`
+}
+
+func newEndedRow(e db.EndedSession) endedRow {
+	return endedRow{e.ID, document.Nanos(e.Until), carry(document.EndedSum(e))}
+}
+
+// ended decodes a row after a look at its checksum.
+func (r *endedRow) ended() (db.EndedSession, error) {
+	e := db.EndedSession{ID: r.ID, Until: document.FromNanos(r.Until)}
+	return e, matches(r.Sum, document.EndedSum(e), "ended_sessions", r.ID)
 }
 
 // EndSession implements db.Tokens. A late repetition changes nothing, so it
 // needs no fence.
 func (s *Store) EndSession(ctx context.Context, id string, until time.Time) error {
 	return s.change(ctx, func(_ context.Context, w *writer) error {
-		return w.insertOnce(s.in.ended, endedRow{id, document.Nanos(until)})
+		return w.insertOnce(s.in.ended, newEndedRow(db.EndedSession{ID: id, Until: until}))
 	})
 }
 
@@ -53,7 +65,11 @@ func (s *Store) EndedSessions(ctx context.Context, now time.Time) (map[string]ti
 	}
 	ended := make(map[string]time.Time, len(rows))
 	for _, row := range rows {
-		ended[row.ID] = document.FromNanos(row.Until)
+		e, err := row.ended()
+		if err != nil {
+			return nil, err
+		}
+		ended[e.ID] = e.Until
 	}
 	return ended, nil
 }

@@ -24,20 +24,24 @@ type tokenRow struct {
 	ExpiresAt  int64           `bson:"expires_at"`  // nanoseconds since 1970
 	CreatedAt  int64           `bson:"created_at"`
 	LastUsedAt int64           `bson:"last_used_at"`
+	Sum        *int64          `bson:"sum,omitempty"`
 }
 
 func newTokenRow(epoch int64, t cluster.APIToken) tokenRow {
 	return tokenRow{
 		ID: t.ID, Epoch: epoch, UserID: string(t.UserID), Name: t.Name, Scopes: t.Scopes, SecretHash: t.SecretHash,
 		ExpiresAt: document.Nanos(t.ExpiresAt), CreatedAt: document.Nanos(t.CreatedAt), LastUsedAt: document.Nanos(t.LastUsedAt),
+		Sum: carry(document.TokenSum(&t)),
 	}
 }
 
-func (r *tokenRow) token() cluster.APIToken {
-	return cluster.APIToken{
+// token decodes a row after a look at its checksum.
+func (r *tokenRow) token() (cluster.APIToken, error) {
+	t := cluster.APIToken{
 		ID: r.ID, UserID: cluster.UserID(r.UserID), Name: r.Name, Scopes: r.Scopes, SecretHash: r.SecretHash,
 		ExpiresAt: document.FromNanos(r.ExpiresAt), CreatedAt: document.FromNanos(r.CreatedAt), LastUsedAt: document.FromNanos(r.LastUsedAt),
 	}
+	return t, matches(r.Sum, document.TokenSum(&t), "tokens", r.ID)
 }
 
 // PutToken implements db.Tokens.
@@ -66,16 +70,15 @@ func (s *Store) TokenByHash(ctx context.Context, hash string) (cluster.APIToken,
 	if err != nil {
 		return cluster.APIToken{}, err
 	}
-	return row.token(), nil
+	return row.token()
 }
 
 // ListTokens implements db.Tokens.
 func (s *Store) ListTokens(ctx context.Context, user cluster.UserID) ([]cluster.APIToken, error) {
 	rows, err := findAll[tokenRow](ctx, s, s.in.tokens, bson.M{"user_id": string(user), "gone": bson.M{"$ne": true}},
 		options.Find().SetSort(order("created_at", "_id")))
-	var list []cluster.APIToken
-	for i := range rows {
-		list = append(list, rows[i].token())
+	if err != nil {
+		return nil, err
 	}
-	return list, err
+	return decodeAll(rows, (*tokenRow).token)
 }

@@ -26,21 +26,48 @@ type userRow struct {
 	Disabled     bool   `bson:"disabled"`
 	Generation   int64  `bson:"generation"`
 	CreatedAt    int64  `bson:"created_at"` // nanoseconds since 1970
+	Sum          *int64 `bson:"sum,omitempty"`
 }
 
 func newUserRow(epoch int64, u cluster.User) userRow {
 	return userRow{
 		ID: string(u.ID), Epoch: epoch, Name: u.Name, Email: u.Email, EmailKey: strings.ToLower(u.Email),
 		PasswordHash: u.PasswordHash, Role: string(u.Role), Disabled: u.Disabled, Generation: u.Generation,
-		CreatedAt: document.Nanos(u.CreatedAt),
+		CreatedAt: document.Nanos(u.CreatedAt), Sum: carry(document.UserSum(&u)),
 	}
 }
 
-func (r *userRow) user() cluster.User {
-	return cluster.User{
+// user decodes a row after a look at its checksum.
+func (r *userRow) user() (cluster.User, error) {
+	u := cluster.User{
 		ID: cluster.UserID(r.ID), Name: r.Name, Email: r.Email, PasswordHash: r.PasswordHash, Role: cluster.Role(r.Role),
 		Disabled: r.Disabled, Generation: r.Generation, CreatedAt: document.FromNanos(r.CreatedAt),
 	}
+	return u, matches(r.Sum, document.UserSum(&u), "users", r.ID)
+}
+
+// carry is the checksum of a row without a document. Rows that schema 1 wrote
+// have none.
+func carry(sum int64) *int64 { return &sum }
+
+// matches is document.Matches for a row that may have no checksum.
+func matches(carried *int64, is int64, table string, key ...string) error {
+	if carried == nil {
+		return nil
+	}
+	return document.Matches(*carried, is, table, key...)
+}
+
+// decodeAll decodes rows up to the first that is damaged.
+func decodeAll[Row, Value any](rows []Row, decode func(*Row) (Value, error)) (list []Value, err error) {
+	for i := range rows {
+		v, err := decode(&rows[i])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
 }
 
 // PutUser implements db.Users.
@@ -87,17 +114,16 @@ func (s *Store) user(ctx context.Context, filter bson.M) (cluster.User, error) {
 	if err != nil {
 		return cluster.User{}, err
 	}
-	return row.user(), nil
+	return row.user()
 }
 
 // ListUsers implements db.Users.
 func (s *Store) ListUsers(ctx context.Context) ([]cluster.User, error) {
 	rows, err := findAll[userRow](ctx, s, s.in.users, bson.M{"gone": bson.M{"$ne": true}}, options.Find().SetSort(order("created_at", "_id")))
-	var list []cluster.User
-	for i := range rows {
-		list = append(list, rows[i].user())
+	if err != nil {
+		return nil, err
 	}
-	return list, err
+	return decodeAll(rows, (*userRow).user)
 }
 
 // CountUsers implements db.Users.
