@@ -29,7 +29,8 @@ var upkeepCommands = map[string]struct {
 
 Writes a backup of the master's state into FILE, also while a master runs: the
 embedded store as it is at one moment, and the keys that make the master who it
-is. The file is as secret as the data folder.
+is. The file is as secret as the data folder. A state in MongoDB is backed up by
+mongodump instead.
 
   --files     output files and logs too
   --force     replace FILE
@@ -116,8 +117,8 @@ func runUpkeep(ctx context.Context, name string, args []string, getenv func(stri
 // folders are the data folder's, of an embedded store.
 func (c *upkeepCall) folders() (upkeep.Folders, error) {
 	if c.cfg.Mongo.URI != "" {
-		return upkeep.Folders{}, errors.New("the state is in MongoDB (MONGODB_URI): database/README.md says how to back it up and restore it; " +
-			"`master migrate` moves it into an embedded store")
+		return upkeep.Folders{}, errors.New("the state is in MongoDB (MONGODB_URI), which is backed up by mongodump, restored by mongorestore " +
+			"and checked by its own validate, see database/README.md; `master migrate` moves it into an embedded store")
 	}
 	return upkeep.Folders{
 		Data: c.cfg.DataDir, Files: c.cfg.FilesDir, Keys: []string{"master.pem", "join-token", "jwt-secret"}, State: embedded.Folder(c.cfg.DataDir),

@@ -57,7 +57,9 @@ func TestUpkeepCommands(t *testing.T) {
 		{data, []string{"backup", file}, 0, "20 tasks"},
 		{data, []string{"backup", file}, 1, "--force"},
 		{data, []string{"backup", "--force", file}, 0, "20 tasks"},
-		{data, []string{"backup", "--mongodb-uri", "mongodb://x", file}, 1, "database/README.md"},
+		{data, []string{"backup", "--mongodb-uri", "mongodb://:secret@x", file}, 1, "mongodump"},
+		{data, []string{"restore", "--mongodb-uri", "mongodb://:secret@x", file}, 1, "mongorestore"},
+		{data, []string{"fsck", "--mongodb-uri", "mongodb://:secret@x"}, 2, "database/README.md"},
 		{data, []string{"restore", file}, 1, data},
 		{back, []string{"fsck"}, 2, back},
 		{back, []string{"restore", file}, 0, "20 tasks"},
@@ -99,6 +101,14 @@ func TestMigrateToMongoDBAndBack(t *testing.T) {
 	filledFolder(t, data)
 	there := call(t, data, "migrate", "--from", "embedded:"+data, "--to", server.URI())
 	again := call(t, data, "migrate", "--from", server.URI(), "--to", "embedded:"+back)
+	getenv := func(name string) string {
+		return map[string]string{"MASTER_DATA_DIR": data, "MONGODB_URI": server.URI()}[name]
+	}
+	var out, errs bytes.Buffer
+	args := []string{"backup", "--mongodb-uri=", "--master-data-dir", back, filepath.Join(dir, "file")}
+	if code := run(t.Context(), args, getenv, nil, &out, &errs); code != 0 || !strings.Contains(out.String(), "20 tasks") {
+		t.Errorf("a backup by way of an embedded store: %d %s%s", code, out.String(), errs.String())
+	}
 	if there.code != 0 || again.code != 0 || there.out != again.out || !strings.Contains(there.out, "20 tasks") {
 		t.Errorf("there %+v\nand back %+v", there, again)
 	}
