@@ -3,7 +3,7 @@
 // containers that it made itself. From the folder master:
 //
 //	go run ./e2e/bench             all of it, some minutes
-//	go run ./e2e/bench -only fake  one part: latency, rate or fake
+//	go run ./e2e/bench -only fake  one part: latency, rate, fake or store
 //	go run ./e2e/bench -help
 package main
 
@@ -34,6 +34,7 @@ type options struct {
 	perRound   int // containers
 	tasks      int // with fake workers
 	submitters int
+	queued     int // in the store
 }
 
 func main() {
@@ -53,13 +54,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.setup, "setup", "../.tools/setup", "folder of the set-up scripts")
 	flags.StringVar(&o.dir, "dir", "../.cache/bench", "folder for the data, on the disk to be measured")
 	flags.StringVar(&o.image, "image", "", "image with a program true (default: the test image)")
-	flags.StringVar(&o.only, "only", "", "only this part: latency, rate or fake")
+	flags.StringVar(&o.only, "only", "", "only this part: latency, rate, fake or store")
 	flags.IntVar(&o.runs, "runs", 20, "latency: runs of one container, each way")
 	flags.IntVar(&o.clients, "clients", 8, "rate: clients at the same time")
 	flags.IntVar(&o.rounds, "rounds", 3, "rate: rounds, each way")
 	flags.IntVar(&o.perRound, "containers", 48, "rate: containers per round")
 	flags.IntVar(&o.tasks, "tasks", 20000, "fake: tasks")
 	flags.IntVar(&o.submitters, "submitters", 64, "fake: clients that submit")
+	flags.IntVar(&o.queued, "queued", 100_000, "store: tasks in it")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -76,6 +78,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		{"latency", latency},
 		{"rate", rate},
 		{"fake", fake},
+		{"store", stored},
 	}
 	var report table
 	report.describe(ctx)
@@ -91,7 +94,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	if !known {
-		return fmt.Errorf("there is no part %q: latency, rate, fake", o.only)
+		return fmt.Errorf("there is no part %q: latency, rate, fake, store", o.only)
 	}
 	return report.print(out)
 }
