@@ -130,6 +130,7 @@ func (c *upkeepCall) backup() error {
 	if err != nil {
 		return err
 	}
+	giveWay() // to the master, which may be at work
 	about, notes, err := upkeep.Backup(c.ctx, upkeep.BackupConfig{
 		Folders: folders, Path: c.args[0], Program: version, Files: c.files, Force: c.force, Damaged: c.damaged,
 	})
