@@ -27,15 +27,21 @@ type collections struct {
 	meta, lock, schema                  *mongo.Collection
 }
 
-// connect waits a little for a server to answer.
-func (s *Store) connect(ctx context.Context) error {
+// client are the settings of the connection.
+func (o Options) client() *options.ClientOptions {
 	journal := true
-	opts := options.Client().SetAppName("cloudai-master").SetConnectTimeout(selectLimit).SetServerSelectionTimeout(selectLimit).
-		ApplyURI(s.opts.URI).
+	return options.Client().SetAppName("cloudai-master").SetConnectTimeout(selectLimit).SetServerSelectionTimeout(selectLimit).
+		ApplyURI(o.URI).
 		// What is acknowledged is on the disks of a majority, and what is read
 		// is not rolled back; a URI cannot weaken that.
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal}).
-		SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Primary())
+		SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Primary()).
+		SetMonitor(o.monitor)
+}
+
+// connect waits a little for a server to answer.
+func (s *Store) connect(ctx context.Context) error {
+	opts := s.opts.client()
 	client, err := mongo.Connect(opts)
 	if err != nil {
 		return fmt.Errorf("MONGODB_URI: %w", err)

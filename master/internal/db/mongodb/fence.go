@@ -134,7 +134,7 @@ func (w *writer) takeOver(ctx context.Context) error {
 	w.s.base = w.epoch
 	w.rescanUntil = time.Now().Add(2 * w.s.opts.Lease)
 	w.rescanAt = time.Now().Add(w.s.opts.Lease / 2)
-	_, err := w.s.in.tasks.UpdateMany(ctx, bson.M{"status": active, "epoch": bson.M{"$ne": w.epoch}}, bson.M{"$set": bson.M{"epoch": w.epoch}})
+	_, err := w.s.in.tasks.UpdateMany(ctx, bson.M{"status": active, "epoch": bson.M{"$lt": w.epoch}}, bson.M{"$set": bson.M{"epoch": w.epoch}})
 	if err != nil {
 		return fmt.Errorf("%w: taking over the active tasks: %w", db.ErrUnavailable, err)
 	}

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"cloudai/master/internal/db"
@@ -48,6 +49,8 @@ type Options struct {
 	Timeout time.Duration
 	// Filling opens also a store that was being filled from another one.
 	Filling bool
+
+	monitor *event.CommandMonitor // hears all calls; tests listen here
 }
 
 // Store is a db.Store in one database.
@@ -144,6 +147,10 @@ func (s *Store) prepare(ctx context.Context) (*writer, error) {
 		}
 	}
 	if err := s.makeSchema(ctx); err != nil {
+		return nil, err
+	}
+	// Indexes may have taken longer than the lease.
+	if err := w.bounded(w.renew); err != nil {
 		return nil, err
 	}
 	return w, w.takeOver(ctx)
