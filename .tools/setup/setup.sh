@@ -84,6 +84,10 @@ main() {
 		[ -z "$packages" ] || apt_install $packages
 		.tools/setup/engine.sh || failed=1
 	fi
+	# The tests start it by themselves; built here, it is nobody's deadline.
+	if [ "$mode" = all ] && [ -z "${MONGODB_TEST_URI:-}" ]; then
+		.tools/ferretdb/ferretdb.sh >/dev/null || failed=1
+	fi
 	[ "$failed" = 0 ] || exit 1
 	say "ready"
 }

@@ -21,7 +21,14 @@ const (
 
 func openAt(t testing.TB, uri, database, dir string) (*Store, error) {
 	t.Helper()
-	s, err := Open(t.Context(), Options{URI: uri, Database: database, Dir: dir, Lease: shortLease, Timeout: shortTimeout})
+	return openWith(t, Options{URI: uri, Database: database, Dir: dir})
+}
+
+// openWith opens a store with the short times.
+func openWith(t testing.TB, opts Options) (*Store, error) {
+	t.Helper()
+	opts.Lease, opts.Timeout = shortLease, shortTimeout
+	s, err := Open(t.Context(), opts)
 	if err == nil {
 		t.Cleanup(func() {
 			if err := s.Close(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -109,6 +116,7 @@ func await(t testing.TB, limit time.Duration, try func() error) {
 // A write that hangs in the network is carried out long after its outcome was
 // asked for. It must miss, however the answer was.
 func TestF25LateWrite(t *testing.T) {
+	t.Parallel()
 	s, network := throughProxy(t, testDatabase(t))
 	commit(t, s, insert(newTask("there")))
 	if err := s.PutWorker(t.Context(), cluster.Worker{ID: "w", Version: "1"}); err != nil {
@@ -158,6 +166,7 @@ func TestF25LateWrite(t *testing.T) {
 // While the server is away nothing is acknowledged, and what was is there when
 // it is back.
 func TestF25Away(t *testing.T) {
+	t.Parallel()
 	s, network := throughProxy(t, testDatabase(t))
 	commit(t, s, insert(newTask("before")))
 	network.Cut()
@@ -185,6 +194,7 @@ func TestF25Away(t *testing.T) {
 // A second master does not start while the first one lives, and is told who
 // that is.
 func TestF25SecondMaster(t *testing.T) {
+	t.Parallel()
 	database := testDatabase(t)
 	first, err := openAt(t, testURI, database, t.TempDir())
 	if err != nil {
@@ -215,6 +225,7 @@ func TestF25SecondMaster(t *testing.T) {
 // A master that is cut off for longer than its lease finds another one in its
 // place and writes nothing any more.
 func TestF25TakenOver(t *testing.T) {
+	t.Parallel()
 	database := testDatabase(t)
 	old, network := throughProxy(t, database)
 	commit(t, old, insert(newTask("a")), insert(newTask("b")))
@@ -292,10 +303,7 @@ func TestCrashBetweenCalls(t *testing.T) {
 	database, dir := testDatabase(t), t.TempDir()
 	died := errors.New("the process has died here")
 	for n := 1; ; n++ {
-		s, err := openAt(t, testURI, database, dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := open(t, database, dir)
 		id := cluster.TaskID(fmt.Sprint("t", n))
 		commit(t, s, insert(newTask(string(id))))
 		commit(t, s, whole(get(t, s, id), "first"))
@@ -306,14 +314,11 @@ func TestCrashBetweenCalls(t *testing.T) {
 			}
 			return nil
 		}
-		err = s.Commit(t.Context(), []db.Write{whole(get(t, s, id), "second")})[0]
+		err := s.Commit(t.Context(), []db.Write{whole(get(t, s, id), "second")})[0]
 		if closed := s.Close(); closed != nil {
 			t.Fatal(closed)
 		}
-		s, openErr := openAt(t, testURI, database, dir)
-		if openErr != nil {
-			t.Fatal(openErr)
-		}
+		s = open(t, database, dir)
 		want := "first"
 		if err == nil {
 			want = "second"

@@ -116,10 +116,7 @@ func TestTwoWriters(t *testing.T) {
 	if !able.atomic {
 		t.Skip(able.leftOut()[0])
 	}
-	s, err := openAt(t, testURI, testDatabase(t), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, testDatabase(t), t.TempDir())
 	in := s.in.tasks.Database().Collection("race")
 	for round := range 50 {
 		if wins, err := raceUpdate(t.Context(), in, fmt.Sprint(round)); err != nil || wins != 1 {

@@ -3,16 +3,20 @@ package mongodb
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.uber.org/goleak"
 
+	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/mongodb/mongotest"
 	"cloudai/master/internal/db/storetest"
@@ -67,10 +71,14 @@ func run(m *testing.M) int {
 	return code
 }
 
-// testDatabase is an empty database of its own, dropped when the test ends.
+// testDatabase is an empty database of its own, dropped when the test ends from
+// a server that outlives it.
 func testDatabase(t testing.TB) string {
 	t.Helper()
 	name := "cloudai_test_" + strings.ToLower(rand.Text()[:12])
+	if os.Getenv(uriEnv) == "" {
+		return name
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -92,14 +100,15 @@ func testDatabase(t testing.TB) string {
 // backend is a database and a folder; a crash leaves the lease as it is, as
 // SIGKILL does.
 type backend struct {
-	database, dir string
-	store         *Store
+	uri, database, dir string
+	monitor            *event.CommandMonitor
+	store              *Store
 }
 
 func (b *backend) Open(t testing.TB) db.Store {
 	t.Helper()
 	// Patient: what stands for a MongoDB is slow on a busy machine.
-	opts := Options{URI: testURI, Database: b.database, Dir: b.dir, Lease: 3 * time.Minute, Timeout: time.Minute}
+	opts := Options{URI: b.uri, Database: b.database, Dir: b.dir, Lease: 3 * time.Minute, Timeout: time.Minute, monitor: b.monitor}
 	s, err := Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
@@ -113,12 +122,88 @@ func (b *backend) Open(t testing.TB) db.Store {
 	return s
 }
 
+// open opens a store that has time enough.
+func open(t testing.TB, database, dir string) *Store {
+	t.Helper()
+	b := &backend{uri: testURI, database: database, dir: dir}
+	b.Open(t)
+	return b.store
+}
+
+// Crash implements storetest.Crasher.
+func (b *backend) Crash(t testing.TB) {
+	t.Helper()
+	crash(t, b.store)
+}
+
+// crash ends a store without giving its lease back.
+func crash(t testing.TB, s *Store) {
+	t.Helper()
+	err := s.change(t.Context(), func(_ context.Context, w *writer) error {
+		w.lost = errors.New("crashed")
+		return nil
+	})
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Slow implements storetest.Slow: FerretDB reads a whole collection for almost
 // every query.
 func (b *backend) Slow() bool { return !able.indexed }
 
 func TestSuite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		return &backend{database: testDatabase(t), dir: t.TempDir()}
+		t.Parallel() // each has a database of its own
+		return &backend{uri: testURI, database: testDatabase(t), dir: t.TempDir()}
 	})
+}
+
+// What somebody has changed behind the master's back is named, not believed.
+func TestDamage(t *testing.T) {
+	s := open(t, testDatabase(t), t.TempDir())
+	commit(t, s, insert(newTask("a")), whole(insert(newTask("a")).Task, "x"))
+	if err := s.PutWorker(t.Context(), cluster.Worker{ID: "w", Address: "host:1"}); err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]func() error{
+		"tasks":         func() error { _, err := s.Task(t.Context(), "a"); return err },
+		"results":       func() error { _, err := s.TaskResults(t.Context(), "a"); return err },
+		"file_metadata": func() error { _, err := s.TaskFiles(t.Context(), "a"); return err },
+		"workers":       func() error { _, err := s.ListWorkers(t.Context()); return err },
+	}
+	for _, tt := range []struct {
+		table  string
+		damage bson.M
+	}{ // the task last: the others are read by it
+		{"results", bson.M{"doc": "{}"}},
+		{"file_metadata", bson.M{"size": int64(2)}},
+		{"workers", bson.M{"doc": "{}"}},
+		{"tasks", bson.M{"rows": bson.A{}}},
+	} {
+		table, damage := tt.table, tt.damage
+		if err := read[table](); err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+		if _, err := s.in.tasks.Database().Collection(table).UpdateMany(t.Context(), bson.M{}, bson.M{"$set": damage}); err != nil {
+			t.Fatal(err)
+		}
+		if err := read[table](); !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), table) {
+			t.Errorf("%s: %v", table, err)
+		}
+	}
+}
+
+func TestNewerSchema(t *testing.T) {
+	database := testDatabase(t)
+	s := open(t, database, t.TempDir())
+	if _, err := s.in.schema.UpdateOne(t.Context(), bson.M{}, bson.M{"$set": bson.M{"version": schemaVersion + 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openAt(t, testURI, database, t.TempDir()); !errors.Is(err, db.ErrTooNew) || !strings.Contains(err.Error(), fmt.Sprint(schemaVersion+1)) {
+		t.Errorf("opening a newer database: %v", err)
+	}
 }

@@ -83,7 +83,7 @@ func testDeleteTasks(t *testing.T, b Backend) {
 // before goes on behind its place.
 func testManyDeletes(t *testing.T, b Backend) {
 	s, ctx := b.Open(t), t.Context()
-	const n = 700
+	n := amount(b, 700, 168)
 	var writes []db.Write
 	var rows []db.TaskVersion
 	for i := range n {

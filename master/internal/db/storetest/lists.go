@@ -216,10 +216,11 @@ func testRandomFilters(t *testing.T, b Backend) {
 	s := b.Open(t)
 	var all []cluster.Task
 	for i := range amount(b, 250, 120) {
-		task := randomTask(r, i)
-		put(t, s, task)
-		task.Version = 1
-		all = append(all, task)
+		all = append(all, randomTask(r, i))
+	}
+	put(t, s, all...)
+	for i := range all {
+		all[i].Version = 1
 	}
 	slices.SortFunc(all, func(x, y cluster.Task) int { return newestFirst(taskCursor(x), taskCursor(y)) })
 	for n := range amount(b, 100, 40) {
@@ -233,7 +234,7 @@ func testRandomFilters(t *testing.T, b Backend) {
 			counts[task.Status()]++
 		}
 		what := fmt.Sprintf("seed %d, filter %d: %+v", seed, n, f)
-		got := pages(t, 1+r.IntN(60), func(ctx context.Context, p cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
+		got := pages(t, amount(b, 1, 12)+r.IntN(60), func(ctx context.Context, p cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
 			return s.ListTasks(ctx, f, p)
 		})
 		same(t, what, taskIDs(got), taskIDs(want))

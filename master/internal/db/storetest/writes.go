@@ -140,7 +140,7 @@ func testAllOrNothing(t *testing.T, b Backend) {
 // transaction, in which each task is written twice.
 func testManyWrites(t *testing.T, b Backend) {
 	s := b.Open(t)
-	n := amount(b, 1500, 600)
+	n := amount(b, 1500, 280)
 	var writes []db.Write
 	for i := range n {
 		w := insert(queued(fmt.Sprintf("t%04d", i), minute(i)))
