@@ -136,8 +136,8 @@ func fill(v reflect.Value, n *int) {
 	}
 }
 
-// filled is a value with every field set.
-func filled[T any]() T {
+// Filled is a value with every field set.
+func Filled[T any]() T {
 	var v T
 	n := 0
 	fill(reflect.ValueOf(&v).Elem(), &n)

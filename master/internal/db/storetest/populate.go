@@ -22,7 +22,7 @@ func Populate(ctx context.Context, s db.Store, n int) error {
 		if err := populatePeople(ctx, s, i); err != nil {
 			return err
 		}
-		w := filled[cluster.Worker]()
+		w := Filled[cluster.Worker]()
 		w.ID = cluster.WorkerID(fmt.Sprintf("w%d", i))
 		if i == 1 {
 			w.Labels, w.LeftUntil = map[string]string{}, time.Time{}
@@ -35,13 +35,13 @@ func Populate(ctx context.Context, s db.Store, n int) error {
 }
 
 func populatePeople(ctx context.Context, s db.Store, i int) error {
-	u := filled[cluster.User]()
+	u := Filled[cluster.User]()
 	u.ID, u.Email, u.Disabled = cluster.UserID(fmt.Sprintf("u%d", i)), fmt.Sprintf("User%d@Example.org", i), i == 1
 	if err := s.PutUser(ctx, u); err != nil {
 		return err
 	}
 	for j, scopes := range [][]cluster.Scope{nil, {}, cluster.Scopes} {
-		t := filled[cluster.APIToken]()
+		t := Filled[cluster.APIToken]()
 		t.ID, t.SecretHash, t.UserID, t.Scopes = fmt.Sprintf("k%d-%d", i, j), fmt.Sprintf("hash %d %d", i, j), u.ID, scopes
 		if err := s.PutToken(ctx, t); err != nil {
 			return err
@@ -56,7 +56,7 @@ func populateTasks(ctx context.Context, s db.Store, n int) error {
 	for i := range writes {
 		t := randomTask(r, i)
 		if i == 0 {
-			t = filled[cluster.Task]()
+			t = Filled[cluster.Task]()
 			t.State, t.Outcome = cluster.StateStored, cluster.OutcomeSuccess
 		}
 		t.ID, t.Version = cluster.TaskID(fmt.Sprintf("task-%05d", r.IntN(1000)*100_000+i)), 1
@@ -76,7 +76,7 @@ func populatedRows(t cluster.Task, i int) db.Write {
 	w := update(t)
 	ref := cluster.AttemptRef{TaskID: t.ID, Attempt: 1 + i%3, Lease: "l"}
 	if i%2 == 0 {
-		a, res := filled[db.Assignment](), filled[db.Result]()
+		a, res := Filled[db.Assignment](), Filled[db.Result]()
 		a.Ref, res.Ref = ref, ref
 		w.Assignment, w.Result = &a, &res
 	}
@@ -85,7 +85,7 @@ func populatedRows(t cluster.Task, i int) db.Write {
 		w.Files = []cluster.File{{Path: "a b/ü", Size: 1, SHA256: "aa"}, {Path: "b", Size: 2, SHA256: "bb", ContentType: "text/plain"}}
 	}
 	if i%4 == 0 {
-		k := filled[db.Key]()
+		k := Filled[db.Key]()
 		k.Name.Key, k.TaskID, k.ExpiresAt = fmt.Sprint(i), t.ID, k.StoredAt.Add(time.Hour)
 		w.Key = &k
 	}

@@ -87,13 +87,13 @@ func testRoundTrip(t *testing.T, b Backend) {
 
 func testEveryField(t *testing.T, b Backend) {
 	s, ctx := b.Open(t), t.Context()
-	w := filled[db.Write]()
+	w := Filled[db.Write]()
 	w.Expect, w.Task.Version = 0, 1
 	w.Assignment.Ref.TaskID, w.Result.Ref.TaskID, w.Key.TaskID = w.Task.ID, w.Task.ID, w.Task.ID
 	w.Task.State, w.Task.Files.Deleted = cluster.StateStored, false
 	w.Files[1].Path = w.Files[0].Path + "2"
 	must(t, s, w)
-	worker, user, token := filled[cluster.Worker](), filled[cluster.User](), filled[cluster.APIToken]()
+	worker, user, token := Filled[cluster.Worker](), Filled[cluster.User](), Filled[cluster.APIToken]()
 	isErr(t, "worker", s.PutWorker(ctx, worker), nil)
 	isErr(t, "user", s.PutUser(ctx, user), nil)
 	isErr(t, "token", s.PutToken(ctx, token), nil)
