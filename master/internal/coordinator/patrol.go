@@ -21,6 +21,9 @@ const (
 	patrolShare   = 100
 	sweepShare    = 5
 	sweepRest     = 10
+	// No part of a sweep takes longer by itself; what is more was waiting for a
+	// store that was away, and kept nobody busy.
+	longestPart = 200 * time.Millisecond
 )
 
 // patrol compares memory and heartbeats again and again.
@@ -115,12 +118,12 @@ func (c *Coordinator) sweeps(ctx context.Context) {
 	least, silent := c.patrolPause(), false
 	for {
 		began := c.now()
-		err := c.sweep(ctx, began)
+		busy, err := c.sweep(ctx, began)
 		if err != nil && !silent && ctx.Err() == nil {
 			c.log.Warn("store and memory cannot be compared at the moment", "error", err)
 		}
 		silent = err != nil
-		rest := max(least, sweepRest*c.now().Sub(began))
+		rest := max(least, sweepRest*sweepShare*busy)
 		if err != nil {
 			rest = least // it has waited for the store, not kept it busy
 		}
@@ -131,8 +134,8 @@ func (c *Coordinator) sweeps(ctx context.Context) {
 }
 
 // sweep compares every task that is not terminal, in the store or in memory,
-// in small parts.
-func (c *Coordinator) sweep(ctx context.Context, began time.Time) error {
+// in small parts; it tells how long these have taken.
+func (c *Coordinator) sweep(ctx context.Context, began time.Time) (busy time.Duration, err error) {
 	var ids []cluster.TaskID
 	var queued []string
 	var number uint64
@@ -142,12 +145,17 @@ func (c *Coordinator) sweep(ctx context.Context, began time.Time) error {
 	})
 	c.locked(func(time.Time) { queued = c.m.queue.IDs() })
 	batch, since := make([]cluster.Task, 0, patrolBatch), c.now()
+	rest := func() error {
+		took := min(c.now().Sub(since), longestPart)
+		busy, since = busy+took, c.now().Add(-took)
+		return c.rest(ctx, &since)
+	}
 	compare := func() error {
 		c.locked(func(now time.Time) { c.m.checkStored(now, batch, number) })
 		batch = batch[:0]
-		return c.rest(ctx, &since)
+		return rest()
 	}
-	err := c.store.ActiveTasks(ctx, func(t cluster.Task) error {
+	err = c.store.ActiveTasks(ctx, func(t cluster.Task) error {
 		if batch = append(batch, t); len(batch) < patrolBatch {
 			return nil
 		}
@@ -158,16 +166,16 @@ func (c *Coordinator) sweep(ctx context.Context, began time.Time) error {
 	}
 	for part := range slices.Chunk(ids, patrolTasks) {
 		c.locked(func(now time.Time) { c.m.checkTasks(now, part, complete(number, err)) })
-		err = errors.Join(err, c.rest(ctx, &since))
+		err = errors.Join(err, rest())
 	}
 	for part := range slices.Chunk(queued, patrolTasks) {
 		c.locked(func(now time.Time) { c.m.checkQueue(now, part) })
-		err = errors.Join(err, c.rest(ctx, &since))
+		err = errors.Join(err, rest())
 	}
 	if err == nil {
 		c.locked(func(time.Time) { c.m.watch.swept = began })
 	}
-	return err
+	return busy, err
 }
 
 // complete is the number of a sweep that has met all that the store holds.

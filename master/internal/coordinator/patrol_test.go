@@ -85,3 +85,16 @@ func TestPatrolLargeStore(t *testing.T) {
 		}
 	})
 }
+
+// A sweep that has waited for a store that was away, and has met it in the end,
+// is followed by the next one as any other.
+func TestPatrolAfterWaiting(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.submit()
+		r.store.set(func(s *shakyStore) { s.away = 5 * time.Second })
+		time.Sleep(30 * time.Second)
+		if found := r.c.Invariants(); time.Since(found.SweptAt) > 10*time.Second {
+			t.Fatalf("no sweep has begun for %s", time.Since(found.SweptAt))
+		}
+	})
+}

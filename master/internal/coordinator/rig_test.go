@@ -35,6 +35,16 @@ type shakyStore struct {
 	commit func(writes []db.Write) []error // nil: as the memory does
 	put    error                           // of PutWorker
 	read   error                           // of Task
+	away   time.Duration                   // how long the next ActiveTasks takes
+}
+
+func (s *shakyStore) ActiveTasks(ctx context.Context, yield func(cluster.Task) error) error {
+	s.mu.Lock()
+	away := s.away
+	s.away = 0
+	s.mu.Unlock()
+	time.Sleep(away) // of the bubble's clock
+	return s.Memory.ActiveTasks(ctx, yield)
 }
 
 func (s *shakyStore) Commit(ctx context.Context, writes []db.Write) []error {
