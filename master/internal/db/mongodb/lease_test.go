@@ -14,7 +14,6 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
-	"cloudai/master/internal/db/storetest"
 )
 
 // inWriter runs something as the writer's goroutine would.
@@ -283,5 +282,3 @@ func TestForeignWrite(t *testing.T) {
 		}
 	}
 }
-
-var _ storetest.Crasher = (*backend)(nil)

@@ -148,6 +148,8 @@ func crash(t testing.TB, s *Store) {
 	}
 }
 
+var _ storetest.Crasher = (*backend)(nil)
+
 // Slow implements storetest.Slow: FerretDB reads a whole collection for almost
 // every query.
 func (b *backend) Slow() bool { return !able.indexed }

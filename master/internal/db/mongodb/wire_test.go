@@ -256,11 +256,8 @@ func TestIndexes(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s has the indexes %q, want %q", collection, got, want)
 		}
-		line := slices.IndexFunc(strings.Split(string(readme), "\n"), func(l string) bool {
-			return strings.HasPrefix(l, "| `"+collection+"`:") || strings.Contains(l, "; `"+collection+"`:")
-		})
 		for _, index := range want {
-			if fields, _ := strings.CutSuffix(index, " unique"); line < 0 || !strings.Contains(string(readme), "`"+fields+"`") {
+			if fields, _ := strings.CutSuffix(index, " unique"); !strings.Contains(string(readme), "`"+fields+"`") {
 				t.Errorf("database/README.md does not tell of the index of %s by %s", collection, fields)
 			}
 		}
