@@ -19,6 +19,7 @@ import (
 	"cloudai/worker/internal/agent"
 	"cloudai/worker/internal/config"
 	"cloudai/worker/internal/executor"
+	"cloudai/worker/internal/pulled"
 	"cloudai/worker/internal/server"
 	"cloudai/worker/internal/system"
 	"cloudai/worker/internal/telemetry"
@@ -63,7 +64,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer data.Close()
-	engine, err := newExecutor(ctx, cfg, data)
+	engine, keeper, err := newExecutor(ctx, cfg, data, log)
 	if err != nil {
 		return err
 	}
@@ -72,11 +73,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return nil // told to end before the engine answered
 	}
-	return serve(ctx, cfg, data, engine, info, log)
+	return serve(ctx, cfg, data, engine, keeper, info, log)
 }
 
 // serve works until ctx ends.
-func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine executor.Executor, info executor.Info, log *slog.Logger) error {
+func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine executor.Executor, keeper *pulled.Keeper, info executor.Info, log *slog.Logger) error {
 	workerID, err := data.WorkerID(cfg.WorkerID)
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 	sampler := telemetry.NewSampler(data.Path, capacity.GPU > 0)
 	worker := agent.New(agent.Config{
 		Worker: agent.Worker{ID: workerID, Session: session, Version: version, Labels: cfg.Labels}, Seed: seed, Dir: data.Path,
-		Capacity: agent.Capacity(capacity), RestartGrace: cfg.RestartGrace, Returning: data.TakeLeft(), StopTasks: cfg.StopTasks,
+		Capacity: agent.Capacity(capacity), DiskReserve: cfg.DiskReserve, RestartGrace: cfg.RestartGrace, Returning: data.TakeLeft(), StopTasks: cfg.StopTasks,
 		Usage:    func() agent.HostUsage { return agent.HostUsage(sampler.Latest()) },
 		Executor: engine, Uplink: up, Log: log,
 	})
@@ -116,6 +117,7 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return sampler.Run(ctx) })
+	group.Go(func() error { return keepRoom(ctx, keeper, worker) })
 	group.Go(func() error { return edge.Serve(listener) })
 	group.Go(func() error {
 		// The master may call until the agent has said good-bye.

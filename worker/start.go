@@ -17,10 +17,12 @@ import (
 
 	"cloudai/proto/netport"
 	"cloudai/proto/transport"
+	"cloudai/worker/internal/agent"
 	"cloudai/worker/internal/config"
 	"cloudai/worker/internal/executor"
 	"cloudai/worker/internal/executor/docker"
 	"cloudai/worker/internal/executor/fake"
+	"cloudai/worker/internal/pulled"
 	"cloudai/worker/internal/system"
 )
 
@@ -111,16 +113,39 @@ func loadIdentity(cfg config.Config, data *system.DataDir) (transport.Identity, 
 	return transport.LoadOrCreateIdentity(data.Path, "worker")
 }
 
-func newExecutor(ctx context.Context, cfg config.Config, data *system.DataDir) (executor.Executor, error) {
+// newExecutor makes what runs the tasks, and what keeps room on the engine's
+// disk, which the fake does not need.
+func newExecutor(ctx context.Context, cfg config.Config, data *system.DataDir, log *slog.Logger) (executor.Executor, *pulled.Keeper, error) {
 	if cfg.Engine.Executor == "docker" {
-		return docker.New(docker.Config{Host: cfg.Engine.DockerHost, ConfigDir: cfg.Engine.DockerConfig})
+		record, err := pulled.Open(filepath.Join(data.Path, "images.json"), log)
+		if err != nil {
+			return nil, nil, err
+		}
+		engine, err := docker.New(docker.Config{Host: cfg.Engine.DockerHost, ConfigDir: cfg.Engine.DockerConfig, Ledger: record})
+		keeper := &pulled.Keeper{
+			Record: record, Engine: engine, Log: log,
+			Reserve: func(total int64) int64 { return agent.Reserve(cfg.DiskReserve, total) },
+		}
+		return engine, keeper, err
 	}
 	info, err := system.Find(ctx, system.Capacity{}, data.Path, system.Chosen(cfg.Capacity))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return fake.New(fake.Config{
+	engine, err := fake.New(fake.Config{
 		Dir: filepath.Join(data.Path, "fake"), CPU: info.CPU, Memory: info.Memory, Storage: info.Storage, GPU: info.GPU,
+	})
+	return engine, nil, err
+}
+
+// keepRoom removes images that no task needs while the engine's disk is nearly
+// full, until ctx ends.
+func keepRoom(ctx context.Context, keeper *pulled.Keeper, worker *agent.Agent) error {
+	if keeper == nil {
+		return nil
+	}
+	return keeper.Run(ctx, func(i pulled.Image) bool {
+		return worker.Uses(func(asked string) bool { return docker.Asks(asked, i) })
 	})
 }
 

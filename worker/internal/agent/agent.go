@@ -59,6 +59,8 @@ type Config struct {
 	Worker   Worker
 	Dir      string // absolute; the attempts' output folders are made in it
 	Capacity Capacity
+	// DiskReserve is kept free of the disk of Dir, in MiB; nil: see [Reserve].
+	DiskReserve *int64
 	// RestartGrace is how long the tasks of a worker that announced its stop
 	// wait for its return.
 	RestartGrace time.Duration
@@ -234,6 +236,13 @@ func (a *Agent) Cancel(ref Ref, clusterID string) error {
 func (a *Agent) MasterCalled() {
 	a.callback.came(a.log)
 	a.input(func(m *Machine, now time.Time) []Action { return m.MasterCalled(now) })
+}
+
+// Uses reports whether an attempt needs an image for which that is true.
+func (a *Agent) Uses(is func(image string) bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.machine.uses(is)
 }
 
 // Logs is the attempt's log, nil when there is no such attempt.

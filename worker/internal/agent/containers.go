@@ -140,7 +140,7 @@ func (a *Agent) probe(ctx context.Context) feedback {
 	if alive.Err == nil && !away {
 		a.notes.seen(began)
 	}
-	alive.Low = diskLow(a.cfg.Dir)
+	alive.Low = diskLow(a.cfg.Dir, a.cfg.DiskReserve)
 	return func(m *Machine, now time.Time) []Action { return m.Probed(now, alive) }
 }
 

@@ -20,6 +20,17 @@ const (
 	pullStall = 5 * time.Minute
 )
 
+// uses reports whether an attempt, of which its container may not have been made
+// yet, is of an image for which that is true.
+func (m *Machine) uses(is func(image string) bool) bool {
+	for _, a := range m.attempts {
+		if is(a.spec.Image) {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *Machine) stepPull(now time.Time, a *attempt) {
 	if a.orders.halt() {
 		m.endEarly(now, a)

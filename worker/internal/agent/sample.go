@@ -65,17 +65,23 @@ func (a *Agent) outputUse(ctx context.Context, ref Ref, dir string) diskUse {
 	return now
 }
 
-// reserve is what is kept free of the disk with the output folders: 2 % of it,
-// at most 1 GiB.
-func reserve(total uint64) uint64 { return min(total/50, 1<<30) }
+// Reserve is what is kept free of a disk of so many bytes: what was chosen, in
+// MiB, or 2 % of it and at most 1 GiB.
+func Reserve(chosen *int64, total int64) int64 {
+	if chosen != nil {
+		return *chosen << 20
+	}
+	return min(total/50, 1<<30)
+}
 
-// diskLow says that less than the reserve is free, or "".
-func diskLow(dir string) string {
+// diskLow says that less than the reserve is free on the disk with the output
+// folders, or "".
+func diskLow(dir string, reserve *int64) string {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return ""
 	}
-	free, keep := s.Bavail*uint64(s.Bsize), reserve(s.Blocks*uint64(s.Bsize))
+	free, keep := int64(s.Bavail*uint64(s.Bsize)), Reserve(reserve, int64(s.Blocks*uint64(s.Bsize)))
 	if free >= keep {
 		return ""
 	}

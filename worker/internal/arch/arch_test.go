@@ -19,10 +19,11 @@ var rules = slices.Concat(
 		[]string{"internal/agent/..."},
 		[]string{"internal/logstream/...", "internal/telemetry/..."},
 		[]string{"internal/executor/...", "internal/system/..."},
+		[]string{"internal/pulled/..."},
 	),
 	[]importrule.Rule{
 		{
-			From:   []string{"internal/executor/...", "internal/logstream/...", "internal/telemetry/...", "internal/system/..."},
+			From:   []string{"internal/executor/...", "internal/logstream/...", "internal/telemetry/...", "internal/system/...", "internal/pulled/..."},
 			Forbid: []string{pb, grpc},
 			Why:    "what runs and measures containers knows no master; messages are converted at the edges",
 		},

@@ -30,6 +30,7 @@ type Config struct {
 	Join         Join
 	Labels       map[string]string
 	Capacity     Capacity
+	DiskReserve  *int64 // MiB kept free on each disk; nil: a share of it
 	Engine       Engine
 	RestartGrace time.Duration
 	StopTasks    bool

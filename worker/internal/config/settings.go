@@ -36,6 +36,7 @@ var settings = []setting{
 	{"WORKER_MEMORY", "", "memory to give: MiB, or with a unit as in 2g", size(func(c *Config) **int64 { return &c.Capacity.Memory })},
 	{"WORKER_STORAGE", "", "storage to give: MiB, or with a unit as in 50g", size(func(c *Config) **int64 { return &c.Capacity.Storage })},
 	{"WORKER_GPU", "", "GPUs to give", setGPU},
+	{"DISK_RESERVE", "", "kept free on the disks; default 2% of the disk, at most 1g", size(func(c *Config) **int64 { return &c.DiskReserve })},
 	{"EXECUTOR", "docker", "what runs the tasks: docker or fake", setExecutor},
 	{"DOCKER_HOST", "", "the Docker engine's address", text(func(c *Config) *string { return &c.Engine.DockerHost })},
 	{"DOCKER_CONFIG", "", "folder with the registries' credentials", text(func(c *Config) *string { return &c.Engine.DockerConfig })},

@@ -40,6 +40,8 @@ type Config struct {
 	// StallTimeout bounds the time without any progress of a pull; default
 	// 60 s.
 	StallTimeout time.Duration
+	// Ledger hears of images that are pulled; nil: nobody does.
+	Ledger Ledger
 }
 
 // Executor talks to one engine. It implements executor.Executor.
@@ -70,6 +72,9 @@ func New(cfg Config) (*Executor, error) {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}
+	}
+	if cfg.Ledger == nil {
+		cfg.Ledger = noLedger{}
 	}
 	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
 	if cfg.Host != "" {

@@ -51,6 +51,9 @@ func (e *Executor) EnsureImage(ctx context.Context, image string, progress func(
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if name, ok := FullName(image); ok {
+		e.cfg.Ledger.Used(name)
+	}
 	if e.images.recentlySeen(image) {
 		return nil
 	}
@@ -103,6 +106,34 @@ func (im *images) forget(image string) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	delete(im.seen, image)
+}
+
+// forgetAll drops what is remembered of all images: one can be known by many
+// names.
+func (im *images) forgetAll() {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	clear(im.seen)
+}
+
+// pulling reports whether the image is on its way.
+func (im *images) pulling(name string) bool {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	return im.pulls[name] != nil
+}
+
+// record tells the ledger what a pull has brought. When the engine does not say
+// what that is the image stays, as one of nobody's.
+func (im *images) record(ctx context.Context, p *pull) {
+	if !p.brought.Load() {
+		return // somebody else has pulled it meanwhile
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.cfg.AnswerTimeout)
+	defer cancel()
+	if there, err := im.api.ImageInspect(ctx, p.named.String()); err == nil {
+		im.cfg.Ledger.Pulled(p.named.String(), there.ID)
+	}
 }
 
 // close ends all pulls and waits for them.
@@ -166,6 +197,9 @@ func (im *images) join(named reference.Named) (*pull, error) {
 		im.pulls[key] = p
 		im.wg.Go(func() {
 			err := p.run(ctx, im.api, im.cfg, &im.moved)
+			if err == nil {
+				im.record(ctx, p)
+			}
 			p.cancel(nil)
 			im.drop(p)
 			p.finish(err)

@@ -32,6 +32,10 @@ var (
 // those of aliveEvery.
 const progressEvery = 100 * time.Millisecond
 
+// statusBrought begins the engine's last word on an image that it had not, or
+// had otherwise, under that name.
+const statusBrought = "Status: Downloaded newer image"
+
 // pull is one image on its way.
 type pull struct {
 	named   reference.Named
@@ -41,7 +45,8 @@ type pull struct {
 	done chan struct{} // closed at the end
 	err  error         // valid when done is closed
 
-	queued atomic.Bool // it waits for the engine's other pulls
+	queued  atomic.Bool // it waits for the engine's other pulls
+	brought atomic.Bool // it has given the engine an image that it did not have
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when the progress has changed
@@ -165,6 +170,9 @@ func (p *pull) read(body io.Reader, moved func()) error {
 		}
 		if m.Error != nil {
 			return registryWords(m.Error.Message)
+		}
+		if strings.HasPrefix(m.Status, statusBrought) {
+			p.brought.Store(true)
 		}
 		before := layers[m.ID]
 		if m.Progress != nil && m.Status == "Downloading" {
