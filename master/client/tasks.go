@@ -15,7 +15,8 @@ import (
 // has no room or trouble with its store, the request is sent again within the
 // client's patience; the task is there once all the same. Only after an
 // *UnreachableError, or an *Error of status 503 or 409, it may or may not be
-// there; SubmitOnce can ask again.
+// there; SubmitOnce can ask again. An *Error of status 507 says that the master's
+// disk is full: nothing was kept.
 func (c *Client) Submit(ctx context.Context, r TaskRequest) (Task, error) {
 	return c.SubmitOnce(ctx, NewKey(), r)
 }

@@ -156,7 +156,7 @@ func TestF14MastersDiskFull(t *testing.T) {
 			accepted = append(accepted, task.TaskID)
 			must(t, disk.Fill(0))
 			return errors.New("it is accepted")
-		case !errors.As(err, &refusal) || refusal.Status != 507 && refusal.Status != 503:
+		case !errors.As(err, &refusal) || refusal.Status != 507:
 			t.Fatalf("it is refused with %v", err)
 		}
 		t.Logf("after %d more a submit is refused: %d %v", len(accepted), refusal.Status, err)

@@ -135,6 +135,9 @@ func unavailable(err error) error {
 	if err == nil || errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, cluster.ErrNotFound) {
 		return err
 	}
+	if errors.Is(err, db.ErrFull) {
+		return cluster.StoreFull(err)
+	}
 	return cluster.StoreUnavailable(err)
 }
 

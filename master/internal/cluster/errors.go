@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -13,6 +14,9 @@ var (
 	ErrDenied      = errors.New("denied")
 	ErrUnavailable = errors.New("unavailable")
 	ErrQuota       = errors.New("quota")
+	// ErrNoRoom is an ErrUnavailable: the store's disk is full, and nothing of what
+	// was asked has happened.
+	ErrNoRoom = fmt.Errorf("%w: no room", ErrUnavailable)
 	// ErrUnauthenticated: nobody can be recognised by what the caller has shown.
 	ErrUnauthenticated = errors.New("unauthenticated")
 	// ErrPrecondition: the thing has changed since the caller looked at it.
@@ -70,6 +74,14 @@ func (e *HiddenError) Unwrap() []error { return []error{e.Sentinel, e.Cause} }
 // asked.
 func StoreUnavailable(cause error) error {
 	return &HiddenError{Sentinel: ErrUnavailable, Said: "the store does not answer as it should; try again in a moment", Cause: cause}
+}
+
+// StoreFull is the ErrNoRoom of a store that has done nothing.
+func StoreFull(cause error) error {
+	return &HiddenError{
+		Sentinel: ErrNoRoom, Cause: cause,
+		Said: "the master's disk is full, and nothing of this was done; an administrator has to make room",
+	}
 }
 
 // FieldError is one thing wrong with one field of a request.

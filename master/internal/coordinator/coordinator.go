@@ -266,6 +266,9 @@ func unavailable(err error) error {
 	if err == nil || errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, cluster.ErrQuota) {
 		return err
 	}
+	if errors.Is(err, db.ErrFull) {
+		return cluster.StoreFull(err)
+	}
 	return cluster.StoreUnavailable(err)
 }
 

@@ -133,7 +133,7 @@ func TestF02RefusedIsNotKept(t *testing.T) {
 	store.mu.Lock()
 	store.fail = db.ErrFull
 	store.mu.Unlock()
-	decode[client.Problem](t, post(`{"docker_image":"a"}`), 503)
+	decode[client.Problem](t, post(`{"docker_image":"a"}`), 507)
 	decode[client.Task](t, post(`{"docker_image":"b"}`), 201)
 	decode[client.Problem](t, post(`{"docker_image":"a"}`), 422)
 }

@@ -69,6 +69,7 @@ var sentinels = []struct {
 	{cluster.ErrUnknownSession, nethttp.StatusConflict, ""},
 	{logs.ErrRange, nethttp.StatusRequestedRangeNotSatisfiable, ""},
 	{cluster.ErrQuota, nethttp.StatusInsufficientStorage, ""},
+	{cluster.ErrNoRoom, nethttp.StatusInsufficientStorage, ""},
 	{cluster.ErrUnavailable, nethttp.StatusServiceUnavailable, ""},
 	{context.DeadlineExceeded, nethttp.StatusServiceUnavailable, "the master did not answer in time; whether the request took effect is not known"},
 	{context.Canceled, nethttp.StatusServiceUnavailable, "the request was given up, or the master is stopping"},
@@ -98,6 +99,8 @@ func problemOf(err error, log *slog.Logger) *Problem {
 			p.Detail = strings.TrimPrefix(err.Error(), s.err.Error()+": ") // the status says that much
 		}
 		switch {
+		case errors.Is(err, cluster.ErrNoRoom):
+			return p.with("Retry-After", "10") // room does not come back by itself
 		case s.status == nethttp.StatusServiceUnavailable, s.status == nethttp.StatusTooManyRequests, errors.Is(err, cluster.ErrInFlight):
 			return p.with("Retry-After", "1")
 		case s.status == nethttp.StatusUnauthorized:

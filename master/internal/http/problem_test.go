@@ -38,6 +38,7 @@ func TestSentinels(t *testing.T) {
 		{cluster.ErrBusy, 429},
 		{cluster.ErrUnavailable, 503},
 		{cluster.ErrQuota, 507},
+		{cluster.ErrNoRoom, 507},
 		{logs.ErrRange, 416},
 		{context.DeadlineExceeded, 503},
 		{context.Canceled, 503},
@@ -56,7 +57,7 @@ func TestSentinels(t *testing.T) {
 		if logged := strings.Contains(log.String(), "secret"); logged != (tt.status == 500) {
 			t.Errorf("%v: logged %v", tt.err, logged)
 		}
-		if (p.headers.Get("Retry-After") != "") != (tt.status == 503 || tt.status == 429 || errors.Is(tt.err, cluster.ErrInFlight)) {
+		if (p.headers.Get("Retry-After") != "") != (tt.status == 503 || tt.status == 429 || errors.Is(tt.err, cluster.ErrNoRoom) || errors.Is(tt.err, cluster.ErrInFlight)) {
 			t.Errorf("%v: headers %v", tt.err, p.headers)
 		}
 	}
@@ -107,6 +108,12 @@ func TestStoresCauseIsNotShown(t *testing.T) {
 	err := cluster.StoreUnavailable(errors.New("/secret/place/cloudai.db: disk I/O error"))
 	p := problemOf(fmt.Errorf("reading: %w", err), slog.New(slog.NewTextHandler(&log, nil)))
 	if p.Status != 503 || strings.Contains(p.Detail, "secret") || !strings.Contains(log.String(), "/secret/place") {
+		t.Errorf("%+v, logged %s", p, log.String())
+	}
+	log.Reset()
+	err = cluster.StoreFull(errors.New("/secret/place/cloudai.db: database or disk is full"))
+	p = problemOf(fmt.Errorf("submitting: %w", err), slog.New(slog.NewTextHandler(&log, nil)))
+	if p.Status != 507 || strings.Contains(p.Detail, "secret") || !strings.Contains(p.Detail, "disk is full") || !strings.Contains(log.String(), "/secret/place") {
 		t.Errorf("%+v, logged %s", p, log.String())
 	}
 }
