@@ -131,7 +131,7 @@ type Event struct {
 	Attempt    int
 	State      State
 	WorkerID   WorkerID
-	Cause      string // submit, dispatch, progress, cancel_requested, retry, worker_lost, ...
+	Cause      string // submit, dispatch, progress, cancel_requested, result, worker_lost, ...
 	Outcome    Outcome
 	ExitCode   *int
 	Failure    Failure
