@@ -54,7 +54,10 @@ func (p *pruning) walk(ctx context.Context, kind retention.Kind) error {
 			done = t.CreatedAt
 		}
 	}
-	filter := cluster.TaskFilter{Since: p.known[kind], Until: until.Add(1)}
+	filter := cluster.TaskFilter{Until: until.Add(1)}
+	if known := p.known[kind]; !known.After(until) { // else the clock was set back
+		filter.Since = known.Add(-settledSlack)
+	}
 	err := p.tasks(ctx, filter, func(tasks []cluster.Task) error {
 		var batch []doomed
 		for _, t := range tasks {

@@ -18,6 +18,14 @@ const (
 	pruneLeast = time.Second
 	pruneEvery = time.Minute
 	pruneShare = 20
+
+	// settledSlack is how much of what is settled is read again: what was on its
+	// way into the store then.
+	settledSlack = time.Minute
+	// A clock that is set forward makes everything old. Whoever did so by mistake
+	// has clockPause to notice, unless it was by no more than clockDoubt.
+	clockDoubt = time.Minute
+	clockPause = time.Hour
 )
 
 // PruneReport counts what has gone, or would go.
@@ -75,9 +83,20 @@ func (c *Coordinator) retain(ctx context.Context) {
 	if c.keep.KeepsAll() {
 		return
 	}
-	known := settled{}
+	known, clock := settled{}, c.now()
 	for least := c.prunePause(); ; {
 		began := c.now()
+		by := setBy(clock, began)
+		if clock = began; by.Abs() > clockDoubt {
+			known = settled{}
+		}
+		if by > clockDoubt {
+			c.log.Warn("the clock was set forward; nothing is removed for a while, in case that was a mistake", "by", by, "for", clockPause)
+			if !pause(ctx, clockPause) {
+				return
+			}
+			continue
+		}
 		report, err := c.prune(ctx, pruning{policy: c.keep, known: known, share: true})
 		if err != nil && ctx.Err() == nil {
 			c.log.Warn("what is not kept could not all be removed; it is tried again", "error", err)
@@ -89,6 +108,11 @@ func (c *Coordinator) retain(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// setBy is by how much the clock was set between two of its times.
+func setBy(then, now time.Time) time.Duration {
+	return now.Round(0).Sub(then.Round(0)) - now.Sub(then)
 }
 
 // prunePause is the least pause between two looks.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,6 +272,69 @@ func TestSweepOfLogs(t *testing.T) {
 		synctest.Wait()
 		if !got[kept] || got[pruned] || got["nobody's"] || len(got) != 3 {
 			t.Errorf("kept are %v", got)
+		}
+	})
+}
+
+// F25: a clock that is set forward makes nothing old at once; one that is set
+// back does not make the master forget what comes to its end from then on.
+func TestF25RetentionWhenTheClockIsSet(t *testing.T) {
+	base := time.Now() // in a bubble there is no monotonic time
+	bubble(t, func(t *testing.T, r *rig) {
+		_ = r.stop()
+		began := time.Now()
+		var by atomic.Int64
+		r.keep = retention.Policy{Tasks: ageOf(24 * time.Hour)}
+		r.now = func() time.Time { return jump(base.Add(time.Since(began)), time.Duration(by.Load())) }
+		r.start()
+		r.join("w", "s1")
+		finished := func(ago time.Duration) cluster.TaskID {
+			w := endedWrite(r.c.newID(), r.now().Round(0).Add(-ago)) // a store keeps no monotonic time
+			if err := r.store.Memory.Commit(t.Context(), []db.Write{w})[0]; err != nil {
+				t.Fatal(err)
+			}
+			return w.Task.ID
+		}
+		there := func(id cluster.TaskID) bool {
+			t.Helper()
+			_, err := r.c.Task(t.Context(), admin, id)
+			if err != nil && !isNotFound(err) {
+				t.Fatal(err)
+			}
+			return err == nil
+		}
+		after := func(d time.Duration) {
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		young, old := finished(0), finished(24*time.Hour-time.Minute)
+		after(3 * time.Minute)
+		if !there(young) || there(old) {
+			t.Fatalf("at first: young %v, old %v", there(young), there(old))
+		}
+		by.Store(int64(365 * 24 * time.Hour)) // by mistake, and put right in time
+		after(50 * time.Minute)
+		by.Store(0)
+		after(20 * time.Minute)
+		if !there(young) {
+			t.Fatal("a clock that was set forward for a while has removed a young task")
+		}
+		next := finished(24*time.Hour - time.Minute)
+		after(3 * time.Minute)
+		if there(next) {
+			t.Fatal("with the clock put right an old task stays")
+		}
+		by.Store(int64(365 * 24 * time.Hour)) // for good
+		after(2 * time.Hour)
+		if there(young) {
+			t.Fatal("with the clock set forward for good, nothing goes")
+		}
+		by.Store(-int64(48 * time.Hour))
+		after(2 * time.Minute)
+		last := finished(24*time.Hour - time.Minute)
+		after(3 * time.Minute)
+		if there(last) {
+			t.Fatal("with the clock set back, an old task stays")
 		}
 	})
 }

@@ -285,6 +285,7 @@ type rig struct {
 	c      *Coordinator
 	log    slog.Handler // of the next start
 	keep   retention.Policy
+	now    Clock // of the next start; nil: the bubble's
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -311,6 +312,9 @@ func (r *rig) start() {
 		HeartbeatInterval: 5 * time.Second, HeartbeatTimeout: 15 * time.Second,
 		Retention: r.keep,
 	})
+	if r.now != nil {
+		r.c.now = r.now
+	}
 	if err := r.c.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
