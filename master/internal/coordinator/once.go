@@ -63,18 +63,28 @@ func (c *Coordinator) admit(ctx context.Context, a admission, route string, once
 		if !errors.Is(err, db.ErrKeyTaken) {
 			return created, err
 		}
-		first, err := c.store.Key(ctx, *a.key)
-		switch {
-		case isNotFound(err):
+		created, err = c.keptReply(ctx, *a.key, a.print)
+		if isNotFound(err) {
 			continue // it has run out and was forgotten since
-		case err != nil:
-			return Created{}, unavailable(err)
-		case first.Print != a.print:
-			return Created{}, errOtherRequest
 		}
-		return Created{TaskView: TaskView{Task: cluster.Task{ID: first.TaskID}}, Kept: first.Reply}, nil
+		return created, err
 	}
 	return Created{}, fmt.Errorf("%w: the key's first request keeps changing", cluster.ErrUnavailable)
+}
+
+// keptReply is what the key's first request was answered; cluster.ErrNotFound
+// when there was none.
+func (c *Coordinator) keptReply(ctx context.Context, name db.KeyName, print string) (Created, error) {
+	first, err := c.store.Key(ctx, name)
+	switch {
+	case isNotFound(err):
+		return Created{}, err
+	case err != nil:
+		return Created{}, unavailable(err)
+	case first.Print != print:
+		return Created{}, errOtherRequest
+	}
+	return Created{TaskView: TaskView{Task: cluster.Task{ID: first.TaskID}}, Kept: first.Reply}, nil
 }
 
 // enter stores a new task, and its key with it.

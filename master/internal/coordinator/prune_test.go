@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -90,4 +91,43 @@ func TestPruneOfManyLetsOthersPass(t *testing.T) {
 			})
 		})
 	}
+}
+
+// F02: the key of a request outlives what it has made, and what it was made from:
+// the repeat hears the first reply, and nothing runs again.
+func TestF02RepeatAfterThePrune(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.join("w", "s")
+		first, reply, err := r.send(ann, "k", "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := r.finished(0)
+		again, err := r.c.Retry(t.Context(), ann, ended, named("r", "retry"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for _, id := range []cluster.TaskID{first, again.ID} {
+			if err := r.complete(r.task(id).Ref(), "s"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := r.prune(retention.Policy{Tasks: ageOf(0)}, false); got.Tasks != 3 {
+			t.Fatalf("%+v", got)
+		}
+		if id, kept, err := r.send(ann, "k", "x"); id != first || kept != reply || err != nil {
+			t.Errorf("the submit again: %s %q, %v; first %s %q", id, kept, err, first, reply)
+		}
+		if got, err := r.c.Retry(t.Context(), ann, ended, named("r", "retry")); err != nil || got.ID != again.ID || got.Kept == nil {
+			t.Errorf("the retry again: %s %q, %v", got.ID, got.Kept, err)
+		}
+		_, err = r.c.Retry(t.Context(), ann, ended, named("new", "retry"))
+		r.wantErr("a retry of what is gone", err, cluster.ErrNotFound)
+		_, err = r.c.Retry(t.Context(), bob, ended, named("r", "retry"))
+		r.wantErr("another's key", err, cluster.ErrNotFound)
+		if n := r.tasks(); n != 0 {
+			t.Errorf("%d tasks", n)
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
 )
 
 // submit takes a new task; it exists for others once the write is committed.
@@ -48,13 +49,19 @@ func (c *Coordinator) Retry(ctx context.Context, p cluster.Principal, id cluster
 	if err := p.Require(cluster.ScopeSubmit); err != nil {
 		return Created{}, err
 	}
+	once.Print = printOf(string(id), once.Print)
 	v, err := c.Task(ctx, p, id)
+	if isNotFound(err) && once.Key != "" {
+		// It may have been pruned since the first request with this key.
+		if first, kerr := c.keptReply(ctx, db.KeyName{UserID: p.UserID, Route: routeRetry, Key: once.Key}, once.Print); kerr == nil {
+			return first, nil
+		}
+	}
 	if err != nil {
 		return Created{}, err
 	}
 	if !v.Terminal() {
 		return Created{}, fmt.Errorf("%w: task %s is %s; it can be retried once it is over", cluster.ErrConflict, id, v.Status())
 	}
-	once.Print = printOf(string(id), once.Print)
 	return c.admit(ctx, admission{user: p.UserID, spec: v.Spec, retryOf: id}, routeRetry, once)
 }
