@@ -15,12 +15,9 @@ import (
 
 // What somebody has changed behind the master's back is named, not believed.
 func TestDamage(t *testing.T) {
-	s, err := openAt(t, testURI, testDatabase(t), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, testDatabase(t), t.TempDir())
 	commit(t, s, insert(newTask("a")), whole(insert(newTask("a")).Task, "x"))
-	_, err = s.MetaOnce(t.Context(), "cluster_id", "c1")
+	_, err := s.MetaOnce(t.Context(), "cluster_id", "c1")
 	err = errors.Join(err,
 		s.PutWorker(t.Context(), cluster.Worker{ID: "w", Address: "host:1"}),
 		s.PutUser(t.Context(), cluster.User{ID: "u", Email: "A@example.org", Role: cluster.RoleUser}),
@@ -72,10 +69,7 @@ func TestDamage(t *testing.T) {
 
 func TestNewerSchema(t *testing.T) {
 	database := testDatabase(t)
-	s, err := openAt(t, testURI, database, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, database, t.TempDir())
 	if _, err := s.in.schema.UpdateOne(t.Context(), bson.M{}, bson.M{"$set": bson.M{"version": schemaVersion + 1}}); err != nil {
 		t.Fatal(err)
 	}
@@ -91,22 +85,17 @@ func TestNewerSchema(t *testing.T) {
 // written again they have it.
 func TestSchema1(t *testing.T) {
 	database := testDatabase(t)
-	s, err := openAt(t, testURI, database, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, database, t.TempDir())
 	user := cluster.User{ID: "u", Email: "A@example.org", Role: cluster.RoleUser}
 	if err := s.PutUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.in.users.UpdateMany(t.Context(), bson.M{}, bson.M{"$unset": bson.M{"sum": ""}})
+	_, err := s.in.users.UpdateMany(t.Context(), bson.M{}, bson.M{"$unset": bson.M{"sum": ""}})
 	_, err2 := s.in.schema.UpdateOne(t.Context(), bson.M{}, bson.M{"$set": bson.M{"version": 1}})
 	if err := errors.Join(err, err2, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if s, err = openAt(t, testURI, database, t.TempDir()); err != nil {
-		t.Fatal(err)
-	}
+	s = open(t, database, t.TempDir())
 	if got, err := s.UserByID(t.Context(), "u"); err != nil || got.Email != user.Email {
 		t.Errorf("a row of schema 1: %+v, %v", got, err)
 	}

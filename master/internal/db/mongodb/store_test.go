@@ -10,13 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.uber.org/goleak"
 
-	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/mongodb/mongotest"
 	"cloudai/master/internal/db/storetest"
@@ -159,53 +157,4 @@ func TestSuite(t *testing.T) {
 		t.Parallel() // each has a database of its own
 		return &backend{uri: testURI, database: testDatabase(t), dir: t.TempDir()}
 	})
-}
-
-// What somebody has changed behind the master's back is named, not believed.
-func TestDamage(t *testing.T) {
-	s := open(t, testDatabase(t), t.TempDir())
-	commit(t, s, insert(newTask("a")), whole(insert(newTask("a")).Task, "x"))
-	if err := s.PutWorker(t.Context(), cluster.Worker{ID: "w", Address: "host:1"}); err != nil {
-		t.Fatal(err)
-	}
-	read := map[string]func() error{
-		"tasks":         func() error { _, err := s.Task(t.Context(), "a"); return err },
-		"results":       func() error { _, err := s.TaskResults(t.Context(), "a"); return err },
-		"file_metadata": func() error { _, err := s.TaskFiles(t.Context(), "a"); return err },
-		"workers":       func() error { _, err := s.ListWorkers(t.Context()); return err },
-	}
-	for _, tt := range []struct {
-		table  string
-		damage bson.M
-	}{ // the task last: the others are read by it
-		{"results", bson.M{"doc": "{}"}},
-		{"file_metadata", bson.M{"size": int64(2)}},
-		{"workers", bson.M{"doc": "{}"}},
-		{"tasks", bson.M{"rows": bson.A{}}},
-	} {
-		table, damage := tt.table, tt.damage
-		if err := read[table](); err != nil {
-			t.Fatalf("%s: %v", table, err)
-		}
-		if _, err := s.in.tasks.Database().Collection(table).UpdateMany(t.Context(), bson.M{}, bson.M{"$set": damage}); err != nil {
-			t.Fatal(err)
-		}
-		if err := read[table](); !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), table) {
-			t.Errorf("%s: %v", table, err)
-		}
-	}
-}
-
-func TestNewerSchema(t *testing.T) {
-	database := testDatabase(t)
-	s := open(t, database, t.TempDir())
-	if _, err := s.in.schema.UpdateOne(t.Context(), bson.M{}, bson.M{"$set": bson.M{"version": schemaVersion + 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openAt(t, testURI, database, t.TempDir()); !errors.Is(err, db.ErrTooNew) || !strings.Contains(err.Error(), fmt.Sprint(schemaVersion+1)) {
-		t.Errorf("opening a newer database: %v", err)
-	}
 }
