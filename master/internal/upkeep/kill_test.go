@@ -26,9 +26,6 @@ import (
 // testing: what, the folder of the master and the archive, by line.
 const killEnv = "UPKEEP_TEST_KILLED"
 
-// kills is how often each process is killed.
-const kills = 12
-
 // beKilled does what the environment says; false when it says nothing.
 func beKilled() (bool, error) {
 	task := strings.Split(os.Getenv(killEnv), "\n")

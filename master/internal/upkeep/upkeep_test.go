@@ -363,7 +363,7 @@ func TestDamagedArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	harmless := 0
-	for n := range 45 {
+	for n := range damages {
 		at, bad := r.IntN(len(whole)), bytes.Clone(whole)
 		what := fmt.Sprintf("seed %d, %d of %d, kind %d", seed, at, len(whole), n%3)
 		switch n % 3 {

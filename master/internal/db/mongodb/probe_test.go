@@ -39,7 +39,8 @@ func probe(uri string) (c capabilities, err error) {
 	}
 	defer func() { _ = client.Disconnect(ctx) }()
 	var about struct {
-		Version string `bson:"version"`
+		Version  string `bson:"version"`
+		FerretDB string `bson:"ferretdbVersion"`
 	}
 	if err := client.Database("admin").RunCommand(ctx, bson.M{"buildInfo": 1}).Decode(&about); err != nil {
 		return c, err
@@ -51,7 +52,7 @@ func probe(uri string) (c capabilities, err error) {
 		if err != nil {
 			return c, err
 		}
-		c.atomic = wins == 1
+		c.atomic = wins == 1 && about.FerretDB == "" // which is by luck at times
 		if !c.atomic {
 			break
 		}
