@@ -6,9 +6,12 @@ SHELL := bash
 # Targets take turns: tests that assert deadlines must not share the machine.
 .NOTPARALLEL:
 
-# How long each fuzz target runs: in `make fuzz`, and in `make test`.
+# How long each fuzz target runs: in `make fuzz`, and in `make test`, which takes
+# one of TEST_FUZZ_SHARE at random.
 FUZZTIME ?= 10s
+FUZZ_SHARE ?= 1
 TEST_FUZZTIME ?= 2s
+TEST_FUZZ_SHARE ?= 3
 # How long `make chaos` takes, and the seed of its choices (empty: a random one).
 CHAOS_SECONDS ?= 120
 CHAOS_SEED ?=
@@ -63,7 +66,7 @@ race: ## Run the same tests under the race detector
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
-	@FUZZTIME=$(FUZZTIME) .tools/fuzz.sh
+	@FUZZTIME=$(FUZZTIME) FUZZ_SHARE=$(FUZZ_SHARE) .tools/fuzz.sh
 
 .PHONY: e2e
 e2e: build ## Run the tests that need a Docker engine: executor and both binaries
@@ -94,7 +97,7 @@ check: build lint ## Check everything that needs no engine: lint, generated code
 
 .PHONY: test
 test: ## Everything, as CI runs it: setup build check race e2e, a little chaos and fuzz
-	@MAKE='$(MAKE)' .tools/phases.sh setup build check race e2e chaos-short 'fuzz FUZZTIME=$(TEST_FUZZTIME)'
+	@MAKE='$(MAKE)' .tools/phases.sh setup build check race e2e chaos-short 'fuzz FUZZTIME=$(TEST_FUZZTIME) FUZZ_SHARE=$(TEST_FUZZ_SHARE)'
 
 .PHONY: demo
 demo: ## Show a task going into a container and coming back whole
