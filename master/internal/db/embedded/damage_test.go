@@ -17,9 +17,6 @@ import (
 	"cloudai/master/internal/db"
 )
 
-// flips is how many bytes TestF25EveryFlippedByte flips.
-const flips = 25
-
 // everything is all that a store says of tasks and workers, read by every way
 // that leads to them.
 func everything(s *Store) (out []any, err error) {

@@ -327,7 +327,7 @@ func TestF25TornTail(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	dir := t.TempDir()
 	s := open(t, dir)
-	for n := range 30 {
+	for n := range tears {
 		if err := s.Commit(t.Context(), []db.Write{killLife(0, n)})[0]; err != nil {
 			t.Fatal(err)
 		}

@@ -84,7 +84,7 @@ func TestF25DamagedLog(t *testing.T) {
 	const seed = 20261126
 	r := rand.New(rand.NewPCG(seed, 3))
 	file, wal, ends := logOf(t)
-	for range 60 {
+	for range damages {
 		at, bad := r.IntN(len(wal)), bytes.Clone(wal)
 		cut := r.IntN(2) == 0
 		what := fmt.Sprintf("seed %d, bit flipped in byte %d of %d", seed, at, len(wal))
@@ -224,7 +224,7 @@ func TestCheckFlippedBits(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := 0
-	for range 60 {
+	for range damages {
 		at, bad := r.IntN(len(whole)), bytes.Clone(whole)
 		bad[at] ^= 1 << r.IntN(8)
 		what := fmt.Sprintf("seed %d, byte %d of %d", seed, at, len(whole))
@@ -244,5 +244,5 @@ func TestCheckFlippedBits(t *testing.T) {
 			t.Errorf("%s: the check says nothing, and what is read is different (%v)", what, err)
 		}
 	}
-	t.Logf("%d of 60 flipped bits were named, the others changed nothing", named)
+	t.Logf("%d of %d flipped bits were named, the others changed nothing", named, damages)
 }

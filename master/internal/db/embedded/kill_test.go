@@ -78,7 +78,7 @@ func TestKilled(t *testing.T) {
 	const seed = 20260203
 	r := rand.New(rand.NewPCG(seed, 1))
 	total := 0
-	for round := range 25 {
+	for round := range kills {
 		dir := t.TempDir()
 		acked := killAfter(t, dir, r.IntN(300))
 		for _, n := range acked {
