@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,19 +135,19 @@ func TestUsedUntilTheTaskEnds(t *testing.T) {
 		d.free = 1000
 		k := &Keeper{Record: r, Engine: d, Log: quiet(), Reserve: func(int64) int64 { return 100 }}
 		ctx, cancel := context.WithCancel(t.Context())
-		wanted := true
-		var done error
-		go func() { done = k.Run(ctx, func(i Image) bool { return wanted && i.Name == "a" }) }()
+		var wanted atomic.Bool
+		wanted.Store(true)
+		done := make(chan error, 1)
+		go func() { done <- k.Run(ctx, func(i Image) bool { return wanted.Load() && i.Name == "a" }) }()
 		time.Sleep(time.Hour + time.Second)
-		wanted = false
+		wanted.Store(false)
 		synctest.Wait()
 		if newest := r.Oldest()[3]; newest.Name != "a" || time.Since(newest.UsedAt) > lookEvery {
 			t.Errorf("used last: %+v at %v", newest, time.Now())
 		}
 		cancel()
-		synctest.Wait()
-		if done != nil {
-			t.Error(done)
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 		if kept := openRecord(t, r.path).Oldest()[3]; kept.Name != "a" || time.Since(kept.UsedAt) > lookEvery {
 			t.Errorf("kept as used last: %+v at %v", kept, time.Now())
