@@ -34,6 +34,9 @@ func (s *simWorker) running() (out []cluster.RunningAttempt) {
 		a := s.attempts[ref]
 		out = append(out, cluster.RunningAttempt{Ref: ref, State: a.state(), HasContainer: a.state().Rank() >= cluster.StateContainerCreated.Rank()})
 	}
+	for _, ref := range s.gone { // a master that starts anew must hear that they had begun
+		out = append(out, cluster.RunningAttempt{Ref: ref, State: cluster.StateContainerCreated, HasContainer: true})
+	}
 	return out
 }
 
@@ -61,9 +64,6 @@ func (w *world) register(s *simWorker) {
 	r := Registration{
 		Caller: s.caller(), Address: "sim:1", Version: "1",
 		Total: cluster.Resources{CPU: 4, Memory: 4096, Storage: 1 << 20}, Running: s.running(),
-	}
-	for _, ref := range s.gone {
-		r.Running = append(r.Running, cluster.RunningAttempt{Ref: ref, State: cluster.StateContainerCreated, HasContainer: true})
 	}
 	if w.m.barred(s.id) {
 		w.expel(s, r)
@@ -114,7 +114,7 @@ func (w *world) heartbeat(s *simWorker) {
 		return
 	}
 	s.number++
-	h := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Healthy: !s.sick}
+	h := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Absent: slices.Clone(s.gone), Healthy: !s.sick}
 	w.fly(func() { w.deliverHeartbeat(s, h) })
 }
 
@@ -130,8 +130,8 @@ func (w *world) deliverHeartbeat(s *simWorker, h Heartbeat) {
 		return
 	}
 	w.do(st)
-	if h.Session != s.session || w.chance(5) {
-		return
+	if h.Session != s.session || w.chance(5) || w.m.disownedStored(s.id, h.Absent) != nil {
+		return // the answer is lost, or says that it comes too early
 	}
 	for _, ref := range h.Absent {
 		s.over(ref)
@@ -153,6 +153,7 @@ func (w *world) deliverHeartbeat(s *simWorker, h Heartbeat) {
 		}
 	}
 	if len(absent) > 0 {
+		absent = append(absent, s.gone...)
 		s.number++
 		again := Heartbeat{Caller: s.caller(), Number: s.number, Running: s.running(), Absent: absent, Healthy: !s.sick}
 		w.fly(func() { w.deliverHeartbeat(s, again) })
