@@ -186,3 +186,34 @@ func TestF07RefusalStands(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A log that the master lacks, and that cannot be sent while the engine or the
+// master is away, is not lost for that, however often it is asked for.
+func TestLogThatCannotBeSentNowIsNotLost(t *testing.T) {
+	b := newBench(t)
+	b.run()
+	b.exit(func(*executor.Container) {})
+	b.in(b.m.Probed(b.now, Alive{}))
+	b.in(b.m.Collected(b.now, ref1, Collection{}, nil))
+	need := ReportReply{Reply: Reply{Code: ReplyOK}, NeedLog: &executor.Offsets{}}
+	for n := range 4 * logTries {
+		b.in(b.m.Reported(b.now, ref1, need))
+		if n%2 == 0 {
+			b.in(b.m.LogPushed(b.now, ref1, Reply{}, errors.Join(executor.ErrEngine, errors.New("off"))))
+		} else {
+			b.in(b.m.LogPushed(b.now, ref1, Reply{Code: ReplyRetry}, nil))
+		}
+		b.in(b.m.Probed(b.now, Alive{}))
+		b.pass(time.Minute)
+		if b.m.attempts[ref1].end.missing.lost {
+			t.Fatalf("lost after %d tries", n+1)
+		}
+	}
+	for range logTries + 1 {
+		b.in(b.m.Reported(b.now, ref1, need))
+		b.in(b.m.LogPushed(b.now, ref1, Reply{Code: ReplyOK}, nil))
+	}
+	if !b.m.attempts[ref1].end.missing.lost {
+		t.Error("what was sent again and again is asked for for ever")
+	}
+}

@@ -111,6 +111,9 @@ func (m *Machine) LogPushed(now time.Time, ref Ref, r Reply, err error) []Action
 		return nil
 	}
 	a.phase = phaseReport
+	if isEngine(err) || err == nil && r.Code != ReplyOK {
+		a.end.missing.asked-- // the master has not had it, and asks again
+	}
 	switch {
 	case isEngine(err):
 		m.engineFault(now, a, err)
