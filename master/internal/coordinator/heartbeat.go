@@ -76,13 +76,13 @@ func (m *machine) heartbeat(now time.Time, h Heartbeat) (reply HeartbeatReply, s
 		}
 		reply.Expect = append(reply.Expect, e.task.Ref())
 	}
-	for _, ref := range slices.SortedFunc(maps.Keys(w.doubtful), byLease) {
-		if w.shown[ref] || slices.Contains(h.Absent, ref) {
-			delete(w.doubtful, ref)
-			continue
-		}
-		reply.Expect = append(reply.Expect, ref)
+	for _, ref := range h.Absent {
+		delete(w.doubtful, ref)
 	}
+	for ref := range w.shown {
+		delete(w.doubtful, ref)
+	}
+	reply.Expect = append(reply.Expect, slices.SortedFunc(maps.Keys(w.doubtful), byLease)...)
 	for ref, at := range w.recent {
 		if now.Sub(at) > clearing*m.HeartbeatInterval {
 			delete(w.recent, ref)
