@@ -193,3 +193,16 @@ type Frame[T any] struct {
 	Type string `json:"type" enum:"snapshot,delta,resync"`
 	Data T      `json:"data"`
 }
+
+// WatchedTasks is what a frame of /ws/tasks has: in a snapshot and a resync the
+// newest tasks, newest first; in a delta those that are new or have changed.
+type WatchedTasks struct {
+	Items []Task `json:"items"`
+}
+
+// LogBegin is the first frame of /ws/tasks/{id}/logs; each further one has a
+// LogRecord.
+type LogBegin struct {
+	Attempt int   `json:"attempt" doc:"Whose log this is."`
+	Offset  int64 `json:"offset" doc:"Where it begins."`
+}

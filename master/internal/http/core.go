@@ -34,6 +34,13 @@ type Core interface {
 	// WatchWorkers gives a snapshot and what changes after it; the caller
 	// closes the subscription.
 	WatchWorkers(context.Context, cluster.Principal) ([]coordinator.WorkerView, *events.Subscription[coordinator.Event])
+	// WatchTasks gives the newest tasks, at most limit, and what changes after
+	// that; the caller closes the subscription. Its first events may be older
+	// than what was given.
+	WatchTasks(ctx context.Context, p cluster.Principal, limit int) ([]coordinator.TaskView, *events.Subscription[coordinator.Event], error)
+	// Newest gives changed tasks as they are now, but for those that the
+	// principal may not see.
+	Newest(p cluster.Principal, changed []cluster.Task) []coordinator.TaskView
 	RegisterWorker(ctx context.Context, p cluster.Principal, id cluster.WorkerID, address string) (coordinator.WorkerView, error)
 	RemoveWorker(ctx context.Context, p cluster.Principal, id cluster.WorkerID, force bool) error
 	Drain(ctx context.Context, p cluster.Principal, id cluster.WorkerID, on bool) (coordinator.WorkerView, error)

@@ -17,6 +17,9 @@ import (
 	"cloudai/master/internal/logs"
 )
 
+// logQueryMost is how long a text to look for may be, in bytes.
+const logQueryMost = 1024
+
 const (
 	textType   = "text/plain"
 	ndjsonType = "application/x-ndjson"
@@ -87,13 +90,7 @@ func (s *Server) readTaskLog(ctx context.Context, in *logInput) (*huma.StreamRes
 	if err != nil {
 		return nil, err
 	}
-	if in.Attempt > view.Attempt {
-		return nil, cluster.Invalid("attempt", "the task has come to attempt "+strconv.Itoa(view.Attempt))
-	}
-	if view.LogsDeleted {
-		return nil, fmt.Errorf("%w: the logs of task %s are kept no longer", cluster.ErrGone, view.ID)
-	}
-	read, err := s.openLog(ctx, view, in)
+	read, err := s.openLogOf(ctx, view, in)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +100,17 @@ func (s *Server) readTaskLog(ctx context.Context, in *logInput) (*huma.StreamRes
 		r, w := humago.Unwrap(hc)
 		s.sendLog(r.Context(), w, read)
 	}}, nil
+}
+
+// openLogOf opens the log that is asked for, if the task can have it.
+func (s *Server) openLogOf(ctx context.Context, view coordinator.TaskView, in *logInput) (*logRead, error) {
+	if in.Attempt > view.Attempt {
+		return nil, cluster.Invalid("attempt", "the task has come to attempt "+strconv.Itoa(view.Attempt))
+	}
+	if view.LogsDeleted {
+		return nil, fmt.Errorf("%w: the logs of task %s are kept no longer", cluster.ErrGone, view.ID)
+	}
+	return s.openLog(ctx, view, in)
 }
 
 func (s *Server) openLog(ctx context.Context, view coordinator.TaskView, in *logInput) (*logRead, error) {

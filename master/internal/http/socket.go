@@ -3,10 +3,13 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	nethttp "net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -51,10 +54,6 @@ func (s *socket) send(kind string, data any) error {
 // its identity ends or the edge stops. What the client sends is not read. Whether
 // the caller may have it has been checked.
 func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send func(context.Context, *socket) error) {
-	if p := s.checkSocketRequest(r); p != nil {
-		writeProblem(w, p)
-		return
-	}
 	upgrader := websocket.Upgrader{
 		CheckOrigin: s.sameOrigin,
 		Error: func(w nethttp.ResponseWriter, _ *nethttp.Request, status int, reason error) {
@@ -91,6 +90,7 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 	case s.stopping.Err() != nil:
 		code, why = websocket.CloseServiceRestart, "the master is stopping"
 	case err != nil && !errors.Is(err, context.Canceled):
+		code, why = websocket.CloseInternalServerErr, "this could not be sent to its end"
 		s.log.Debug("a WebSocket ended", "path", r.URL.Path, "error", err)
 	}
 	closeSocket(conn, code, why)
@@ -102,25 +102,59 @@ func closeSocket(conn *websocket.Conn, code int, why string) {
 	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(time.Second))
 }
 
-// checkSocketRequest refuses a query that says anything but who calls.
-func (s *Server) checkSocketRequest(r *nethttp.Request) *Problem {
+// socketQuery reads the query of a WebSocket's request and gathers what is
+// wrong with it.
+type socketQuery struct {
+	values url.Values
+	faults []cluster.FieldError
+}
+
+// querySocket reads a query that may say who calls, and what is known.
+func querySocket(r *nethttp.Request, known ...string) (*socketQuery, *Problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return newProblem(nethttp.StatusBadRequest, "the query cannot be read")
+		return nil, newProblem(nethttp.StatusBadRequest, "the query cannot be read")
 	}
-	var faults []cluster.FieldError
-	for name, values := range query {
+	q := &socketQuery{values: query}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		values := query[name]
 		switch {
-		case name != "access_token":
-			faults = append(faults, cluster.FieldError{Location: within("", name), Message: "is not a parameter of this call"})
+		case name != "access_token" && !slices.Contains(known, name):
+			q.fault(within("", name), "is not a parameter of this call")
 		case len(values) > 1:
-			faults = append(faults, cluster.FieldError{Location: name, Message: "is there more than once"})
+			q.fault(name, "is there more than once")
+		case values[0] == "" && name != "access_token":
+			q.fault(name, "is empty; leave it out")
+		case unreadable(values[0]):
+			q.fault(name, "must be valid UTF-8 without control characters")
 		}
 	}
-	if len(faults) > 0 {
-		return invalidProblem(faults)
+	return q, nil
+}
+
+func (q *socketQuery) fault(location, message string) {
+	q.faults = append(q.faults, cluster.FieldError{Location: location, Message: message})
+}
+
+// number is a whole number within bounds, or what absent says.
+func (q *socketQuery) number(name string, least, most, absent int64) int64 {
+	text := q.values.Get(name)
+	if text == "" {
+		return absent
 	}
-	return nil
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least || n > most {
+		q.fault(name, fmt.Sprintf("must be a whole number from %d to %d", least, most))
+	}
+	return n
+}
+
+// problem lists the faults; nil: there are none.
+func (q *socketQuery) problem() *Problem {
+	if len(q.faults) == 0 {
+		return nil
+	}
+	return invalidProblem(q.faults)
 }
 
 // sameOrigin lets in programs, pages of this very server, and those of the

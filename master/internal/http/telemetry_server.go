@@ -25,6 +25,8 @@ func (s *Server) telemetryRoutes(api huma.API) {
 	}), s.getWorkerTelemetry)
 	s.mux.HandleFunc("GET /ws/telemetry", s.watchTelemetry)
 	s.mux.HandleFunc("GET /ws/telemetry/{id}", s.watchTelemetry)
+	s.mux.HandleFunc("GET /ws/tasks", s.watchTasks)
+	s.mux.HandleFunc("GET /ws/tasks/{id}/logs", s.watchLog)
 }
 
 type telemetryOutput struct {
@@ -59,9 +61,12 @@ func telemetryByID(views []coordinator.WorkerView) map[string]client.Telemetry {
 	return out
 }
 
-// deltaPause is how long changes of workers gather before they are sent, so
-// that a busy cluster does not send a frame for every task.
-const deltaPause = 200 * time.Millisecond
+// Changes gather a little before they are sent, so that a busy cluster does not
+// send a frame for every one.
+const (
+	deltaPause = 200 * time.Millisecond
+	deltaMost  = 1000 // things in one frame
+)
 
 // watchTelemetry sends the use of all workers, or of the one in the path, over
 // a WebSocket: a snapshot, then deltas. The data are as GET /telemetry gives
@@ -77,6 +82,14 @@ func (s *Server) watchTelemetry(w nethttp.ResponseWriter, r *nethttp.Request) {
 			writeProblem(w, problemOf(err, s.log))
 			return
 		}
+	}
+	query, refused := querySocket(r)
+	if refused == nil {
+		refused = query.problem()
+	}
+	if refused != nil {
+		writeProblem(w, refused)
+		return
 	}
 	s.serveSocket(w, r, func(ctx context.Context, socket *socket) error {
 		return s.sendTelemetry(ctx, socket, only)
@@ -138,37 +151,48 @@ func (s *Server) sendTelemetryChanges(ctx context.Context, socket *socket, only 
 	}
 }
 
-// gather waits for a change and then a little longer for more.
+// gather waits for changes of workers, or of the one.
 func gather(ctx context.Context, changes *events.Subscription[coordinator.Event], only cluster.WorkerID) (map[cluster.WorkerID]bool, error) {
 	changed := map[cluster.WorkerID]bool{}
-	take := func(ctx context.Context) error {
-		e, err := changes.Next(ctx)
-		if err != nil {
-			return err
-		}
-		for _, id := range workersIn(e.Value) {
+	err := gatherInto(ctx, changes, func(e coordinator.Event) int {
+		for _, id := range workersIn(e) {
 			if only == "" || id == only {
 				changed[id] = true
 			}
 		}
-		return nil
+		return len(changed)
+	})
+	return changed, err
+}
+
+// gatherInto waits for a change and then a little longer for more. take notes
+// one and says how many have been noted; from most on no more are waited for.
+func gatherInto(ctx context.Context, changes *events.Subscription[coordinator.Event], take func(coordinator.Event) int) error {
+	noted := 0
+	next := func(ctx context.Context) error {
+		e, err := changes.Next(ctx)
+		if err == nil {
+			noted = take(e.Value)
+		}
+		return err
 	}
-	for len(changed) == 0 {
-		if err := take(ctx); err != nil {
-			return nil, err
+	for noted == 0 {
+		if err := next(ctx); err != nil {
+			return err
 		}
 	}
 	pause, cancel := context.WithTimeout(ctx, deltaPause)
 	defer cancel()
-	for {
-		switch err := take(pause); {
+	for noted < deltaMost {
+		switch err := next(pause); {
 		case err == nil:
 		case pause.Err() != nil && ctx.Err() == nil:
-			return changed, nil // the pause is over
+			return nil // the pause is over
 		default:
-			return nil, err
+			return err
 		}
 	}
+	return nil
 }
 
 // workersIn are the workers that an event is about.

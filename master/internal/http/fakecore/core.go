@@ -130,6 +130,7 @@ func (c *Core) Edit(id cluster.TaskID, edit func(v *coordinator.TaskView, now ti
 	if ended {
 		close(e.done)
 	}
+	c.hub.Publish(coordinator.Event{Task: &coordinator.TaskChange{Task: v.Task}})
 	c.touch()
 	return nil
 }

@@ -77,6 +77,7 @@ func (c *Core) add(p cluster.Principal, spec cluster.Spec, retryOf cluster.TaskI
 	}}
 	c.tasks[id] = e
 	c.order = append(c.order, id)
+	c.hub.Publish(coordinator.Event{Task: &coordinator.TaskChange{Task: t}})
 	c.touch()
 	return e.view
 }

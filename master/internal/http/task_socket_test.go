@@ -1,0 +1,178 @@
+package http
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/cluster"
+)
+
+// A watcher that takes the snapshot and every delta has the tasks as they are,
+// and frames without a hole.
+func TestWatchTasks(t *testing.T) {
+	e := newEdge(t)
+	bearer, _ := e.signUp(t, "root")
+	for range 3 {
+		e.submit(t, "ann", cluster.TaskRequest{})
+	}
+	conn, _ := dial(t, e.served(t)+"/ws/tasks?limit=2", bearer, "")
+	first := frame[client.WatchedTasks](t, conn)
+	if first.Seq != 1 || first.Type != "snapshot" || len(first.Data.Items) != 2 || first.Data.Items[0].TaskID != "task0003" {
+		t.Fatalf("%+v", first)
+	}
+	id := e.submit(t, "bob", cluster.TaskRequest{})
+	must(t, e.core.Run(id, "w1"))
+	must(t, e.core.Run("task0001", "w1")) // is not in the snapshot
+	must(t, e.core.Finish(id, ptr(0), "", ""))
+	have := map[string]string{}
+	for seq := int64(2); have[string(id)] != "succeeded" || have["task0001"] != "running"; seq++ {
+		f := frame[client.WatchedTasks](t, conn)
+		if f.Seq != seq || f.Type != "delta" || len(f.Data.Items) == 0 {
+			t.Fatalf("%+v", f)
+		}
+		for _, task := range f.Data.Items {
+			have[task.TaskID] = task.Status
+		}
+	}
+}
+
+// F22: nobody sees another's task on a WebSocket.
+func TestF22WatchTasksOfOthers(t *testing.T) {
+	e := newEdge(t)
+	e.signUp(t, "root")
+	bearer, ann := e.signUp(t, "ann")
+	e.submit(t, "bob", cluster.TaskRequest{})
+	conn, _ := dial(t, e.served(t)+"/ws/tasks", bearer, "")
+	if f := frame[client.WatchedTasks](t, conn); len(f.Data.Items) != 0 {
+		t.Fatalf("%+v", f)
+	}
+	must(t, e.core.Run("task0001", "w1"))
+	mine := e.submit(t, cluster.UserID(ann.User.ID), cluster.TaskRequest{})
+	f := frame[client.WatchedTasks](t, conn)
+	if f.Seq != 2 || len(f.Data.Items) != 1 || f.Data.Items[0].TaskID != string(mine) {
+		t.Fatalf("%+v", f)
+	}
+}
+
+func TestSlowTaskWatcherIsResynced(t *testing.T) {
+	e := newEdge(t)
+	bearer, _ := e.signUp(t, "root")
+	id := e.submit(t, "ann", cluster.TaskRequest{})
+	e.core.Flood()
+	conn, _ := dial(t, e.served(t)+"/ws/tasks", bearer, "")
+	for seq, want := range []string{"snapshot", "resync"} {
+		f := frame[client.WatchedTasks](t, conn)
+		if f.Seq != int64(seq+1) || f.Type != want || len(f.Data.Items) != 1 {
+			t.Fatalf("%+v, want %s", f, want)
+		}
+	}
+	must(t, e.core.Run(id, "w1"))
+	if f := frame[client.WatchedTasks](t, conn); f.Seq != 3 || f.Type != "delta" || f.Data.Items[0].Status != "running" {
+		t.Fatalf("%+v", f)
+	}
+}
+
+func TestTaskSocketsRefuse(t *testing.T) {
+	e := newEdge(t)
+	root, _ := e.signUp(t, "root")
+	bob, _ := e.signUp(t, "bob")
+	l := finished(t, e)
+	base := e.served(t)
+	blind := decode[client.NewAPIToken](t, e.from(t, here, "POST", "/api/auth/tokens", `{"name":"x","scopes":["submit"]}`, root), 201)
+	logs := "/ws/tasks/" + string(l.ref.TaskID) + "/logs"
+	for url, want := range map[string]int{
+		"/ws/tasks": 101, "/ws/tasks?limit=0": 422, "/ws/tasks?limit=x": 422, "/ws/tasks?status=queued": 422,
+		logs: 101, logs + "?offset=-1": 422, logs + "?offset=1&tail=1": 422, logs + "?stream=both": 422, logs + "?attempt=2": 422,
+		logs + "?offset=9999": 416, logs + "?follow=true": 422, logs + "?offset=": 422, "/ws/tasks/none/logs": 404,
+	} {
+		if _, got := dial(t, base+url, root, ""); got != want {
+			t.Errorf("%s: %d, want %d", url, got, want)
+		}
+		if _, got := dial(t, base+url, "", ""); got != 401 {
+			t.Errorf("%s: nobody hears %d", url, got)
+		}
+		if _, got := dial(t, base+url, "Authorization: Bearer "+blind.Secret, ""); got != 403 {
+			t.Errorf("%s: without the scope: %d", url, got)
+		}
+		if _, got := dial(t, base+url, root, "https://evil.example"); got != 403 {
+			t.Errorf("%s: from another site: %d", url, got)
+		}
+	}
+	for _, query := range []string{"", "?offset=9999", "?nonsense=1"} {
+		if _, got := dial(t, base+logs+query, bob, ""); got != 404 {
+			t.Errorf("another's log%s: %d", query, got)
+		}
+	}
+}
+
+// readLog reads records until the socket ends, and gives how it ended.
+func readLog(t *testing.T, conn *websocket.Conn, most int) (text string, next int64, ended error) {
+	t.Helper()
+	begin := frame[client.LogBegin](t, conn)
+	if begin.Seq != 1 || begin.Type != "snapshot" || begin.Data.Attempt != 1 {
+		t.Fatalf("%+v", begin)
+	}
+	next = begin.Data.Offset
+	for n := range most {
+		var f client.Frame[client.LogRecord]
+		must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+		if err := conn.ReadJSON(&f); err != nil {
+			return text, next, err
+		}
+		if f.Seq != int64(n+2) || f.Type != "delta" || f.Data.Offset != next {
+			t.Fatalf("%+v after %d", f, next)
+		}
+		data, err := f.Data.Bytes()
+		must(t, err)
+		text, next = text+string(data), f.Data.Next
+	}
+	return text, next, nil
+}
+
+// A reader whose connection breaks goes on by offset and has every byte once;
+// a log that is complete ends with 1000.
+func TestLogSocketResumes(t *testing.T) {
+	e := newEdge(t)
+	bearer, _ := e.signUp(t, "root")
+	id := e.submit(t, "ann", cluster.TaskRequest{})
+	base := e.served(t)
+	conn, _ := dial(t, base+"/ws/tasks/task0001/logs", bearer, "")
+	must(t, e.core.Run(id, "w1"))
+	l := e.log(id, 1)
+	l.add(t, "o:one\n", "e:bad\n")
+	head, next, err := readLog(t, conn, 2)
+	must(t, err)
+	must(t, conn.Close())
+	l.add(t, "o:two\n", "o:\xff\n")
+	conn, _ = dial(t, fmt.Sprintf("%s/ws/tasks/task0001/logs?offset=%d", base, next), bearer, "")
+	l.seal(t)
+	rest, _, err := readLog(t, conn, 100)
+	if !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+		t.Errorf("the end: %v", err)
+	}
+	if head+rest != "one\nbad\ntwo\n\xff\n" {
+		t.Errorf("got %q", head+rest)
+	}
+	must(t, e.core.Finish(id, ptr(0), "", ""))
+	conn, _ = dial(t, base+"/ws/tasks/task0001/logs?tail=1&stream=stderr", bearer, "")
+	frame[client.LogBegin](t, conn)
+	if f := frame[client.LogRecord](t, conn); f.Data.Text != "bad" {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestLogSocketOfStillborn(t *testing.T) {
+	e := newEdge(t)
+	bearer, _ := e.signUp(t, "root")
+	id := e.submit(t, "ann", cluster.TaskRequest{})
+	conn, _ := dial(t, e.served(t)+"/ws/tasks/task0001/logs", bearer, "")
+	_, err := e.core.Cancel(t.Context(), cluster.Principal{Role: cluster.RoleAdmin}, id)
+	must(t, err)
+	if _, _, err := readLog(t, conn, 1); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+		t.Errorf("the end: %v", err)
+	}
+}
