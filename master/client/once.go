@@ -16,12 +16,12 @@ func NewKey() string { return rand.Text() }
 // once makes a call with a key, which takes effect once however often it is
 // sent, and sends it until it is known what became of it or the client's
 // patience has run out. Where nobody is to take it, it ends at once.
-func (c *Client) once(ctx context.Context, key string, r request) (Task, error) {
+func once[T any](ctx context.Context, c *Client, key string, r request) (T, error) {
 	r.header = http.Header{KeyHeader: {key}}
 	patience := c.newPatience()
 	begun := false // a master was there
 	for {
-		t, err := call[Task](ctx, c, r)
+		t, err := call[T](ctx, c, r)
 		if err == nil {
 			return t, nil
 		}

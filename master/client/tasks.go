@@ -25,7 +25,7 @@ func (c *Client) Submit(ctx context.Context, r TaskRequest) (Task, error) {
 // hours, it gives the same task, as it was first, however often it is called.
 // Another request with a known key is an *Error of status 422.
 func (c *Client) SubmitOnce(ctx context.Context, key string, r TaskRequest) (Task, error) {
-	return c.once(ctx, key, request{method: http.MethodPost, path: "/api/tasks", body: r})
+	return once[Task](ctx, c, key, request{method: http.MethodPost, path: "/api/tasks", body: r})
 }
 
 // Task gives one task.
@@ -83,7 +83,7 @@ func (c *Client) Retry(ctx context.Context, id string) (Task, error) {
 
 // RetryOnce is Retry under the caller's key, as SubmitOnce.
 func (c *Client) RetryOnce(ctx context.Context, key, id string) (Task, error) {
-	return c.once(ctx, key, request{method: http.MethodPost, path: taskPath(id) + "/retry"})
+	return once[Task](ctx, c, key, request{method: http.MethodPost, path: taskPath(id) + "/retry"})
 }
 
 // Edit changes a task that waits; afterwards it is a conflict.

@@ -111,3 +111,16 @@ func (e *InvalidError) Unwrap() error { return ErrInvalid }
 func Invalid(location, message string) error {
 	return &InvalidError{Fields: []FieldError{{Location: location, Message: message}}}
 }
+
+// FaultsOf are the bad fields that an error names; of one that names none, the
+// error itself.
+func FaultsOf(err error) []FieldError {
+	var invalid *InvalidError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &invalid):
+		return invalid.Fields
+	}
+	return []FieldError{{Message: err.Error()}}
+}

@@ -45,22 +45,46 @@ func newEntering() entering {
 // add takes note of an admission, unless its request is under way already or
 // there is no room.
 func (n *entering) add(a admission) error {
+	size := sizeOf(a.spec)
+	full := len(n.tasks) >= maxEntering || n.bytes+size > maxEnteringBytes && n.bytes > 0
 	if a.key != nil {
-		if print, twin := n.keys[*a.key]; twin {
-			if print != a.print {
-				return errOtherRequest
-			}
-			return fmt.Errorf("%w: the first request with this key has not been answered yet", cluster.ErrInFlight)
+		if err := n.free(*a.key, a.print); err != nil {
+			return err
 		}
 	}
-	size := sizeOf(a.spec)
-	if len(n.tasks) >= maxEntering || n.bytes+size > maxEnteringBytes && n.bytes > 0 {
+	if full {
 		return fmt.Errorf("%w: %d new tasks wait for the store already; try again in a moment", cluster.ErrBusy, len(n.tasks))
 	}
+	n.take(a)
+	return nil
+}
+
+// take takes note of an admission, whether there is room or not.
+func (n *entering) take(a admission) {
+	size := sizeOf(a.spec)
 	n.tasks[a.id], n.bytes = entrant{size, a.key}, n.bytes+size
 	if a.key != nil {
 		n.keys[*a.key] = a.print
 	}
+}
+
+// free is an error when a request with the key is under way.
+func (n *entering) free(name db.KeyName, print string) error {
+	switch under, twin := n.keys[name]; {
+	case !twin:
+		return nil
+	case under != print:
+		return errOtherRequest
+	}
+	return fmt.Errorf("%w: the first request with this key has not been answered yet", cluster.ErrInFlight)
+}
+
+// reserve keeps a key for a request that is more than one task.
+func (n *entering) reserve(name db.KeyName, print string) error {
+	if err := n.free(name, print); err != nil {
+		return err
+	}
+	n.keys[name] = print
 	return nil
 }
 

@@ -14,6 +14,13 @@ import (
 // another's task is cluster.ErrNotFound. Errors wrap cluster's sentinels.
 type Core interface {
 	Submit(context.Context, cluster.Principal, cluster.TaskRequest, coordinator.Once) (coordinator.Created, error)
+	// SubmitBatch stores many tasks; kept is the reply to the first request with
+	// the key, or nil.
+	SubmitBatch(ctx context.Context, p cluster.Principal, entries []coordinator.BatchEntry, atomic bool,
+		once coordinator.Named[[]coordinator.BatchItem]) (items []coordinator.BatchItem, kept []byte, err error)
+	// CancelTasks stops many tasks; kept as above.
+	CancelTasks(ctx context.Context, p cluster.Principal, r coordinator.CancelRequest,
+		once coordinator.Named[coordinator.CancelReport]) (report coordinator.CancelReport, kept []byte, err error)
 	Task(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, error)
 	// WaitTask returns when the task is terminal, or with its present view
 	// when the context's deadline passes.

@@ -44,11 +44,37 @@ func (p *OnceParam) of(body any) coordinator.Once {
 	}
 	once := coordinator.Once{Key: p.Key, Reply: func(v coordinator.TaskView) ([]byte, error) { return json.Marshal(taskOf(v)) }}
 	if body != nil {
-		text, _ := json.Marshal(body) // it was JSON a moment ago
-		sum := sha256.Sum256(text)
-		once.Print = hex.EncodeToString(sum[:])
+		once.Print = printOf(body)
 	}
 	return once
+}
+
+// printOf is equal for bodies with the same fields and values.
+func printOf(body any) string {
+	sum := sha256.New()
+	_ = json.NewEncoder(sum).Encode(body) // it was JSON a moment ago
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// named is a request's key for a reply of its own kind.
+func named[T, R any](p *OnceParam, body any, reply func(T) R) coordinator.Named[T] {
+	if p.Key == "" {
+		return coordinator.Named[T]{}
+	}
+	return coordinator.Named[T]{Key: p.Key, Print: printOf(body), Reply: func(made T) ([]byte, error) { return json.Marshal(reply(made)) }}
+}
+
+// repliedTo is the reply to what was made now, or when the request came first.
+func repliedTo[T, R any](made T, kept []byte, err error, reply func(T) R) (*struct{ Body R }, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &struct{ Body R }{}
+	if kept != nil {
+		return out, json.Unmarshal(kept, &out.Body)
+	}
+	out.Body = reply(made)
+	return out, nil
 }
 
 type createdOutput struct {

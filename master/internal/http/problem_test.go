@@ -78,6 +78,8 @@ func goodBody(call [2]string) string {
 		{"POST", "/api/auth/password"}:   `{"old_password":"x","new_password":"long enough"}`,
 		{"POST", "/api/auth/register"}:   `{"name":"x","email":"x@y.z","password":"long enough"}`,
 		{"POST", "/api/auth/login"}:      `{"email":"x@y.z","password":"long enough"}`,
+		{"POST", "/api/tasks/batch"}:     `{"tasks":[{"docker_image":"alpine"}]}`,
+		{"POST", "/api/tasks/cancel"}:    `{"filter":{"name":"nobody"},"dry_run":true}`,
 		{"POST", "/api/cluster/prune"}:   `{"dry_run":true}`,
 	}[call]
 }

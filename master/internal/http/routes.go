@@ -43,6 +43,7 @@ func (s *Server) routes() ([]byte, error) {
 	}
 	api := humago.New(s.mux, config)
 	s.taskRoutes(api)
+	s.bulkRoutes(api)
 	s.exportRoutes(api)
 	s.logRoutes(api)
 	s.fileRoutes(api)
@@ -108,11 +109,15 @@ func register[I, O any](api huma.API, needs access, op huma.Operation, handle fu
 			next(ctx)
 		}}, op.Middlewares...)
 	}
-	op.MaxBodyBytes = maxBody + 1
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBody + 1
+	}
 	if needs == accessOpen {
 		op.MaxBodyBytes = maxOpenBody + 1
 	}
-	op.BodyReadTimeout = bodyTimeout
+	if op.BodyReadTimeout == 0 {
+		op.BodyReadTimeout = bodyTimeout
+	}
 	huma.Register(api, op, handle)
 }
 

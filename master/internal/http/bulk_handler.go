@@ -1,0 +1,148 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	nethttp "net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cloudai/master/client"
+	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/coordinator"
+)
+
+// What a batch's body may be, and how long it may take to come.
+const (
+	maxBatchBody = 64 << 20
+	batchTimeout = 5 * time.Minute
+)
+
+func (s *Server) bulkRoutes(api huma.API) {
+	register(api, accessSubmit, huma.Operation{
+		OperationID: "submitBatch", Method: nethttp.MethodPost, Path: "/api/tasks/batch",
+		Summary: "Submit up to 10,000 tasks at once", Tags: []string{"tasks"},
+		MaxBodyBytes: maxBatchBody + 1, BodyReadTimeout: batchTimeout,
+		Description: "With atomic, one task that is wrong refuses all of them; without it the others are taken, unless none is right. The " +
+			"items of the reply stand in the order of the request: each has the id of its task, or what is wrong with it. The tasks " +
+			"that have an id survive a power cut. With Idempotency-Key the request may be repeated: the repeat also completes what a " +
+			"crash has cut off, under the same ids.",
+	}, s.submitBatch)
+	withBody[client.BatchRequest](api, nethttp.MethodPost, "/api/tasks/batch")
+	register(api, accessSubmit, huma.Operation{
+		OperationID: "cancelTasks", Method: nethttp.MethodPost, Path: "/api/tasks/cancel",
+		Summary: "Cancel many tasks", Tags: []string{"tasks"},
+		Description: "Those of one's own tasks, for admins of everyone's, that the filter takes and that are not over. With dry_run they are " +
+			"only counted. With Idempotency-Key the request may be repeated: it stops nothing that came after the first. A request that " +
+			"changes nothing is not kept.",
+	}, s.cancelTasks)
+	withBody[client.CancelRequest](api, nethttp.MethodPost, "/api/tasks/cancel")
+}
+
+type bulkInput struct {
+	OnceParam
+	RawBody []byte
+	Strict  StrictQuery
+}
+
+func (s *Server) submitBatch(ctx context.Context, in *bulkInput) (*struct{ Body client.BatchReply }, error) {
+	body, entries, err := decodeBatch(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	in.RawBody = nil // what was read of it is enough
+	items, kept, err := s.core.SubmitBatch(ctx, caller(ctx), entries, body.Atomic, named(&in.OnceParam, body, batchReply))
+	return repliedTo(items, kept, err, batchReply)
+}
+
+func batchReply(items []coordinator.BatchItem) client.BatchReply {
+	out := client.BatchReply{Items: make([]client.BatchItem, len(items))}
+	for i, item := range items {
+		if item.ID != "" {
+			out.Accepted++
+			out.Items[i].TaskID = string(item.ID)
+			continue
+		}
+		out.Rejected++
+		out.Items[i].Errors = each(item.Faults, func(f cluster.FieldError) client.FieldError { return client.FieldError(f) })
+	}
+	return out
+}
+
+func (s *Server) cancelTasks(ctx context.Context, in *bulkInput) (*struct{ Body client.CancelReply }, error) {
+	body, err := decodeBody[client.CancelRequest](ctx, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	request, err := cancelOf(body)
+	if err != nil {
+		return nil, err
+	}
+	reply := func(r coordinator.CancelReport) client.CancelReply {
+		return client.CancelReply{DryRun: body.DryRun, Matched: r.Matched, Cancelled: r.Cancelled, Requested: r.Requested}
+	}
+	report, kept, err := s.core.CancelTasks(ctx, caller(ctx), request, named(&in.OnceParam, body, reply))
+	return repliedTo(report, kept, err, reply)
+}
+
+// maxNamed is how many tasks one request may name.
+const maxNamed = 1000
+
+// cancelOf turns the wire's request into the core's.
+func cancelOf(r client.CancelRequest) (coordinator.CancelRequest, error) {
+	var bad cluster.InvalidError
+	fault := func(location, message string) {
+		bad.Fields = append(bad.Fields, cluster.FieldError{Location: location, Message: message})
+	}
+	out := coordinator.CancelRequest{Dry: r.DryRun}
+	f := r.Filter
+	if f == nil {
+		return out, cluster.Invalid("filter", "is required; {} takes every task that you may cancel")
+	}
+	if len(f.TaskIDs) > maxNamed {
+		fault("filter.task_ids", fmt.Sprintf("must be at most %d", maxNamed))
+	}
+	if len(f.TaskIDs) > 0 && f.Narrows() {
+		fault("filter.task_ids", "cannot go with other fields")
+	}
+	for _, id := range f.TaskIDs {
+		out.IDs = append(out.IDs, cluster.TaskID(id))
+	}
+	out.Filter = cluster.TaskFilter{
+		WorkerID: cluster.WorkerID(f.WorkerID), UserID: cluster.UserID(f.UserID), NamePrefix: f.Name, Labels: f.Labels,
+		Text: f.Q, Since: instant(fault, "filter.since", f.Since), Until: instant(fault, "filter.until", f.Until),
+	}
+	for i, name := range f.Status {
+		status := cluster.Status(strings.TrimSpace(name))
+		if !slices.Contains(cluster.Statuses, status) {
+			fault(fmt.Sprintf("filter.status[%d]", i), "must be one of queued, assigned, running, succeeded, failed, cancelled")
+		}
+		out.Filter.Statuses = append(out.Filter.Statuses, status)
+	}
+	for location, text := range map[string]string{
+		"filter.worker_id": f.WorkerID, "filter.user_id": f.UserID, "filter.name": f.Name, "filter.q": f.Q,
+	} {
+		if unreadable(text) {
+			fault(location, "must not have control characters")
+		}
+	}
+	if len(bad.Fields) > 0 {
+		return out, &bad
+	}
+	return out, nil
+}
+
+// instant reads a time; empty is none.
+func instant(fault func(location, message string), location, text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		fault(location, "must be a time such as 2026-01-02T03:04:05Z")
+	}
+	return at
+}
