@@ -22,6 +22,7 @@ const (
 	UserHeader       = "X-CloudAI-User"  // whom a caller on the Unix socket acts for
 	NextOffsetHeader = "X-Next-Offset"   // of a log: where a later request goes on
 	AttemptHeader    = "X-Attempt"       // of a log: whose it is
+	RequestHeader    = "X-Request-Id"    // names the request in the reply and in the master's log
 )
 
 // Options say where the master is and who calls.
@@ -93,6 +94,9 @@ type Error struct {
 	Status int          // of HTTP
 	Detail string       // what happened and what to do, for people
 	Fields []FieldError // each bad field of the request
+	// RequestID names the request in the master's log; empty when what answered
+	// is no master.
+	RequestID string
 	// RetryAfter is when the same call may succeed; 0: it will not, or nobody
 	// knows.
 	RetryAfter time.Duration
@@ -198,6 +202,7 @@ func problem(resp *http.Response) error {
 	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // 0 when it is absent, or a date
 	return &Error{
 		Status: resp.StatusCode, Detail: p.Detail, Fields: p.Errors, RetryAfter: time.Duration(max(0, min(seconds, 3600))) * time.Second,
+		RequestID: resp.Header.Get(RequestHeader),
 	}
 }
 

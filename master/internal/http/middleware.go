@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"cloudai/master/client"
 	"cloudai/master/internal/auth"
 )
 
@@ -59,12 +60,14 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	defer s.leave()
 	start := time.Now()
 	out := newPatientWriter(w)
-	c := &call{log: s.log, trusted: trusted(r), secure: r.TLS != nil}
+	id := requestIDOf(r)
+	w.Header().Set(client.RequestHeader, id)
+	c := &call{log: s.log.With("request_id", id), trusted: trusted(r), secure: r.TLS != nil}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	defer func() {
 		s.recovered(out, r, recover())
 		out.extend() // for what the server itself still has to flush
-		s.log.Debug("request", "method", r.Method, "route", r.Pattern, "path", r.URL.Path,
+		c.log.Debug("request", "method", r.Method, "route", r.Pattern, "path", r.URL.Path,
 			"status", out.status, "bytes", out.bytes, "duration", time.Since(start))
 	}()
 	if r.ContentLength != 0 {
@@ -73,11 +76,14 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 		r.Body = body
 		defer body.release()
 	}
+	if s.preflight(out, r) {
+		return
+	}
 	if refused := s.admit(c, &r); refused != nil {
 		writeProblem(out, refused)
 		return
 	}
-	s.mux.ServeHTTP(out, r)
+	s.route(out, r)
 }
 
 // admit identifies the caller, unless the path is open. An open call that
@@ -95,7 +101,7 @@ func (s *Server) admit(c *call, r **nethttp.Request) *Problem {
 	}
 	who, err := s.identify(*r)
 	if err != nil {
-		return problemOf(err, s.log)
+		return problemOf(err, c.log)
 	}
 	c.who = who
 	*r = (*r).WithContext(auth.WithPrincipal((*r).Context(), who.Principal))
@@ -110,7 +116,7 @@ func (s *Server) recovered(out *patientWriter, r *nethttp.Request, why any) {
 	if why == nethttp.ErrAbortHandler { //nolint:errorlint // the very value is what net/http looks for
 		panic(why)
 	}
-	s.log.Error("handler panicked", "method", r.Method, "route", r.Pattern, "panic", why, "stack", string(debug.Stack()))
+	callOf(r.Context()).log.Error("handler panicked", "method", r.Method, "route", r.Pattern, "panic", why, "stack", string(debug.Stack()))
 	if out.status != 0 {
 		panic(nethttp.ErrAbortHandler) // the reply has begun: break it off visibly
 	}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/cors"
 	"golang.org/x/sync/errgroup"
 
 	"cloudai/master/client"
@@ -65,10 +66,12 @@ type Server struct {
 	origins  []string
 	disks    func() []client.Disk
 	csrf     *nethttp.CrossOriginProtection
+	cors     *cors.Cors // nil: no other site
 	log      *slog.Logger
 	grace    time.Duration
 	bodies   bodyRoom
 	mux      *nethttp.ServeMux
+	zipped   nethttp.Handler // the same, compressing
 	openAPI  []byte
 
 	unready atomic.Bool // that it is not ready was logged
@@ -83,7 +86,7 @@ type Server struct {
 func New(c Config) (*Server, error) {
 	s := &Server{
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, version: c.Version, join: c.Join,
-		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), log: c.Log, grace: c.ShutdownGrace,
+		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
 		disks: c.Disks, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
 	}
 	for _, origin := range c.Origins {
@@ -103,6 +106,9 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s.openAPI = doc
+	if s.zipped, err = newZipped(s.mux); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
