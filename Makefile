@@ -49,12 +49,13 @@ fmt: ## Format the Go code
 	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt) || exit 1; done
 
 .PHONY: lint
-lint: ## Check format, Go code and shell scripts
+lint: ## Check format, Go code, shell scripts and docs/openapi.json
 	@for m in $(MODULES); do \
 		(cd $$m && $(GOLANGCI) fmt --diff) || { echo "$$m is not formatted; run: make fmt" >&2; exit 1; }; \
 	done
 	@for m in $(MODULES); do echo "golangci-lint $$m"; (cd $$m && $(GOLANGCI) run ./...) || exit 1; done
 	@.tools/shellcheck.sh
+	@.tools/openapi/lint.sh
 
 .PHONY: unit
 unit: ## Run the tests that need neither an engine nor built binaries

@@ -88,6 +88,7 @@ main() {
 	if [ "$mode" = all ] && [ -z "${MONGODB_TEST_URI:-}" ]; then
 		.tools/ferretdb/ferretdb.sh >/dev/null || failed=1
 	fi
+	[ "$mode" != all ] || .tools/openapi/lint.sh install || failed=1
 	[ "$failed" = 0 ] || exit 1
 	say "ready"
 }

@@ -33,7 +33,7 @@ func (s *Server) fileRoutes(api huma.API) {
 	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "readTaskFile", Method: nethttp.MethodGet, Path: "/api/files/{id}/content/{path...}",
 		Summary: "One file, with ranges", Tags: []string{"files"},
-		Responses: binaryResponse("application/octet-stream"),
+		Responses: rangeResponses(),
 	}), s.readTaskFile)
 	register(api, accessSubmit, s.aboutTask(huma.Operation{
 		OperationID: "deleteTaskFiles", Method: nethttp.MethodDelete, Path: "/api/files/{id}", DefaultStatus: nethttp.StatusNoContent,
@@ -43,11 +43,7 @@ func (s *Server) fileRoutes(api huma.API) {
 }
 
 func binaryResponse(types ...string) map[string]*huma.Response {
-	content := map[string]*huma.MediaType{}
-	for _, t := range types {
-		content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
-	}
-	return map[string]*huma.Response{"200": {Description: "The bytes.", Content: content}}
+	return map[string]*huma.Response{"200": bearing("The bytes.", types...)}
 }
 
 func (s *Server) listFiles(ctx context.Context, in *struct {

@@ -31,8 +31,8 @@ func OpenAPI() ([]byte, error) {
 func (s *Server) routes() ([]byte, error) {
 	huma.DefaultArrayNullable = false
 	config := huma.DefaultConfig("CloudAI", "1")
-	config.Info.Description = "Runs containers on machines that you own. Units: CPU in cores, memory and storage in MiB, " +
-		"GPU in devices, other sizes in bytes, times in UTC, durations Go style (90s)."
+	config.Info.Description = about
+	config.Tags = tags
 	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	config.Servers = []*huma.Server{{URL: "/"}}
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
@@ -64,6 +64,7 @@ func (s *Server) routes() ([]byte, error) {
 			delete(paths, path)
 		}
 	}
+	completeDocument(api.OpenAPI())
 	doc, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("render the OpenAPI document: %w", err)
