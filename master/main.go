@@ -20,6 +20,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"cloudai/master/internal/cli"
 	"cloudai/master/internal/config"
 	"cloudai/master/internal/http"
@@ -55,6 +57,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin *
 		switch args[0] {
 		case "cli":
 			return cli.Run(ctx, args[1:], cli.Config{
+				Version: version, Getenv: config.Getenv(getenv, ".env", "master/.env"), Stdin: stdin, Stdout: stdout, Stderr: stderr,
+			})
+		case cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd: // a shell's script, see cli completion
+			return cli.Complete(args[1:], cli.Config{
 				Version: version, Getenv: config.Getenv(getenv, ".env", "master/.env"), Stdin: stdin, Stdout: stdout, Stderr: stderr,
 			})
 		case "openapi":

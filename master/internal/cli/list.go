@@ -217,21 +217,6 @@ func (c *command) queue(ctx context.Context) error {
 	return nil
 }
 
-func (c *command) cancelCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "cancel <task>...",
-		Short: "Stop tasks",
-		Long: `Takes a waiting task out of the queue at once. A running one is sent TERM, and
-KILL after its grace period; what it has written until then is kept.`,
-		Example:           "cancel 4f2c",
-		Args:              arguments("a task", "[more...]"),
-		ValidArgsFunction: c.taskIDs(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.cancel(cmd.Context(), args)
-		},
-	}
-}
-
 // cancel tries all of them and fails when one of them failed.
 func (c *command) cancel(ctx context.Context, prefixes []string) error {
 	var done []client.Task

@@ -31,11 +31,11 @@ func (c *command) tree() *cobra.Command {
 	root.SetHelpFunc(c.help)
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	root.AddCommand(
-		c.taskCommand(), c.listCommand(), c.queueCommand(), c.logsCommand(), c.monitorCommand(), c.explainCommand(),
+		c.taskCommand(), c.batchCommand(), c.listCommand(), c.queueCommand(), c.logsCommand(), c.monitorCommand(), c.explainCommand(),
 		c.cancelCommand(), c.retryCommand(), c.filesCommand(), c.taskFilesCommand(), c.downloadCommand(), c.workersCommand(),
 		c.statsCommand(), c.statusCommand(), c.dispatchCommand(), c.registerCommand(), c.unregisterCommand(),
 		c.drainCommand(), c.undrainCommand(), c.usersCommand(), c.tokenCommand(), c.joinCommand(), c.doctorCommand(),
-		c.exportCommand(), c.pruneCommand(), c.exitCommand(),
+		c.exportCommand(), c.pruneCommand(), c.completionCommand(), c.exitCommand(),
 	)
 	root.SetHelpCommand(c.helpCommand())
 	root.InitDefaultHelpCmd() // adds it
