@@ -73,6 +73,26 @@ func (c *Client) Logs(ctx context.Context, id string, o LogOptions) iter.Seq2[Lo
 	}
 }
 
+// FollowLogs gives the log of a task line by line, of its newest attempt at the
+// time of the call and of each further one, until the task is over. It is as
+// patient as Logs.
+func (c *Client) FollowLogs(ctx context.Context, id string) iter.Seq2[LogRecord, error] {
+	return func(yield func(LogRecord, error) bool) {
+		t, err := c.Task(ctx, id)
+		for attempt := t.Attempt; err == nil; attempt = t.Attempt {
+			for record, err := range c.Logs(ctx, id, LogOptions{Attempt: attempt, Follow: true}) {
+				if !yield(record, err) || err != nil {
+					return
+				}
+			}
+			if t, err = c.WaitAttempt(ctx, id, attempt); err == nil && t.Attempt == attempt {
+				return // it is over
+			}
+		}
+		yield(LogRecord{}, err)
+	}
+}
+
 // errEnough means that the reader of a log has stopped reading.
 var errEnough = errors.New("enough")
 
