@@ -35,7 +35,7 @@ type Registration struct {
 
 // Credentials sign in.
 type Credentials struct {
-	Email    string `json:"email" maxLength:"254"`
+	Email    string `json:"email" maxLength:"254" example:"ann@example.org"`
 	Password string `json:"password"`
 }
 
@@ -73,7 +73,7 @@ type TokenRequest struct {
 // UserRequest is an account that an administrator adds.
 type UserRequest struct {
 	Name     string `json:"name" minLength:"1" maxLength:"256"`
-	Email    string `json:"email" maxLength:"254"`
+	Email    string `json:"email" maxLength:"254" example:"ann@example.org"`
 	Password string `json:"password" doc:"8 to 128 characters." minLength:"8" maxLength:"128"`
 	Role     string `json:"role,omitempty" enum:"user,admin" default:"user"`
 }

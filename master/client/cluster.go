@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/url"
+	"time"
 )
 
 // Workers gives all workers by id.
@@ -86,3 +87,16 @@ func (c *Client) Ready(ctx context.Context) error {
 }
 
 func workerPath(id string) string { return "/api/workers/" + url.PathEscape(id) }
+
+// ClusterMetrics gives what all workers together used, in steps; zero values
+// take the master's defaults.
+func (c *Client) ClusterMetrics(ctx context.Context, since time.Time, step time.Duration) (ClusterMetrics, error) {
+	query := url.Values{}
+	if !since.IsZero() {
+		query.Set("since", since.UTC().Format(time.RFC3339Nano))
+	}
+	if step > 0 {
+		query.Set("step", step.String())
+	}
+	return get[ClusterMetrics](ctx, c, "/api/cluster/metrics", query)
+}

@@ -86,6 +86,22 @@ type Cluster struct {
 	Mismatches  []Mismatch     `json:"mismatches,omitempty" doc:"What the check of the invariants has found, for administrators; at most 100, violations first, the oldest first."`
 }
 
+// ClusterMetrics is what all workers together used over the last while.
+type ClusterMetrics struct {
+	Step    string          `json:"step" doc:"Go style duration that one sample stands for."`
+	Samples []ClusterSample `json:"samples" doc:"Oldest first; since the master's start, of the last hour at most. Steps in which no worker was heard have none."`
+}
+
+// ClusterSample is the use in one step: the sum of each worker's mean.
+type ClusterSample struct {
+	Time    time.Time `json:"time" doc:"When the step began."`
+	Workers int       `json:"workers" doc:"Those that were heard in it."`
+	CPU     float64   `json:"cpu" doc:"Cores in use."`
+	Memory  int64     `json:"memory" doc:"MiB."`
+	Storage int64     `json:"storage" doc:"MiB."`
+	GPU     int       `json:"gpu" doc:"Devices."`
+}
+
 // Mismatch is something that store, memory and workers do not agree about.
 type Mismatch struct {
 	Invariant string `json:"invariant" doc:"As in /health."`

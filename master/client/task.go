@@ -31,7 +31,7 @@ type TaskRequest struct {
 // Input is a small file put into the container before it starts.
 type Input struct {
 	Path     string `json:"path" doc:"Absolute, or relative to the working directory." minLength:"1" maxLength:"4096"`
-	Content  string `json:"content" doc:"The file's text, or its bytes as the encoding says."`
+	Content  string `json:"content,omitempty" doc:"The file's text, or its bytes as the encoding says."`
 	Encoding string `json:"encoding,omitempty" doc:"How content is written." enum:"utf-8,base64" default:"utf-8"`
 }
 
@@ -173,7 +173,7 @@ type LogRecord struct {
 type TaskChange struct {
 	Name     *string `json:"name,omitempty" maxLength:"256"`
 	Priority *int    `json:"priority,omitempty" minimum:"0" maximum:"100"`
-	Timeout  *string `json:"timeout,omitempty" doc:"Go style duration; empty: none."`
+	Timeout  *string `json:"timeout,omitempty" doc:"Go style duration; empty: none." example:"90s"`
 }
 
 // TaskMetrics is what the container of one attempt used over its time.

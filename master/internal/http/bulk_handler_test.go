@@ -20,7 +20,8 @@ func TestBatch(t *testing.T) {
 	if bad := got.Items[1]; bad.TaskID != "" || len(bad.Errors) != 2 || bad.Errors[0].Location != "cpu_required" || bad.Errors[1].Location != "docker_image" {
 		t.Errorf("%+v", bad)
 	}
-	wantProblem(t, e.ask(t, doorSocket, "POST", "/api/tasks/batch", fmt.Sprintf(body, `,"atomic":true`)), 422, "cpu_required", "docker_image")
+	wantProblem(t, e.ask(t, doorSocket, "POST", "/api/tasks/batch", fmt.Sprintf(body, `,"atomic":true`)), 422,
+		"tasks[1].cpu_required", "tasks[1].docker_image", "tasks[3]")
 	if n := len(e.core.Submits()); n != 2 {
 		t.Errorf("%d tasks", n)
 	}

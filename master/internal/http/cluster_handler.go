@@ -14,6 +14,10 @@ func (s *Server) clusterRoutes(api huma.API) {
 		OperationID: "getCluster", Method: nethttp.MethodGet, Path: "/api/cluster",
 		Summary: "Counts, capacity and queue", Tags: []string{"cluster"},
 	}, s.getCluster)
+	register(api, accessRead, huma.Operation{
+		OperationID: "getClusterMetrics", Method: nethttp.MethodGet, Path: "/api/cluster/metrics",
+		Summary: "What all workers together used over the last hour", Tags: []string{"cluster"},
+	}, s.getClusterMetrics)
 	register(api, accessAdmin, huma.Operation{
 		OperationID: "getJoin", Method: nethttp.MethodGet, Path: "/api/cluster/join",
 		Summary: "How a worker on another machine joins", Tags: []string{"cluster"},

@@ -12,15 +12,25 @@ func (c *Core) SubmitBatch(ctx context.Context, p cluster.Principal, entries []c
 	_ coordinator.Named[[]coordinator.BatchItem],
 ) (items []coordinator.BatchItem, kept []byte, err error) {
 	items = make([]coordinator.BatchItem, len(entries))
+	var all cluster.InvalidError
+	wrong := 0
 	for i, entry := range entries {
-		items[i].Faults = entry.Faults
-		if len(entry.Faults) == 0 {
+		if items[i].Faults = entry.Faults; len(entry.Faults) == 0 {
 			_, err := entry.Request.Spec()
 			items[i].Faults = cluster.FaultsOf(err)
 		}
-		if len(items[i].Faults) > 0 && atomic {
-			return nil, nil, &cluster.InvalidError{Fields: items[i].Faults}
+		for _, f := range items[i].Faults {
+			all.Fields = append(all.Fields, cluster.FieldError{Location: coordinator.InBatch(i, f.Location), Message: f.Message})
 		}
+		if len(items[i].Faults) > 0 {
+			wrong++
+		}
+	}
+	switch {
+	case len(entries) == 0:
+		return nil, nil, cluster.Invalid("tasks", "must be 1 to 10000 tasks")
+	case wrong == len(entries) || wrong > 0 && atomic:
+		return nil, nil, &all
 	}
 	for i, entry := range entries {
 		if len(items[i].Faults) > 0 {

@@ -125,6 +125,9 @@ func (c *Core) RegisterWorker(ctx context.Context, p cluster.Principal, id clust
 	if err := p.Require(cluster.ScopeAdmin); err != nil {
 		return coordinator.WorkerView{}, err
 	}
+	if !cluster.ValidName(string(id)) {
+		return coordinator.WorkerView{}, cluster.Invalid("worker_id", "must be a worker's id")
+	}
 	if !cluster.ValidAddress(address) {
 		return coordinator.WorkerView{}, cluster.Invalid("address", "must be host:port, for instance 10.0.0.7:50052")
 	}
