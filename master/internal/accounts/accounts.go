@@ -44,6 +44,7 @@ type Accounts struct {
 	store  Store
 	signer *auth.Signer
 	hasher *auth.Hasher
+	guard  *guard
 	ttl    time.Duration
 	open   bool
 	log    *slog.Logger
@@ -62,7 +63,7 @@ func New(cfg Config) *Accounts {
 		cfg.Now = time.Now
 	}
 	return &Accounts{
-		store: cfg.Store, signer: auth.NewSigner(cfg.Key, cfg.Issuer, cfg.Now), hasher: auth.NewHasher(),
+		store: cfg.Store, signer: auth.NewSigner(cfg.Key, cfg.Issuer, cfg.Now), hasher: auth.NewHasher(), guard: newGuard(),
 		ttl: cfg.TTL, open: cfg.Open, log: cfg.Log, now: cfg.Now,
 		turn: make(chan struct{}, 1), ended: map[string]time.Time{},
 	}

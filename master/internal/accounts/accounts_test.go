@@ -210,21 +210,21 @@ func TestRegistrationNamesEachBadField(t *testing.T) {
 func TestLogin(t *testing.T) {
 	o := newOffice(t)
 	o.register("ann")
-	s, err := o.Login(t.Context(), "Ann@EXAMPLE.org", password)
+	s, err := o.Login(t.Context(), "Ann@EXAMPLE.org", password, there)
 	if err != nil || s.User.Name != "ann" {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	for _, c := range [][2]string{{"ann@example.org", "wrong"}, {"nobody@example.org", password}, {"ann@example.org", strings.Repeat("x", 200)}, {strings.Repeat("x", 300), password}} {
-		_, err := o.Login(t.Context(), c[0], c[1])
+		_, err := o.Login(t.Context(), c[0], c[1], there)
 		o.wantErr(c[0], err, cluster.ErrUnauthenticated)
 		if strings.Contains(err.Error(), "nobody") {
 			t.Errorf("%v tells who has an account", err)
 		}
 	}
-	_, err = o.Login(t.Context(), "", "")
+	_, err = o.Login(t.Context(), "", "", there)
 	o.wantErr("an empty form", err, cluster.ErrInvalid)
 	o.store.FailAt(1, faultstore.Refused)
-	_, err = o.Login(t.Context(), "ann@example.org", password)
+	_, err = o.Login(t.Context(), "ann@example.org", password, there)
 	o.wantErr("without the store", err, cluster.ErrUnavailable)
 	o.now = o.now.Add(time.Hour)
 	_, err = o.who(s.Token)
@@ -236,7 +236,7 @@ func TestLogin(t *testing.T) {
 func TestLogout(t *testing.T) {
 	o := newOffice(t)
 	one := o.register("ann")
-	two, err := o.Login(t.Context(), "ann@example.org", password)
+	two, err := o.Login(t.Context(), "ann@example.org", password, there)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestLogout(t *testing.T) {
 		t.Fatalf("the other sign-in: %v", err)
 	}
 	o.now = o.now.Add(2 * time.Hour)
-	three, _ := o.Login(t.Context(), "ann@example.org", password)
+	three, _ := o.Login(t.Context(), "ann@example.org", password, there)
 	if err := o.Logout(t.Context(), three.Token); err != nil || len(o.ended) != 1 {
 		t.Fatalf("%d sign-ins are remembered as over, %v", len(o.ended), err)
 	}
@@ -267,18 +267,18 @@ func TestChangePassword(t *testing.T) {
 	o := newOffice(t)
 	s := o.register("ann")
 	p, _ := o.who(s.Token)
-	_, err := o.ChangePassword(t.Context(), p, "wrong", "another one")
+	_, err := o.ChangePassword(t.Context(), p, "wrong", "another one", there)
 	o.wantErr("with a wrong one", err, cluster.ErrInvalid)
-	_, err = o.ChangePassword(t.Context(), p, password, "short")
+	_, err = o.ChangePassword(t.Context(), p, password, "short", there)
 	o.wantErr("to a short one", err, cluster.ErrInvalid)
-	_, err = o.ChangePassword(t.Context(), root, password, "another one")
+	_, err = o.ChangePassword(t.Context(), root, password, "another one", there)
 	o.wantErr("of nobody's account", err, cluster.ErrDenied)
 	narrow := p
 	narrow.Scopes = cluster.Scopes
-	_, err = o.ChangePassword(t.Context(), narrow, password, "another one")
+	_, err = o.ChangePassword(t.Context(), narrow, password, "another one", there)
 	o.wantErr("by an API token", err, cluster.ErrDenied)
 
-	now, err := o.ChangePassword(t.Context(), p, password, "another one")
+	now, err := o.ChangePassword(t.Context(), p, password, "another one", there)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,9 +287,9 @@ func TestChangePassword(t *testing.T) {
 	if _, err := o.who(now.Token); err != nil {
 		t.Fatal(err)
 	}
-	_, err = o.Login(t.Context(), "ann@example.org", password)
+	_, err = o.Login(t.Context(), "ann@example.org", password, there)
 	o.wantErr("with the one before", err, cluster.ErrUnauthenticated)
-	if _, err := o.Login(t.Context(), "ann@example.org", "another one"); err != nil {
+	if _, err := o.Login(t.Context(), "ann@example.org", "another one", there); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -327,14 +327,14 @@ func TestManagingAccounts(t *testing.T) {
 	}
 	_, err = o.who(bobIn.Token)
 	o.wantErr("disabled", err, cluster.ErrUnauthenticated)
-	_, err = o.Login(t.Context(), "bob@example.org", password)
+	_, err = o.Login(t.Context(), "bob@example.org", password, there)
 	o.wantErr("signing in while disabled", err, cluster.ErrDenied)
 	if err := change(ann, bob.UserID, UserChange{Disabled: &no, Password: &fresh}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = o.who(bobIn.Token)
 	o.wantErr("enabled again, the old sign-in", err, cluster.ErrUnauthenticated)
-	again, err := o.Login(t.Context(), "bob@example.org", fresh)
+	again, err := o.Login(t.Context(), "bob@example.org", fresh, there)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -459,7 +459,7 @@ func TestResetBeatsAPasswordChangeUnderWay(t *testing.T) {
 	}
 	_, err = o.change(t.Context(), seen.ID, UserChange{Password: &stolen}, &seen)
 	o.wantErr("the change", err, cluster.ErrUnauthenticated)
-	if _, err := o.Login(t.Context(), "bob@example.org", reset); err != nil {
+	if _, err := o.Login(t.Context(), "bob@example.org", reset, there); err != nil {
 		t.Fatal(err)
 	}
 }

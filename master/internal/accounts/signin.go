@@ -32,9 +32,11 @@ func (a *Accounts) signIn(u cluster.User) (Session, error) {
 	return Session{User: u, Token: token, ExpiresAt: in.ExpiresAt}, nil
 }
 
-// Login signs in. cluster.ErrUnauthenticated does not tell whether the account
-// or the password is wrong, and takes as long for either.
-func (a *Accounts) Login(ctx context.Context, email, password string) (Session, error) {
+// Login signs in from an address, which is empty on the master's own machine.
+// cluster.ErrUnauthenticated does not tell whether the account or the password
+// is wrong, and takes as long for either. After too many failures it is a
+// *cluster.WaitError, whatever the password.
+func (a *Accounts) Login(ctx context.Context, email, password, address string) (Session, error) {
 	var c check
 	if email == "" {
 		c.add("email", "is required")
@@ -53,15 +55,22 @@ func (a *Accounts) Login(ctx context.Context, email, password string) (Session, 
 	if err != nil && !errors.Is(err, cluster.ErrNotFound) {
 		return Session{}, unavailable(err)
 	}
+	try, err := a.guard.begin(accountKey(u.ID, email), address, a.now())
+	if err != nil {
+		return Session{}, err
+	}
 	ok, err := a.hasher.Verify(u.PasswordHash, password)
 	switch {
 	case err != nil:
+		try.takeBack()
 		return Session{}, err
 	case !ok:
 		return Session{}, wrong
 	case u.Disabled:
+		try.takeBack()
 		return Session{}, fmt.Errorf("%w: this account is disabled; an administrator can enable it", cluster.ErrDenied)
 	}
+	try.succeeded()
 	return a.signIn(u)
 }
 
@@ -130,8 +139,10 @@ func (a *Accounts) Logout(ctx context.Context, credential string) error {
 }
 
 // ChangePassword gives the principal's account another password and ends all
-// its sign-ins; the session that comes back is the only one left.
-func (a *Accounts) ChangePassword(ctx context.Context, p cluster.Principal, before, after string) (Session, error) {
+// its sign-ins; the session that comes back is the only one left. Wrong present
+// passwords are bounded as in Login, for each address alone: who has taken over
+// a sign-in neither guesses on nor keeps its owner from changing the password.
+func (a *Accounts) ChangePassword(ctx context.Context, p cluster.Principal, before, after, address string) (Session, error) {
 	u, err := a.withPassword(ctx, p)
 	if err != nil {
 		return Session{}, err
@@ -144,13 +155,19 @@ func (a *Accounts) ChangePassword(ctx context.Context, p cluster.Principal, befo
 	if err := c.err(); err != nil {
 		return Session{}, err
 	}
+	try, err := a.guard.beginSignedIn(accountKey(u.ID, ""), address, a.now())
+	if err != nil {
+		return Session{}, err
+	}
 	ok, err := a.hasher.Verify(u.PasswordHash, before)
 	if err != nil {
+		try.takeBack()
 		return Session{}, err
 	}
 	if !ok {
 		return Session{}, cluster.Invalid("old_password", "is not the present password")
 	}
+	try.succeeded()
 	u, err = a.change(ctx, u.ID, UserChange{Password: &after}, &u)
 	if err != nil {
 		return Session{}, err

@@ -111,6 +111,9 @@ func (a *Accounts) ChangeUser(ctx context.Context, p cluster.Principal, id clust
 			return u, err
 		}
 	}
+	if change.Password != nil {
+		a.guard.forgive(accountKey(id, ""))
+	}
 	a.log.Info("account changed", "user_id", id, "by", p.UserID)
 	return u, nil
 }
@@ -195,6 +198,7 @@ func (a *Accounts) RemoveUser(ctx context.Context, p cluster.Principal, id clust
 	if err := a.store.DeleteUser(context.WithoutCancel(ctx), id); err != nil {
 		return unavailable(err)
 	}
+	a.guard.forget(accountKey(id, ""))
 	a.log.Info("account removed", "user_id", id, "by", p.UserID)
 	n, err := a.store.CountUsers(ctx)
 	if err != nil || n > 0 {

@@ -22,7 +22,7 @@ var rules = slices.Concat(
 		[]string{
 			"internal/scheduler/...", "internal/queue/...", "internal/db/...", "internal/events/...",
 			"internal/telemetry/...", "internal/auth/...", "internal/logs/...", "internal/storage/...",
-			"internal/workerconn/...", "internal/retention/...",
+			"internal/workerconn/...", "internal/retention/...", "internal/throttle",
 		},
 		[]string{"internal/cluster"},
 	),
@@ -130,7 +130,7 @@ var rules = slices.Concat(
 			Why:    "main reads the configuration and hands each part its own by value",
 		},
 		{
-			From:   []string{"internal/config/...", "internal/system/...", "internal/crowd", "internal/arch"},
+			From:   []string{"internal/config/...", "internal/system/...", "internal/crowd", "internal/throttle", "internal/arch"},
 			Forbid: []string{"./..."},
 			Allow:  []string{"./internal/cluster"},
 			Why:    "what only main or everybody uses must not pull rooms in behind it",

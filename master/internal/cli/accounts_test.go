@@ -62,13 +62,13 @@ func TestPasswordFromStdin(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	id := cluster.UserID(strings.TrimSpace(got.stdout))
-	if s, err := w.accounts.Login(t.Context(), "ann@example.org", "the password"); err != nil || s.User.ID != id || s.User.Name != "Ann" {
+	if s, err := w.accounts.Login(t.Context(), "ann@example.org", "the password", ""); err != nil || s.User.ID != id || s.User.Name != "Ann" {
 		t.Errorf("%+v %v", s, err)
 	}
 	if got := w.with(t, "another one\n", "users", "reset", "ann@example.org", "--password-stdin"); got.code != 0 || !strings.Contains(got.stderr, "new password") {
 		t.Errorf("%+v", got)
 	}
-	if _, err := w.accounts.Login(t.Context(), "ann@example.org", "another one"); err != nil {
+	if _, err := w.accounts.Login(t.Context(), "ann@example.org", "another one", ""); err != nil {
 		t.Error(err)
 	}
 	for _, tt := range []struct{ stdin, want string }{

@@ -68,7 +68,7 @@ func TestAskedPassword(t *testing.T) {
 		}
 	}
 	for email, password := range map[string]string{"ann@example.org": "zuerst-geheim", "bob@example.org": "dann-richtig"} {
-		if _, err := w.accounts.Login(t.Context(), email, password); err != nil {
+		if _, err := w.accounts.Login(t.Context(), email, password, ""); err != nil {
 			t.Errorf("%s: %v", email, err)
 		}
 	}

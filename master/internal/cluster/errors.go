@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // The sentinels; edges map each of them once. Everything else is internal.
@@ -83,6 +84,18 @@ func StoreFull(cause error) error {
 		Said: "the master's disk is full, and nothing of this was done; an administrator has to make room",
 	}
 }
+
+// WaitError is an ErrBusy that is over after a while.
+type WaitError struct {
+	Said  string
+	After time.Duration
+}
+
+// Error is what callers are told.
+func (e *WaitError) Error() string { return ErrBusy.Error() + ": " + e.Said }
+
+// Unwrap makes errors.Is(err, ErrBusy) hold.
+func (e *WaitError) Unwrap() error { return ErrBusy }
 
 // FieldError is one thing wrong with one field of a request.
 type FieldError struct {

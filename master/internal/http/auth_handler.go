@@ -23,7 +23,8 @@ func (s *Server) authRoutes(api huma.API) {
 	register(api, accessOpen, huma.Operation{
 		OperationID: "login", Method: nethttp.MethodPost, Path: "/api/auth/login",
 		Summary: "Sign in", Tags: []string{"auth"},
-		Description: "Also sets a cookie for browsers.",
+		Description: "Also sets a cookie for browsers. 429 with Retry-After after 10 failures for one account, or 100 from one address, " +
+			"within 15 minutes; where the account has signed in from before, only failures from there count against it.",
 	}, s.login)
 	withBody[client.Credentials](api, nethttp.MethodPost, "/api/auth/login")
 	register(api, accessAnyone, guarded(huma.Operation{
@@ -91,7 +92,7 @@ func (s *Server) login(ctx context.Context, in *BodyInput) (*sessionOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.accounts.Login(ctx, body.Email, body.Password)
+	session, err := s.accounts.Login(ctx, body.Email, body.Password, callOf(ctx).address)
 	return sessionReply(ctx, session, err)
 }
 
@@ -126,6 +127,6 @@ func (s *Server) changePassword(ctx context.Context, in *BodyInput) (*sessionOut
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.accounts.ChangePassword(ctx, caller(ctx), body.OldPassword, body.NewPassword)
+	session, err := s.accounts.ChangePassword(ctx, caller(ctx), body.OldPassword, body.NewPassword, callOf(ctx).address)
 	return sessionReply(ctx, session, err)
 }

@@ -119,8 +119,8 @@ func TestF23HostileFields(t *testing.T) {
 			continue
 		}
 		base = strings.TrimSuffix(strings.TrimPrefix(base, "{"), "}")
-		// Calls about accounts also say no for what is true: a wrong password, a
-		// name that is taken.
+		// Calls about accounts also say no for what is true: a wrong password, too
+		// many of them, a name that is taken.
 		accounts := strings.HasPrefix(call[1], "/api/auth/") || strings.HasPrefix(call[1], "/api/users")
 		for field, s := range fields {
 			for name, value := range hostile {
@@ -138,7 +138,7 @@ func TestF23HostileFields(t *testing.T) {
 						if !complainsOf(t, w, field) && !(field == "new_password" && complainsOf(t, w, "old_password")) {
 							t.Errorf("%v, %s is %s: %s", call, field, name, w.Body)
 						}
-					case w.Code == 400 && (name == "deep" || name == "beyond"), accounts && (w.Code == 401 || w.Code == 403 || w.Code == 409):
+					case w.Code == 400 && (name == "deep" || name == "beyond"), accounts && (w.Code == 401 || w.Code == 403 || w.Code == 409 || w.Code == 429):
 					default:
 						t.Errorf("%v, %s is %s: %d %s", call, field, name, w.Code, w.Body)
 					}

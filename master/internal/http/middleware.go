@@ -27,8 +27,9 @@ type call struct {
 	// nothing that is owned.
 	guard   func() error
 	who     identity
-	trusted bool // from the master's own machine
-	secure  bool // over TLS
+	address string // where it comes from; empty on the socket
+	trusted bool   // from the master's own machine
+	secure  bool   // over TLS
 }
 
 type (
@@ -62,7 +63,7 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	out := newPatientWriter(w)
 	id := requestIDOf(r)
 	w.Header().Set(client.RequestHeader, id)
-	c := &call{log: s.log.With("request_id", id), trusted: trusted(r), secure: r.TLS != nil}
+	c := &call{log: s.log.With("request_id", id), address: addressOf(r), trusted: trusted(r), secure: r.TLS != nil}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	defer func() {
 		s.recovered(out, r, recover())

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	nethttp "net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -102,7 +104,7 @@ func problemOf(err error, log *slog.Logger) *Problem {
 		case errors.Is(err, cluster.ErrNoRoom):
 			return p.with("Retry-After", "10") // room does not come back by itself
 		case s.status == nethttp.StatusServiceUnavailable, s.status == nethttp.StatusTooManyRequests, errors.Is(err, cluster.ErrInFlight):
-			return p.with("Retry-After", "1")
+			return p.with("Retry-After", retryAfter(err))
 		case s.status == nethttp.StatusUnauthorized:
 			return p.with("WWW-Authenticate", "Bearer")
 		}
@@ -110,6 +112,15 @@ func problemOf(err error, log *slog.Logger) *Problem {
 	}
 	log.Error("request failed", "error", err)
 	return newProblem(nethttp.StatusInternalServerError, "something went wrong inside the master; its log says what")
+}
+
+// retryAfter is in how many seconds the same call may succeed.
+func retryAfter(err error) string {
+	var wait *cluster.WaitError
+	if !errors.As(err, &wait) {
+		return "1"
+	}
+	return strconv.FormatInt(int64(max(wait.After+time.Second-1, time.Second)/time.Second), 10)
 }
 
 // invalidProblem names each bad field, in the list and in the sentence.

@@ -9,6 +9,7 @@ import (
 	nethttp "net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -36,6 +37,7 @@ func TestSentinels(t *testing.T) {
 		{cluster.ErrPrecondition, 412},
 		{cluster.ErrInFlight, 409},
 		{cluster.ErrBusy, 429},
+		{&cluster.WaitError{Said: "later", After: time.Minute}, 429},
 		{cluster.ErrUnavailable, 503},
 		{cluster.ErrQuota, 507},
 		{cluster.ErrNoRoom, 507},
