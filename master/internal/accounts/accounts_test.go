@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -346,8 +347,59 @@ func TestManagingAccounts(t *testing.T) {
 	if list, err := o.Users(t.Context(), root); err != nil || len(list) != 1 || list[0].ID != ann.UserID {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	if err := o.RemoveUser(t.Context(), root, ann.UserID); err != nil || o.SetupCode() == "" {
-		t.Fatalf("with nobody left the setup begins again: %v", err)
+}
+
+// Whoever asks, an administrator is left; of two that turn on each other, one.
+func TestLastAdministrator(t *testing.T) {
+	o := newOffice(t)
+	annIn, bobIn := o.register("ann"), o.register("bob")
+	ann, _ := o.who(annIn.Token)
+	yes, admin, user := true, cluster.RoleAdmin, cluster.RoleUser
+	change := func(p cluster.Principal, id cluster.UserID, c UserChange) error {
+		_, err := o.ChangeUser(t.Context(), p, id, c)
+		return err
+	}
+	o.wantErr("demoting", change(root, ann.UserID, UserChange{Role: &user}), cluster.ErrConflict)
+	o.wantErr("disabling", change(root, ann.UserID, UserChange{Disabled: &yes}), cluster.ErrConflict)
+	o.wantErr("removing", o.RemoveUser(t.Context(), root, ann.UserID), cluster.ErrConflict)
+	name := "Ann the Second"
+	if err := change(root, ann.UserID, UserChange{Name: &name, Role: &admin}); err != nil {
+		t.Fatalf("what leaves her an administrator: %v", err)
+	}
+	if err := change(ann, bobIn.User.ID, UserChange{Role: &admin}); err != nil {
+		t.Fatal(err)
+	}
+	bob, _ := o.who(bobIn.Token)
+	var gone atomic.Int64
+	var both sync.WaitGroup
+	for _, c := range []struct {
+		by cluster.Principal
+		of cluster.UserID
+	}{{ann, bob.UserID}, {bob, ann.UserID}} {
+		both.Go(func() {
+			if err := o.RemoveUser(context.Background(), c.by, c.of); err == nil {
+				gone.Add(1)
+			} else if !errors.Is(err, cluster.ErrConflict) {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	left, err := o.Users(t.Context(), root)
+	if err != nil || gone.Load() != 1 || len(left) != 1 || !administers(left[0]) {
+		t.Fatalf("%d removed, left are %+v, %v", gone.Load(), left, err)
+	}
+}
+
+// With the last account that is no administrator's the setup begins again.
+func TestNobodyIsLeft(t *testing.T) {
+	o := newOffice(t)
+	u, err := o.AddUser(t.Context(), root, NewUser{Name: "bob", Email: "bob@example.org", Password: password})
+	if err != nil || o.SetupCode() != "" {
+		t.Fatalf("%v, setup code %q", err, o.SetupCode())
+	}
+	if err := o.RemoveUser(t.Context(), root, u.ID); err != nil || o.SetupCode() == "" {
+		t.Fatalf("%v, setup code %q", err, o.SetupCode())
 	}
 }
 

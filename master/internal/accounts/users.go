@@ -76,8 +76,8 @@ func (a *Accounts) AddUser(ctx context.Context, p cluster.Principal, n NewUser) 
 	return u, nil
 }
 
-// ChangeUser changes an account. Administrators cannot lock themselves out:
-// cluster.ErrConflict.
+// ChangeUser changes an account. Administrators cannot lock themselves out, and
+// the last one stays: cluster.ErrConflict.
 func (a *Accounts) ChangeUser(ctx context.Context, p cluster.Principal, id cluster.UserID, change UserChange) (cluster.User, error) {
 	if err := p.Require(cluster.ScopeAdmin); err != nil {
 		return cluster.User{}, err
@@ -175,11 +175,36 @@ func (a *Accounts) change(ctx context.Context, id cluster.UserID, change UserCha
 		u.Disabled = *change.Disabled
 		u.Generation++
 	}
+	if !administers(u) {
+		if err := a.keepsAdministrator(ctx, id); err != nil {
+			return cluster.User{}, err
+		}
+	}
 	return u, a.put(ctx, u)
 }
 
+func administers(u cluster.User) bool { return u.Role == cluster.RoleAdmin && !u.Disabled }
+
+// keepsAdministrator is a cluster.ErrConflict when the account is the only one
+// that administers. Its caller holds the turn.
+func (a *Accounts) keepsAdministrator(ctx context.Context, without cluster.UserID) error {
+	all, err := a.store.ListUsers(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	is, others := false, false
+	for _, u := range all {
+		is = is || u.ID == without && administers(u)
+		others = others || u.ID != without && administers(u)
+	}
+	if is && !others {
+		return fmt.Errorf("%w: this is the last administrator; make another one first", cluster.ErrConflict)
+	}
+	return nil
+}
+
 // RemoveUser removes an account with its sign-ins and API tokens; its tasks
-// stay. cluster.ErrConflict for one's own.
+// stay. cluster.ErrConflict for one's own and for the last administrator's.
 func (a *Accounts) RemoveUser(ctx context.Context, p cluster.Principal, id cluster.UserID) error {
 	if err := p.Require(cluster.ScopeAdmin); err != nil {
 		return err
@@ -193,6 +218,9 @@ func (a *Accounts) RemoveUser(ctx context.Context, p cluster.Principal, id clust
 	}
 	defer release()
 	if _, err := a.user(ctx, id); err != nil {
+		return err
+	}
+	if err := a.keepsAdministrator(ctx, id); err != nil {
 		return err
 	}
 	if err := a.store.DeleteUser(context.WithoutCancel(ctx), id); err != nil {

@@ -24,13 +24,14 @@ func (s *Server) userRoutes(api huma.API) {
 	register(api, accessAdmin, s.aboutUser(huma.Operation{
 		OperationID: "changeUser", Method: nethttp.MethodPatch, Path: "/api/users/{id}",
 		Summary: "Change an account", Tags: []string{"users"},
-		Description: "What is absent stays. Another password and disabling end the account's sign-ins.",
+		Description: "What is absent stays. Another password and disabling end the account's sign-ins. " +
+			"409 for what would leave no administrator.",
 	}), s.changeUser)
 	withBody[client.UserChange](api, nethttp.MethodPatch, "/api/users/{id}")
 	register(api, accessAdmin, s.aboutUser(huma.Operation{
 		OperationID: "deleteUser", Method: nethttp.MethodDelete, Path: "/api/users/{id}", DefaultStatus: nethttp.StatusNoContent,
 		Summary: "Remove an account, its sign-ins and API tokens", Tags: []string{"users"},
-		Description: "Its tasks and files stay.",
+		Description: "Its tasks and files stay. 409 for the last administrator.",
 	}), s.deleteUser)
 }
 
