@@ -27,7 +27,7 @@ const FillingName = "being_filled"
 type Portable interface {
 	Store
 	// Dump calls yield for each record: first meta values, users, tokens, ended
-	// sign-ins and workers, then tasks, each kind in ascending order of its
+	// sign-ins, workers and the audit log, then tasks, each kind in ascending order of its
 	// key. It stops at the first error, which it returns. Rows that belong to no
 	// task are left out.
 	Dump(ctx context.Context, yield func(Record) error) error
@@ -45,12 +45,13 @@ type Portable interface {
 
 // Record is one row with all that belongs to it. One field is set.
 type Record struct {
-	Meta   *MetaValue        `json:",omitempty"`
-	User   *cluster.User     `json:",omitempty"`
-	Token  *cluster.APIToken `json:",omitempty"`
-	Ended  *EndedSession     `json:",omitempty"`
-	Worker *cluster.Worker   `json:",omitempty"`
-	Task   *TaskRecord       `json:",omitempty"`
+	Meta   *MetaValue          `json:",omitempty"`
+	User   *cluster.User       `json:",omitempty"`
+	Token  *cluster.APIToken   `json:",omitempty"`
+	Ended  *EndedSession       `json:",omitempty"`
+	Worker *cluster.Worker     `json:",omitempty"`
+	Audit  *cluster.AuditEntry `json:",omitempty"`
+	Task   *TaskRecord         `json:",omitempty"`
 }
 
 // MetaValue is a named value of the cluster.

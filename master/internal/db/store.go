@@ -58,6 +58,7 @@ type Store interface {
 	Files
 	Users
 	Tokens
+	Audit
 	Meta
 	// Close waits for writes under way, then releases the lock.
 	Close() error

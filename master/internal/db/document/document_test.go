@@ -28,6 +28,14 @@ func TestEveryFieldComesBack(t *testing.T) {
 		id := string(worker.ID)
 		return document.DecodeWorker(id, document.Sum(id, 0, b), b)
 	})
+	entry := storetest.Filled[cluster.AuditEntry]()
+	comesBack(t, entry, func() ([]byte, error) { return nil, nil }, func([]byte) (cluster.AuditEntry, error) {
+		row, err := document.EncodeAudit(&entry)
+		if err != nil {
+			return entry, err
+		}
+		return row.Entry()
+	})
 }
 
 func comesBack[T any](t *testing.T, want T, encode func() ([]byte, error), decode func([]byte) (T, error)) {

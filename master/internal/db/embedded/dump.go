@@ -65,6 +65,16 @@ func (s *Store) dumpRest(ctx context.Context, yield func(db.Record) error) error
 			return err
 		}
 	}
+	err = s.query(ctx, `SELECT `+auditColumns+` FROM audit ORDER BY seq`, nil, func(rows *sql.Rows) error {
+		e, err := scanAudit(rows)
+		if err != nil {
+			return err
+		}
+		return yield(db.Record{Audit: &e})
+	})
+	if err != nil {
+		return err
+	}
 	pool, err := s.readPool(ctx)
 	if err != nil {
 		return err

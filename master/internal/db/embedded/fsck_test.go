@@ -163,6 +163,8 @@ func TestCheckFindings(t *testing.T) {
 		{"a token's user", `UPDATE tokens SET user_id = 'u2'`, "table tokens", "checksum"},
 		{"an ended sign-in", `UPDATE ended_sessions SET valid_until = 1`, "table ended_sessions", "checksum"},
 		{"the cluster's id", `UPDATE meta SET value = 'c2'`, "table meta", "checksum"},
+		{"an audit entry", unguarded(`UPDATE audit SET doc = CAST(doc || ' ' AS BLOB)`), "table audit", "checksum"},
+		{"what an audit entry is found by", unguarded(`UPDATE audit SET outcome = 'failed'`), "table audit", "columns"},
 		{"a result of nothing", `UPDATE results SET task_id = 'ghost'`, "table results", "ghost"},
 		{"a file of nothing", `UPDATE file_metadata SET task_id = 'ghost'`, "table file_metadata", "ghost"},
 		{"a file's row is gone", `DELETE FROM file_metadata WHERE path = 'b'`, "table file_metadata", "2 files"},

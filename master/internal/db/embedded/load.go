@@ -26,7 +26,7 @@ func (s *session) refuseHalfFilled(ctx context.Context, path string) error {
 
 // filled are the tables that hold content; task_counts follows tasks.
 var contentTables = []string{
-	"tasks", "assignments", "results", "file_metadata", "keys", "workers", "users", "tokens", "ended_sessions", "meta",
+	"tasks", "assignments", "results", "file_metadata", "keys", "workers", "users", "tokens", "ended_sessions", "audit", "meta",
 }
 
 // filling prepares the tables to be filled, all in one transaction.
@@ -114,6 +114,8 @@ func loadOf(r db.Record) (change, error) {
 		return endSession(r.Ended.ID, r.Ended.Until), nil
 	case r.Worker != nil:
 		return putWorker(*r.Worker)
+	case r.Audit != nil:
+		return newAuditAppend(*r.Audit)
 	}
 	return nil, fmt.Errorf("%w: a record of nothing", cluster.ErrInvalid)
 }

@@ -27,6 +27,7 @@ var checkedTables = []checkedTable{
 	{"ended_sessions", 4, "SELECT " + endedColumns + " FROM ended_sessions", only(scanEnded)},
 	{"meta", 4, "SELECT " + metaColumns + " FROM meta", only(scanMeta)},
 	{"keys", 3, "SELECT " + keyColumns + " FROM keys", only(scanKey)},
+	{"audit", 5, "SELECT " + auditColumns + " FROM audit", only(scanAudit)},
 	{"workers", 1, "SELECT id, sum, doc FROM workers", func(rows *sql.Rows) error {
 		var id string
 		var sum int64

@@ -161,6 +161,28 @@ ALTER TABLE ended_sessions ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
 UPDATE ended_sessions SET sum = cloudai_sum('ended_sessions', id, valid_until);
 ALTER TABLE meta ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
 UPDATE meta SET sum = cloudai_sum('meta', name, value);
+`, `
+-- Who did what. Rows are only added; while the store is being filled from
+-- another one, what an earlier try has left may go.
+CREATE TABLE audit (
+	seq     INTEGER NOT NULL PRIMARY KEY,
+	time    INTEGER NOT NULL,
+	user_id TEXT    NOT NULL,
+	action  TEXT    NOT NULL,
+	target  TEXT    NOT NULL,
+	outcome TEXT    NOT NULL,
+	sum     INTEGER NOT NULL,
+	doc     BLOB    NOT NULL
+) STRICT;
+CREATE INDEX audit_by_user ON audit (user_id, seq);
+CREATE INDEX audit_by_action ON audit (action, seq);
+CREATE INDEX audit_by_target ON audit (target, seq);
+CREATE TRIGGER audit_stays_as_it_is BEFORE UPDATE ON audit BEGIN
+	SELECT raise(ABORT, 'entries of the audit log are not changed');
+END;
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit WHEN NOT EXISTS (SELECT 1 FROM meta WHERE name = 'being_filled') BEGIN
+	SELECT raise(ABORT, 'entries of the audit log are not removed');
+END;
 `}
 
 // The migrations' cloudai_sum is document.RowSum of its arguments. Nothing of the

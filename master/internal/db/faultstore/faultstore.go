@@ -228,6 +228,11 @@ func (s *Store) EndedSessions(ctx context.Context, now time.Time) (map[string]ti
 	return change(s, "EndedSessions", func() (map[string]time.Time, error) { return s.inner.EndedSessions(ctx, now) })
 }
 
+// AppendAudit implements db.Audit.
+func (s *Store) AppendAudit(ctx context.Context, entries []cluster.AuditEntry) error {
+	return s.write("AppendAudit", func() error { return s.inner.AppendAudit(ctx, entries) })
+}
+
 // MetaOnce implements db.Meta.
 func (s *Store) MetaOnce(ctx context.Context, name, value string) (string, error) {
 	return change(s, "MetaOnce", func() (string, error) { return s.inner.MetaOnce(ctx, name, value) })

@@ -92,3 +92,8 @@ func (s *Store) ListTokens(ctx context.Context, user cluster.UserID) ([]cluster.
 func (s *Store) Key(ctx context.Context, name db.KeyName) (db.Key, error) {
 	return read(s, "Key", func() (db.Key, error) { return s.inner.Key(ctx, name) })
 }
+
+// ListAudit implements db.Audit.
+func (s *Store) ListAudit(ctx context.Context, filter cluster.AuditFilter, below int64, limit int) ([]cluster.AuditEntry, error) {
+	return read(s, "ListAudit", func() ([]cluster.AuditEntry, error) { return s.inner.ListAudit(ctx, filter, below, limit) })
+}

@@ -24,7 +24,7 @@ const selectLimit = 2 * time.Second
 type collections struct {
 	tasks, assignments, results, files  *mongo.Collection
 	keys, users, tokens, ended, workers *mongo.Collection
-	meta, lock, schema                  *mongo.Collection
+	meta, lock, schema, audit           *mongo.Collection
 }
 
 // client are the settings of the connection.
@@ -51,7 +51,7 @@ func (s *Store) connect(ctx context.Context) error {
 	s.in = collections{
 		tasks: in.Collection("tasks"), assignments: in.Collection("assignments"), results: in.Collection("results"),
 		files: in.Collection("file_metadata"), keys: in.Collection("keys"), users: in.Collection("users"), tokens: in.Collection("tokens"),
-		ended: in.Collection("ended_sessions"), workers: in.Collection("workers"),
+		ended: in.Collection("ended_sessions"), workers: in.Collection("workers"), audit: in.Collection("audit"),
 		meta: in.Collection("meta"), lock: in.Collection("lock"), schema: in.Collection("schema"),
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*s.opts.Timeout)
@@ -68,8 +68,9 @@ func hosts(opts *options.ClientOptions) string { return fmt.Sprint(opts.Hosts) }
 
 // schemaVersion is what this program writes. A step forward from each older one
 // stands in makeSchema. Schema 2 adds checksums to rows that are no documents;
-// older rows stay without one until they are written again.
-const schemaVersion = 2
+// older rows stay without one until they are written again. Schema 3 adds the audit
+// log.
+const schemaVersion = 3
 
 type schemaRow struct {
 	ID      string `bson:"_id"`
@@ -106,6 +107,9 @@ func (s *Store) makeSchema(ctx context.Context) error {
 		{s.in.keys, []mongo.IndexModel{index("keys_by_name", "user_id", "route", "key"), index("keys_by_expiry", "expires_at")}},
 		{s.in.users, []mongo.IndexModel{unique("users_by_email", "email_key")}},
 		{s.in.tokens, []mongo.IndexModel{unique("tokens_by_hash", "secret_hash"), index("tokens_by_user", "user_id")}},
+		{s.in.audit, []mongo.IndexModel{
+			index("audit_by_user", "user_id", "_id"), index("audit_by_action", "action", "_id"), index("audit_by_target", "target", "_id"),
+		}},
 		{s.in.ended, []mongo.IndexModel{index("ended_by_time", "valid_until")}},
 	} {
 		if err := makeIndexes(ctx, of.in, of.indexes); err != nil {

@@ -22,7 +22,8 @@ func TestDamage(t *testing.T) {
 		s.PutWorker(t.Context(), cluster.Worker{ID: "w", Address: "host:1"}),
 		s.PutUser(t.Context(), cluster.User{ID: "u", Email: "A@example.org", Role: cluster.RoleUser}),
 		s.PutToken(t.Context(), cluster.APIToken{ID: "k", UserID: "u", SecretHash: "h"}),
-		s.EndSession(t.Context(), "s", time.Unix(2, 0)))
+		s.EndSession(t.Context(), "s", time.Unix(2, 0)),
+		s.AppendAudit(t.Context(), []cluster.AuditEntry{{Seq: 1, UserID: "u", Action: "login", Outcome: cluster.AuditOK}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +40,7 @@ func TestDamage(t *testing.T) {
 		"ended_sessions": func() error { _, err := s.EndedSessions(t.Context(), time.Unix(1, 0)); return err },
 		"meta":           func() error { _, err := s.MetaOnce(t.Context(), "cluster_id", "c3"); return err },
 		"workers":        func() error { _, err := s.ListWorkers(t.Context()); return err },
+		"audit":          func() error { _, err := s.ListAudit(t.Context(), cluster.AuditFilter{}, 0, 1); return err },
 	}
 	for _, tt := range []struct {
 		table  string
@@ -52,6 +54,7 @@ func TestDamage(t *testing.T) {
 		{"tokens", bson.M{"user_id": "u2"}},
 		{"ended_sessions", bson.M{"valid_until": time.Unix(3, 0).UnixNano()}},
 		{"meta", bson.M{"value": "c2"}},
+		{"audit", bson.M{"outcome": "failed"}},
 		{"tasks", bson.M{"rows": bson.A{}}},
 	} {
 		table, damage := tt.table, tt.damage
@@ -105,5 +108,39 @@ func TestSchema1(t *testing.T) {
 	var row userRow
 	if found, err := s.findOne(t.Context(), s.in.users, bson.M{"_id": "u"}, &row); !found || err != nil || row.Sum == nil {
 		t.Errorf("written again: %+v, %v", row, err)
+	}
+}
+
+// A database of schema 2 gets the audit log with its indexes, and says what it is.
+func TestSchema2(t *testing.T) {
+	database := testDatabase(t)
+	s := open(t, database, t.TempDir())
+	if err := s.PutWorker(t.Context(), cluster.Worker{ID: "w", Address: "host:1"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.in.schema.UpdateOne(t.Context(), bson.M{}, bson.M{"$set": bson.M{"version": 2}})
+	if err := errors.Join(s.in.audit.Drop(t.Context()), err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, database, t.TempDir())
+	workers, err := s.ListWorkers(t.Context())
+	if err != nil || len(workers) != 1 {
+		t.Errorf("workers of schema 2: %v, %v", workers, err)
+	}
+	entry := cluster.AuditEntry{Seq: 1, UserID: "u", Action: "login", Outcome: cluster.AuditOK}
+	if err := s.AppendAudit(t.Context(), []cluster.AuditEntry{entry}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.ListAudit(t.Context(), cluster.AuditFilter{UserID: "u"}, 0, 5)
+	if err != nil || len(list) != 1 || list[0] != entry {
+		t.Errorf("the audit log: %+v, %v", list, err)
+	}
+	indexes, err := s.in.audit.Indexes().ListSpecifications(t.Context())
+	if err != nil || len(indexes) != 4 {
+		t.Errorf("%d indexes of the audit log, %v", len(indexes), err)
+	}
+	var row schemaRow
+	if found, err := s.findOne(t.Context(), s.in.schema, bson.M{"_id": "version"}, &row); !found || err != nil || row.Version != schemaVersion {
+		t.Errorf("the schema is %+v, %v", row, err)
 	}
 }

@@ -90,6 +90,12 @@ func (s *Store) Dump(ctx context.Context, yield func(db.Record) error) error {
 			}, yield)
 		},
 		func() error { return s.dumpWorkers(ctx, yield) },
+		func() error {
+			return dumpEach(ctx, s, s.in.audit, func(r *auditRow) any { return r.Seq }, func(r *auditRow) (db.Record, error) {
+				e, err := r.entry()
+				return db.Record{Audit: &e}, err
+			}, yield)
+		},
 		func() error { return s.dumpTasks(ctx, yield) },
 	}
 	for _, step := range steps {

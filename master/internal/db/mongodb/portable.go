@@ -34,7 +34,7 @@ func (s *Store) isFilling(ctx context.Context) (bool, error) {
 // content are the collections that hold what moves.
 func (s *Store) content() []*mongo.Collection {
 	return []*mongo.Collection{
-		s.in.tasks, s.in.assignments, s.in.results, s.in.files, s.in.keys, s.in.workers, s.in.users, s.in.tokens, s.in.ended, s.in.meta,
+		s.in.tasks, s.in.assignments, s.in.results, s.in.files, s.in.keys, s.in.workers, s.in.users, s.in.tokens, s.in.ended, s.in.audit, s.in.meta,
 	}
 }
 
@@ -55,6 +55,7 @@ func (s *Store) Fill(ctx context.Context) error {
 	}
 	return s.change(ctx, func(ctx context.Context, w *writer) error {
 		clear(w.rows)
+		w.auditKnown = false
 		for _, in := range s.content() {
 			filter := bson.M{}
 			if in == s.in.meta {
@@ -167,6 +168,12 @@ func (s *Store) rowsOf(epoch int64, r db.Record, rows map[*mongo.Collection][]an
 			return err
 		}
 		add(s.in.workers, newWorkerRow(epoch, string(r.Worker.ID), doc))
+	case r.Audit != nil:
+		row, err := newAuditRow(r.Audit)
+		if err != nil {
+			return err
+		}
+		add(s.in.audit, row)
 	case r.Task != nil:
 		return s.rowsOfTask(epoch, r.Task, add)
 	}

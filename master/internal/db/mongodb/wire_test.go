@@ -240,6 +240,7 @@ func TestIndexes(t *testing.T) {
 		"users":          {"email_key unique"},
 		"tokens":         {"secret_hash unique", "user_id"},
 		"ended_sessions": {"valid_until"},
+		"audit":          {"user_id, _id", "action, _id", "target, _id"},
 	} {
 		there, err := s.in.tasks.Database().Collection(collection).Indexes().ListSpecifications(t.Context())
 		if err != nil {

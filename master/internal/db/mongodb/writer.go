@@ -65,6 +65,9 @@ type writer struct {
 	tryAt    time.Time // when to try again while down
 	rows     map[string]rowState
 
+	auditLast  int64 // Seq of the last audit entry
+	auditKnown bool  // that it is
+
 	rescanAt    time.Time // zero: no more
 	rescanUntil time.Time
 }

@@ -42,6 +42,7 @@ type memoryData struct {
 	users       map[cluster.UserID]cluster.User
 	tokens      map[string]cluster.APIToken
 	ended       map[string]time.Time // sessions
+	audit       []cluster.AuditEntry // by Seq
 	meta        map[string]string
 }
 

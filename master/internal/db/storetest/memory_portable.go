@@ -38,6 +38,9 @@ func (d *memoryData) dump() (records []db.Record) {
 		records = append(records, db.Record{Ended: &db.EndedSession{ID: id, Until: d.ended[id]}})
 	}
 	ascending(d.workers, func(w cluster.Worker) { records = append(records, db.Record{Worker: &w}) })
+	for i := range d.audit {
+		records = append(records, db.Record{Audit: &d.audit[i]})
+	}
 	ascending(d.tasks, func(t cluster.Task) { records = append(records, db.Record{Task: d.taskRecord(t)}) })
 	return records
 }
@@ -126,6 +129,8 @@ func (d *memoryData) load(r db.Record) {
 		d.ended[r.Ended.ID] = r.Ended.Until
 	case r.Worker != nil:
 		d.workers[r.Worker.ID] = *r.Worker
+	case r.Audit != nil:
+		d.audit = append(d.audit, *r.Audit)
 	case r.Task != nil:
 		d.loadTask(r.Task)
 	}

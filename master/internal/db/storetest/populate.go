@@ -13,7 +13,7 @@ import (
 
 // Populate writes something of everything into an empty store: n tasks in all
 // stages of life with what belongs to them, accounts, tokens, ended sign-ins,
-// workers and a meta value; every field of each kind at least once.
+// workers, an audit log and a meta value; every field of each kind at least once.
 func Populate(ctx context.Context, s db.Store, n int) error {
 	if _, err := s.MetaOnce(ctx, "cluster_id", "moved \x00 here"); err != nil {
 		return err
@@ -28,6 +28,11 @@ func Populate(ctx context.Context, s db.Store, n int) error {
 			w.Labels, w.LeftUntil = map[string]string{}, time.Time{}
 		}
 		if err := s.PutWorker(ctx, w); err != nil {
+			return err
+		}
+	}
+	for i := range 3 {
+		if err := s.AppendAudit(ctx, []cluster.AuditEntry{auditEntry(2*i + 1), auditEntry(2*i + 2)}); err != nil {
 			return err
 		}
 	}

@@ -101,6 +101,8 @@ var tests = []struct {
 	{"tokens", testTokens, false},
 	{"awkward tokens", testAwkwardTokens, false},
 	{"sessions", testSessions, false},
+	{"audit", testAudit, true},
+	{"awkward audit", testAwkwardAudit, false},
 	{"meta", testMeta, false},
 	{"race for meta", testMetaRace, true},
 	{"every call fails in turn", testEveryCallFails, false},

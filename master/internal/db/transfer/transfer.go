@@ -31,7 +31,7 @@ var (
 
 // Kinds are what a summary counts, in the order in which it is told.
 var Kinds = []string{
-	"meta", "users", "tokens", "ended_sessions", "workers", "tasks", "assignments", "results", "file_metadata", "keys",
+	"meta", "users", "tokens", "ended_sessions", "workers", "audit", "tasks", "assignments", "results", "file_metadata", "keys",
 }
 
 // Summary is what a store holds: for each kind how many rows, and a sum over
@@ -175,6 +175,8 @@ func (s *summer) add(r db.Record) (int, error) {
 		return 1, s.row("ended_sessions", r.Ended)
 	case r.Worker != nil:
 		return 1, s.row("workers", r.Worker)
+	case r.Audit != nil:
+		return 1, s.row("audit", r.Audit)
 	case r.Task != nil:
 		return s.addTask(r.Task)
 	}

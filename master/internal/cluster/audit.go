@@ -1,0 +1,51 @@
+package cluster
+
+import "time"
+
+// AuditEntry says who did what: one line of a log to which lines are only added.
+// There is no secret in it.
+type AuditEntry struct {
+	Seq    int64 // from 1 on, without holes
+	Time   time.Time
+	UserID UserID // who; empty: nobody was known
+	Via    string // by what that was known: "socket", "sign-in", "token <id>"
+	Action string // the call of the API, by its operation's id
+	Target string // the id of what it was done to; of a sign-in the email that was given
+	Owner  UserID // whose that is, when it is another's
+	// Detail is what of it was changed, in words; never a secret.
+	Detail    string
+	Outcome   AuditOutcome
+	Status    int    // of the reply
+	RequestID string // as in the reply and the log
+	Address   string // where it came from; empty: the master's own machine
+}
+
+// AuditOutcome is what became of it.
+type AuditOutcome string
+
+// The outcomes.
+const (
+	AuditOK     AuditOutcome = "ok"
+	AuditDenied AuditOutcome = "denied" // the caller may not, or what it names is not there for the caller
+	AuditFailed AuditOutcome = "failed" // for any other reason
+)
+
+// AuditFilter narrows a list of entries; zero fields do not.
+type AuditFilter struct {
+	UserID  UserID
+	Action  string
+	Target  string
+	Outcome AuditOutcome
+	Since   time.Time // at this time or later
+	Until   time.Time // before this time
+}
+
+// Matches reports whether the filter lets the entry through.
+func (f AuditFilter) Matches(e *AuditEntry) bool {
+	return (f.UserID == "" || e.UserID == f.UserID) &&
+		(f.Action == "" || e.Action == f.Action) &&
+		(f.Target == "" || e.Target == f.Target) &&
+		(f.Outcome == "" || e.Outcome == f.Outcome) &&
+		(f.Since.IsZero() || !e.Time.Before(f.Since)) &&
+		(f.Until.IsZero() || e.Time.Before(f.Until))
+}
