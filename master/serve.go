@@ -20,6 +20,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
+	"cloudai/master/internal/audit"
 	"cloudai/master/internal/config"
 	"cloudai/master/internal/coordinator"
 	"cloudai/master/internal/db"
@@ -80,6 +81,7 @@ type master struct {
 	pool       *workerconn.Pool
 	core       *coordinator.Coordinator
 	people     *accounts.Accounts
+	audit      *audit.Log
 	grpc       *grpc.Server
 	web        *http.Server
 	workerDoor net.Listener
@@ -145,8 +147,9 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	if m.people, err = newAccounts(ctx, cfg, store, clusterID, log); err != nil {
 		return nil, err
 	}
+	m.audit = audit.New(audit.Config{Store: store, Log: log})
 	m.web, err = http.New(http.Config{
-		Core: m.core, Accounts: m.people, Logs: m.logs, Files: m.files, Log: log,
+		Core: m.core, Accounts: m.people, Audit: m.audit, Logs: m.logs, Files: m.files, Log: log,
 		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS, Disks: lookAt(disks, log),
 		Version: client.Version{Version: version, Go: runtime.Version()},
 	})
@@ -282,10 +285,21 @@ func (m *master) run(ctx context.Context, p *prompt, lost <-chan error) error {
 	case <-failed.Done():
 	}
 	m.log.Info("stopping")
-	for _, stop := range []func(){stopPrompt, stopWeb, stopWorkers, stopCore, stopLogs, stopStore} {
+	for _, stop := range []func(){stopPrompt, stopWeb, stopWorkers, stopCore, stopLogs} {
 		stop()
 	}
+	m.closeAudit(base)
+	stopStore()
 	return group.Wait()
+}
+
+// closeAudit stores what the audit log has not stored yet.
+func (m *master) closeAudit(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stopGrace)
+	defer cancel()
+	if err := m.audit.Close(ctx); err != nil {
+		m.log.Error("the end of the audit log is lost", "error", err)
+	}
 }
 
 // stopGrace is how long workers' calls under way may take at the end.

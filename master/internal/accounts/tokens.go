@@ -159,7 +159,7 @@ func (a *Accounts) identifyToken(ctx context.Context, secret string) (p cluster.
 		role = u.Role
 	}
 	a.touch(ctx, t)
-	return cluster.Principal{UserID: t.UserID, Role: role, Scopes: nonNil(t.Scopes)}, t.ExpiresAt, nil
+	return cluster.Principal{UserID: t.UserID, Role: role, Scopes: nonNil(t.Scopes), Token: t.ID}, t.ExpiresAt, nil
 }
 
 // nonNil keeps a token without scopes from having all.

@@ -35,7 +35,7 @@ func (c *command) tree() *cobra.Command {
 		c.cancelCommand(), c.retryCommand(), c.filesCommand(), c.taskFilesCommand(), c.downloadCommand(), c.workersCommand(),
 		c.statsCommand(), c.statusCommand(), c.dispatchCommand(), c.registerCommand(), c.unregisterCommand(),
 		c.drainCommand(), c.undrainCommand(), c.usersCommand(), c.tokenCommand(), c.joinCommand(), c.doctorCommand(),
-		c.exportCommand(), c.pruneCommand(), c.completionCommand(), c.exitCommand(),
+		c.exportCommand(), c.pruneCommand(), c.auditCommand(), c.completionCommand(), c.exitCommand(),
 	)
 	root.SetHelpCommand(c.helpCommand())
 	root.InitDefaultHelpCmd() // adds it

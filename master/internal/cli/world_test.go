@@ -17,6 +17,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
+	"cloudai/master/internal/audit"
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
 	"cloudai/master/internal/db/storetest"
@@ -37,6 +38,7 @@ type world struct {
 	url      string // of the edge's TCP door
 	core     *fakecore.Core
 	accounts *accounts.Accounts
+	audit    *audit.Log
 	keeper   *logs.Keeper
 	files    *storage.Keeper
 	stop     func()   // ends the edge
@@ -50,8 +52,12 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	w := &world{dir: dir, core: fakecore.New(), random: []string{dir, "DIR"}}
 	tick := time.Date(2026, 1, 2, 3, 9, 0, 0, time.UTC)
+	store := storetest.NewMemory()
+	w.audit = audit.New(audit.Config{
+		Store: store, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Date(2026, 1, 2, 3, 8, 0, 0, time.UTC) },
+	})
 	w.accounts = accounts.New(accounts.Config{
-		Store: storetest.NewMemory(), Key: bytes.Repeat([]byte("k"), 32), Issuer: "c1", TTL: time.Hour, Log: slog.New(slog.DiscardHandler),
+		Store: store, Key: bytes.Repeat([]byte("k"), 32), Issuer: "c1", TTL: time.Hour, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time {
 			tick = tick.Add(time.Millisecond)
 			return tick
@@ -73,7 +79,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) serve(t *testing.T) {
 	t.Helper()
 	edge, err := http.New(http.Config{
-		Core: w.core, Accounts: w.accounts, Logs: w.keeper, Files: w.files, Version: client.Version{Version: "1.2.3"},
+		Core: w.core, Accounts: w.accounts, Audit: w.audit, Logs: w.keeper, Files: w.files, Version: client.Version{Version: "1.2.3"},
 		Join: client.Join{Token: "cloudai1.x", MasterAddr: "10.0.0.1:50051", Note: "the address is a guess\x1b[2J"},
 	})
 	must(t, err)

@@ -33,6 +33,7 @@ type Principal struct {
 	UserID UserID
 	Role   Role
 	Scopes []Scope // of an API token; nil: all that the role has
+	Token  string  // the API token's id; empty for other credentials
 }
 
 // May reports whether the principal has the scope. Who may do everything may

@@ -84,6 +84,7 @@ func (s *Server) register(ctx context.Context, in *BodyInput) (*sessionOutput, e
 	session, err := s.accounts.Register(ctx, accounts.Registration{
 		Name: body.Name, Email: body.Email, Password: body.Password, SetupCode: body.SetupCode,
 	}, callOf(ctx).trusted)
+	noteSignIn(ctx, body.Email, session.User.ID)
 	return sessionReply(ctx, session, err)
 }
 
@@ -93,6 +94,7 @@ func (s *Server) login(ctx context.Context, in *BodyInput) (*sessionOutput, erro
 		return nil, err
 	}
 	session, err := s.accounts.Login(ctx, body.Email, body.Password, callOf(ctx).address)
+	noteSignIn(ctx, body.Email, session.User.ID)
 	return sessionReply(ctx, session, err)
 }
 

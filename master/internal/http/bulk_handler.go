@@ -5,6 +5,7 @@ import (
 	"fmt"
 	nethttp "net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,7 +56,12 @@ func (s *Server) submitBatch(ctx context.Context, in *bulkInput) (*struct{ Body 
 	}
 	in.RawBody = nil // what was read of it is enough
 	items, kept, err := s.core.SubmitBatch(ctx, caller(ctx), entries, body.Atomic, named(&in.OnceParam, body, batchReply))
-	return repliedTo(items, kept, err, batchReply)
+	out, err := repliedTo(items, kept, err, batchReply)
+	if err == nil {
+		noteCount(ctx, "accepted", out.Body.Accepted)
+		noteCount(ctx, "rejected", out.Body.Rejected)
+	}
+	return out, err
 }
 
 func batchReply(items []coordinator.BatchItem) client.BatchReply {
@@ -77,6 +83,7 @@ func (s *Server) cancelTasks(ctx context.Context, in *bulkInput) (*struct{ Body 
 	if err != nil {
 		return nil, err
 	}
+	noteCancel(ctx, body)
 	request, err := cancelOf(body)
 	if err != nil {
 		return nil, err
@@ -85,7 +92,38 @@ func (s *Server) cancelTasks(ctx context.Context, in *bulkInput) (*struct{ Body 
 		return client.CancelReply{DryRun: body.DryRun, Matched: r.Matched, Cancelled: r.Cancelled, Requested: r.Requested}
 	}
 	report, kept, err := s.core.CancelTasks(ctx, caller(ctx), request, named(&in.OnceParam, body, reply))
-	return repliedTo(report, kept, err, reply)
+	out, err := repliedTo(report, kept, err, reply)
+	if err == nil {
+		noteCount(ctx, "cancelled", out.Body.Cancelled)
+		noteCount(ctx, "requested", out.Body.Requested)
+	}
+	return out, err
+}
+
+func noteCount(ctx context.Context, name string, n int) { noteDetail(ctx, name, strconv.Itoa(n)) }
+
+// noteCancel says which tasks are meant.
+func noteCancel(ctx context.Context, r client.CancelRequest) {
+	if r.DryRun {
+		noteDetail(ctx, "dry_run", "true")
+	}
+	f := r.Filter
+	if f == nil {
+		return
+	}
+	labels := make([]string, 0, len(f.Labels))
+	for name, value := range f.Labels {
+		labels = append(labels, name+"="+value)
+	}
+	slices.Sort(labels)
+	for name, value := range map[string]string{
+		"task_ids": strings.Join(f.TaskIDs, " "), "status": strings.Join(f.Status, " "), "labels": strings.Join(labels, " "),
+		"user_id": f.UserID, "worker_id": f.WorkerID, "name": f.Name, "q": f.Q, "since": f.Since, "until": f.Until,
+	} {
+		if value != "" {
+			noteDetail(ctx, name, value)
+		}
+	}
 }
 
 // maxNamed is how many tasks one request may name.

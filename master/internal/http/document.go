@@ -7,7 +7,7 @@ import (
 // about is what the document says of the whole.
 const about = `Runs containers on machines that you own. Units: CPU in cores, memory and storage in MiB, GPU in devices, other sizes in bytes, times in UTC, durations Go style (90s).
 
-Refusals are application/problem+json (RFC 9457) and name each bad field at once. Unknown and repeated keys are errors. Replies have X-Request-Id, by which the master's log names the request.
+Refusals are application/problem+json (RFC 9457) and name each bad field at once. Unknown and repeated keys are errors. Replies have X-Request-Id, by which the master's log and the audit log name the request.
 
 Besides these calls there are WebSockets, whose frames are {seq, type, data} with seq from 1 without holes and type snapshot, delta or resync: /ws/telemetry and /ws/telemetry/{worker_id} (as /telemetry), /ws/tasks?limit= ({items}: the newest tasks, then those that are new or have changed), /ws/tasks/{task_id}/logs?offset=&tail=&attempt=&stream=&q= (first {attempt, offset}, then one record of the log per frame; it ends with 1000 when the log is complete). Who calls is shown as on any call, or by ?access_token=.`
 
@@ -20,6 +20,7 @@ var tags = []*huma.Tag{
 	{Name: "telemetry", Description: "The latest use of the workers."},
 	{Name: "auth", Description: "Signing in, and API tokens."},
 	{Name: "users", Description: "Accounts; for administrators."},
+	{Name: "audit", Description: "Who did what; for administrators."},
 	{Name: "service", Description: "Whether the master serves; open to all."},
 }
 

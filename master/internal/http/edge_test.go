@@ -20,6 +20,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
+	"cloudai/master/internal/audit"
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
 	"cloudai/master/internal/db/faultstore"
@@ -64,7 +65,8 @@ func newEdge(t testing.TB) *edge {
 		t.Fatal(err)
 	}
 	s, err := New(Config{
-		Core: core, Accounts: people, Logs: keeper, Files: files, Version: client.Version{Version: "1.2.3"}, ShutdownGrace: 5 * time.Second,
+		Audit: audit.New(audit.Config{Store: store, Log: slog.New(slog.DiscardHandler)}),
+		Core:  core, Accounts: people, Logs: keeper, Files: files, Version: client.Version{Version: "1.2.3"}, ShutdownGrace: 5 * time.Second,
 		Join: client.Join{Token: "cloudai1.x", MasterAddr: "10.0.0.1:50051"}, Origins: []string{"http://localhost:3000"},
 	})
 	if err != nil {

@@ -40,6 +40,7 @@ func (s *Server) watchLog(w nethttp.ResponseWriter, r *nethttp.Request) {
 		return
 	}
 	read.caller = p
+	noteSocket(r.Context(), "watchTaskLog", view.ID)
 	defer func() { _ = read.reader.Close() }() // only read
 	s.serveSocket(w, r, func(ctx context.Context, socket *socket) error { return s.sendRecords(ctx, socket, read) })
 }

@@ -27,6 +27,8 @@ type call struct {
 	// nothing that is owned.
 	guard   func() error
 	who     identity
+	id      string // of the request, in its reply, the log and the audit log
+	deed    *deed  // what the audit log is told of it; nil: nothing
 	address string // where it comes from; empty on the socket
 	trusted bool   // from the master's own machine
 	secure  bool   // over TLS
@@ -63,8 +65,9 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	out := newPatientWriter(w)
 	id := requestIDOf(r)
 	w.Header().Set(client.RequestHeader, id)
-	c := &call{log: s.log.With("request_id", id), address: addressOf(r), trusted: trusted(r), secure: r.TLS != nil}
+	c := &call{log: s.log.With("request_id", id), id: id, address: addressOf(r), trusted: trusted(r), secure: r.TLS != nil}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	out.before = func(status int) { s.note(r.Context(), c, status, out.Header()) }
 	defer func() {
 		s.recovered(out, r, recover())
 		out.extend() // for what the server itself still has to flush
@@ -149,6 +152,7 @@ type patientWriter struct {
 	control *nethttp.ResponseController
 	status  int
 	bytes   int64
+	before  func(status int) // called once, before the first of a response; nil: nothing
 }
 
 func newPatientWriter(w nethttp.ResponseWriter) *patientWriter {
@@ -168,6 +172,7 @@ func (w *patientWriter) extend() { w.deadline(time.Now().Add(writeTimeout)) }
 
 // WriteHeader notes the status.
 func (w *patientWriter) WriteHeader(status int) {
+	w.begin(status)
 	if w.status == 0 || w.status < 200 {
 		w.status = status
 	}
@@ -175,9 +180,20 @@ func (w *patientWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// begin does what has to be done before the client hears anything.
+func (w *patientWriter) begin(status int) {
+	if w.before == nil || status < 200 && status != nethttp.StatusSwitchingProtocols {
+		return
+	}
+	before := w.before
+	w.before = nil
+	before(status)
+}
+
 // Write sends data in pieces, each with its own deadline.
 func (w *patientWriter) Write(data []byte) (int, error) {
 	if w.status == 0 {
+		w.begin(nethttp.StatusOK)
 		w.status = nethttp.StatusOK
 	}
 	written := 0
@@ -196,6 +212,7 @@ func (w *patientWriter) Write(data []byte) (int, error) {
 // Hijack is for WebSockets, which from then on have the connection to
 // themselves.
 func (w *patientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.begin(nethttp.StatusSwitchingProtocols)
 	w.status = nethttp.StatusSwitchingProtocols
 	return w.control.Hijack()
 }

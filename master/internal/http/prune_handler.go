@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	nethttp "net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,6 +29,7 @@ func (s *Server) prune(ctx context.Context, in *BodyInput) (*struct{ Body client
 	if err != nil {
 		return nil, err
 	}
+	notePrune(ctx, body)
 	policy, err := policyOf(body)
 	if err != nil {
 		return nil, err
@@ -37,6 +39,23 @@ func (s *Server) prune(ctx context.Context, in *BodyInput) (*struct{ Body client
 		return nil, err
 	}
 	return &struct{ Body client.PruneReport }{pruneReportOf(report, body.DryRun)}, nil
+}
+
+func notePrune(ctx context.Context, r client.PruneRequest) {
+	for _, age := range []struct {
+		name string
+		is   *string
+	}{{"tasks", r.Tasks}, {"logs", r.Logs}, {"files", r.Files}} {
+		if age.is != nil {
+			noteDetail(ctx, age.name, *age.is)
+		}
+	}
+	if r.Bytes != nil {
+		noteDetail(ctx, "bytes", strconv.FormatInt(*r.Bytes, 10))
+	}
+	if r.DryRun {
+		noteDetail(ctx, "dry_run", "true")
+	}
 }
 
 // policyOf is what the request names; nil when it names nothing.

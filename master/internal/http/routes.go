@@ -54,6 +54,7 @@ func (s *Server) routes() ([]byte, error) {
 	s.authRoutes(api)
 	s.tokenRoutes(api)
 	s.userRoutes(api)
+	s.auditRoutes(api)
 	s.healthRoutes(api)
 	s.mux.HandleFunc("GET /openapi.json", s.serveOpenAPI)
 	s.mux.HandleFunc("/", s.unrouted)
@@ -99,6 +100,7 @@ func (a access) allows(p cluster.Principal) error {
 // register adds a call to the API. Who may not make it hears so before
 // anything else is said about the request.
 func register[I, O any](api huma.API, needs access, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	noted := noteFor(op, needs)
 	if needs != accessOpen {
 		op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
 		op.Middlewares = append(huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
@@ -110,6 +112,7 @@ func register[I, O any](api huma.API, needs access, op huma.Operation, handle fu
 			next(ctx)
 		}}, op.Middlewares...)
 	}
+	op.Middlewares = append(huma.Middlewares{noted}, op.Middlewares...)
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody + 1
 	}
@@ -189,6 +192,9 @@ func (*NoBody) Resolve(ctx huma.Context) []error {
 func guarded(op huma.Operation, check func(ctx context.Context, p cluster.Principal, id string) error) huma.Operation {
 	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
 		id := ctx.Param("id")
+		if d := callOf(ctx.Context()).deed; d != nil {
+			d.target = id
+		}
 		callOf(ctx.Context()).guard = func() error { return check(ctx.Context(), caller(ctx.Context()), id) }
 		next(ctx)
 	})
@@ -197,6 +203,12 @@ func guarded(op huma.Operation, check func(ctx context.Context, p cluster.Princi
 
 // aboutTask guards what belongs to a task's owner.
 func (s *Server) aboutTask(op huma.Operation) huma.Operation {
+	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		if d := callOf(ctx.Context()).deed; d != nil {
+			d.task = cluster.TaskID(ctx.Param("id"))
+		}
+		next(ctx)
+	})
 	return guarded(op, func(ctx context.Context, p cluster.Principal, id string) error {
 		_, err := s.core.Task(ctx, p, cluster.TaskID(id))
 		return err

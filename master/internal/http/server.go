@@ -17,6 +17,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
+	"cloudai/master/internal/audit"
 	"cloudai/master/internal/crowd"
 	"cloudai/master/internal/logs"
 	"cloudai/master/internal/storage"
@@ -44,6 +45,7 @@ type Config struct {
 	Accounts *accounts.Accounts
 	Logs     *logs.Keeper
 	Files    *storage.Keeper
+	Audit    *audit.Log // who did what; nil: nobody notes it
 	Version  client.Version
 	Join     client.Join          // how workers join; the command is written by the edge
 	Origins  []string             // of other sites whose pages may call
@@ -61,6 +63,7 @@ type Server struct {
 	accounts *accounts.Accounts
 	logs     *logs.Keeper
 	files    *storage.Keeper
+	audit    *audit.Log
 	version  client.Version
 	join     client.Join
 	origins  []string
@@ -85,7 +88,7 @@ type Server struct {
 // New makes the edge; it starts nothing.
 func New(c Config) (*Server, error) {
 	s := &Server{
-		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, version: c.Version, join: c.Join,
+		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, audit: c.Audit, version: c.Version, join: c.Join,
 		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
 		disks: c.Disks, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
 	}

@@ -185,6 +185,11 @@ func (s *Server) editTask(ctx context.Context, in *editTaskInput) (*taskOutput, 
 	if err != nil {
 		return nil, err
 	}
+	for field, is := range map[string]bool{"name": body.Name != nil, "priority": body.Priority != nil, "timeout": body.Timeout != nil} {
+		if is {
+			noteDetail(ctx, field, "")
+		}
+	}
 	change := cluster.TaskChange{Name: body.Name, Priority: body.Priority, Timeout: body.Timeout}
 	return taskReply(s.core.EditTask(ctx, caller(ctx), cluster.TaskID(in.ID), change, in.version))
 }

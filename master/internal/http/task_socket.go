@@ -37,6 +37,7 @@ func (s *Server) watchTasks(w nethttp.ResponseWriter, r *nethttp.Request) {
 		writeProblem(w, problemOf(err, s.log))
 		return
 	}
+	noteSocket(r.Context(), "watchTasks", "")
 	watch := &taskWatch{core: s.core, caller: p, limit: limit, views: views, changes: changes}
 	defer watch.close()
 	s.serveSocket(w, r, watch.send)

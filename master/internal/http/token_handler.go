@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	nethttp "net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -64,6 +65,8 @@ func (s *Server) createToken(ctx context.Context, in *BodyInput) (*struct {
 		return nil, err
 	}
 	token, secret, err := s.accounts.AddToken(ctx, caller(ctx), request)
+	noteTarget(ctx, token.ID)
+	noteDetail(ctx, "scopes", strings.Join(each(token.Scopes, func(s cluster.Scope) string { return string(s) }), " "))
 	if err != nil {
 		return nil, err
 	}

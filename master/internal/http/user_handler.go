@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	nethttp "net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -73,9 +74,12 @@ func (s *Server) createUser(ctx context.Context, in *BodyInput) (*userOutput, er
 	if err != nil {
 		return nil, err
 	}
-	return userReply(s.accounts.AddUser(ctx, caller(ctx), accounts.NewUser{
+	u, err := s.accounts.AddUser(ctx, caller(ctx), accounts.NewUser{
 		Name: body.Name, Email: body.Email, Password: body.Password, Role: cluster.Role(body.Role),
-	}))
+	})
+	noteTarget(ctx, string(u.ID))
+	noteDetail(ctx, "role", string(u.Role))
+	return userReply(u, err)
 }
 
 func (s *Server) changeUser(ctx context.Context, in *struct {
@@ -91,6 +95,16 @@ func (s *Server) changeUser(ctx context.Context, in *struct {
 	if body.Role != nil {
 		role := cluster.Role(*body.Role)
 		change.Role = &role
+		noteDetail(ctx, "role", *body.Role)
+	}
+	if body.Name != nil {
+		noteDetail(ctx, "name", "")
+	}
+	if body.Disabled != nil {
+		noteDetail(ctx, "disabled", strconv.FormatBool(*body.Disabled))
+	}
+	if body.Password != nil {
+		noteDetail(ctx, "password", "")
 	}
 	return userReply(s.accounts.ChangeUser(ctx, caller(ctx), cluster.UserID(in.ID), change))
 }

@@ -120,6 +120,8 @@ func (s *Server) registerWorker(ctx context.Context, in *BodyInput) (*struct {
 	if err != nil {
 		return nil, err
 	}
+	noteTarget(ctx, body.WorkerID)
+	noteDetail(ctx, "address", body.Address)
 	v, err := s.core.RegisterWorker(ctx, caller(ctx), cluster.WorkerID(body.WorkerID), body.Address)
 	if err != nil {
 		return nil, err
@@ -136,6 +138,9 @@ func (s *Server) removeWorker(ctx context.Context, in *struct {
 	Strict StrictQuery
 },
 ) (*struct{}, error) {
+	if in.Force {
+		noteDetail(ctx, "force", "true")
+	}
 	return nil, s.core.RemoveWorker(ctx, caller(ctx), cluster.WorkerID(in.ID), in.Force)
 }
 

@@ -59,8 +59,15 @@ func testAudit(t *testing.T, b Backend) {
 	all = append(all, plain)
 	for range 2 {
 		for _, f := range []cluster.AuditFilter{
-			{}, {UserID: "u1"}, {UserID: "nobody"}, {Action: "login"}, {Target: "t3"}, {Outcome: cluster.AuditDenied}, {Since: minute(4)},
-			{Until: minute(4)}, {UserID: "u1", Action: "submitTask", Target: "t1", Outcome: cluster.AuditDenied, Since: minute(1), Until: minute(2)},
+			{},
+			{UserID: "u1"},
+			{UserID: "nobody"},
+			{Action: "login"},
+			{Target: "t3"},
+			{Outcome: cluster.AuditDenied},
+			{Since: minute(4)},
+			{Until: minute(4)},
+			{UserID: "u1", Action: "submitTask", Target: "t1", Outcome: cluster.AuditDenied, Since: minute(1), Until: minute(2)},
 		} {
 			check(f)
 		}
