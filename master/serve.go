@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,13 +110,7 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("SCHEDULER: %w", err)
 	}
-	if m.workerDoor, err = listenWorkers(ctx, cfg.GRPCAddr); err != nil {
-		return nil, err
-	}
-	if m.tcp, err = http.ListenTCP(ctx, cfg.HTTPAddr); err != nil {
-		return nil, err
-	}
-	if m.socket, err = http.ListenSocket(ctx, cfg.DataDir); err != nil {
+	if err := m.openDoors(ctx, cfg); err != nil {
 		return nil, err
 	}
 	masterID := clusterID // one master per cluster
@@ -132,14 +127,17 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	if m.files, err = storage.New(storage.Config{Dir: cfg.FilesDir, Reserve: (cfg.Retention.DiskReserve + 1<<20 - 1) >> 20}); err != nil {
 		return nil, fmt.Errorf("FILES_DIR: %w", err)
 	}
+	measures := newMetrics()
 	m.core = coordinator.New(coordinator.Config{
-		Store: store, Client: m.pool, Logs: m.logs, Files: m.files, Policy: policy, Log: log, ClusterID: clusterID,
+		Store: measures.Store(store), Observe: observed(measures), Client: m.pool, Logs: m.logs, Files: m.files, Policy: policy, Log: log, ClusterID: clusterID,
 		HeartbeatInterval: cfg.Heartbeat.Interval, HeartbeatTimeout: cfg.Heartbeat.Timeout, LogLimit: cfg.LogLimit,
 		Version: version, Retention: policyOf(cfg.Retention),
 	})
 	doorman := server.NewDoorman()
 	m.workerDoor = doorman.Listen(m.workerDoor)
-	m.grpc = grpc.NewServer(append(transport.ServerOptions(identity), grpc.MaxConcurrentStreams(maxStreams), doorman.Watch())...)
+	m.watch(measures)
+	m.grpc = grpc.NewServer(slices.Concat(transport.ServerOptions(identity), server.Timed(measures.GRPC),
+		[]grpc.ServerOption{grpc.MaxConcurrentStreams(maxStreams), doorman.Watch()})...)
 	server.New(server.Config{
 		Core: m.core, Files: m.files, Logs: m.logs, JoinSecret: token.Secret,
 		ClusterID: clusterID, MasterID: masterID, Version: version, Log: log,
@@ -151,9 +149,22 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	m.web, err = http.New(http.Config{
 		Core: m.core, Accounts: m.people, Audit: m.audit, Logs: m.logs, Files: m.files, Log: log,
 		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS, Disks: lookAt(disks, log),
+		Metrics: measures.Handler(), Observe: measures.HTTP,
 		Version: client.Version{Version: version, Go: runtime.Version()},
 	})
 	return m, err
+}
+
+// openDoors listens for workers and people.
+func (m *master) openDoors(ctx context.Context, cfg config.Config) (err error) {
+	if m.workerDoor, err = listenWorkers(ctx, cfg.GRPCAddr); err != nil {
+		return err
+	}
+	if m.tcp, err = http.ListenTCP(ctx, cfg.HTTPAddr); err != nil {
+		return err
+	}
+	m.socket, err = http.ListenSocket(ctx, cfg.DataDir)
+	return err
 }
 
 // policyOf is what of finished tasks goes by itself.

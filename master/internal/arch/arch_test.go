@@ -18,7 +18,7 @@ var rules = slices.Concat(
 		[]string{"."},
 		[]string{"internal/cli/..."},
 		[]string{"internal/http/...", "internal/server/..."},
-		[]string{"internal/coordinator/...", "internal/accounts/...", "internal/audit", "internal/upkeep/..."},
+		[]string{"internal/coordinator/...", "internal/accounts/...", "internal/audit", "internal/metrics", "internal/upkeep/..."},
 		[]string{
 			"internal/scheduler/...", "internal/queue/...", "internal/db/...", "internal/events/...",
 			"internal/telemetry/...", "internal/auth/...", "internal/logs/...", "internal/storage/...",
@@ -76,6 +76,12 @@ var rules = slices.Concat(
 			From:   []string{"internal/accounts/..."},
 			Forbid: []string{"./internal/logs/...", "./internal/storage/...", "./internal/workerconn/...", "./internal/queue/...", "./internal/scheduler/...", "net/http/...", "database/...", "os/..."},
 			Why:    "who people are has nothing to do with what they run, nor with how they call",
+		},
+		{
+			From:   []string{"..."},
+			Except: []string{".", "internal/metrics"},
+			Forbid: []string{"./internal/metrics", "github.com/prometheus/..."},
+			Why:    "names of metrics stand in one place; who has something to tell is given a function",
 		},
 		{
 			From:   []string{"internal/audit"},

@@ -18,6 +18,9 @@ const (
 	WorkerLost        WorkerStatus = "lost"        // its heartbeat deadline has passed
 )
 
+// WorkerStatuses lists all worker statuses.
+var WorkerStatuses = []WorkerStatus{WorkerActive, WorkerUnreachable, WorkerUnhealthy, WorkerDraining, WorkerLost}
+
 // Worker is what the master keeps of a worker across restarts.
 type Worker struct {
 	ID           WorkerID

@@ -69,7 +69,7 @@ func (m *machine) apply(now time.Time, w *write) (st step) {
 	e.task = w.Task
 	e.settle()
 	t := e.task
-	st.events = []Event{{Task: &TaskChange{Task: t}}}
+	st.events = []Event{{Task: &TaskChange{Task: t, Fresh: max(0, len(t.Events)-len(was.Events))}}}
 	if was.State.Placed() && (!t.State.Placed() || t.Attempt != was.Attempt) {
 		m.leave(now, e, was)
 		m.remains(w.loss, was)

@@ -39,6 +39,10 @@ type Config struct {
 	Version string // of this master
 
 	Retention retention.Policy // what of finished tasks goes by itself
+
+	// Observe hears of every committed change of a task, after the decision; it
+	// must not block. nil: nobody does.
+	Observe func(TaskChange)
 }
 
 // Times that calls to workers and the shutdown may take.
@@ -70,6 +74,7 @@ type Coordinator struct {
 	saving    chan struct{}                   // a turn: one PutWorker at a time
 	batching  chan struct{}                   // a turn: one batch of new tasks at a time
 	keep      retention.Policy
+	observe   func(TaskChange)
 	pruning   chan struct{} // a turn: one pruning at a time; guards remains
 	remains   []remnant
 
@@ -90,7 +95,7 @@ func New(cfg Config) *Coordinator {
 		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,
 		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub[Event](4096), m: m,
 		wake: make(chan struct{}, 1), fatal: make(chan error, 1), saving: make(chan struct{}, 1), batching: make(chan struct{}, 1),
-		keep: cfg.Retention, pruning: make(chan struct{}, 1),
+		keep: cfg.Retention, observe: cfg.Observe, pruning: make(chan struct{}, 1),
 	}
 }
 
@@ -164,6 +169,19 @@ func (c *Coordinator) decide(next func(time.Time) step) step {
 }
 
 func (c *Coordinator) try(next func(time.Time) (step, error)) (step, error) {
+	st, err := c.underLock(next)
+	if c.observe != nil {
+		for _, e := range st.events {
+			if e.Task != nil {
+				c.observe(*e.Task)
+			}
+		}
+	}
+	return st, err
+}
+
+// underLock runs one step of the machine under the lock, and publishes.
+func (c *Coordinator) underLock(next func(time.Time) (step, error)) (step, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := c.m.next

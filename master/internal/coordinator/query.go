@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -260,6 +261,25 @@ func (c *Coordinator) Cluster(ctx context.Context, p cluster.Principal) (Cluster
 		}
 	}
 	return v, nil
+}
+
+// QueueView is what waits.
+type QueueView struct {
+	Len    int
+	Oldest time.Time // since when the longest waiting task waits; zero: none does
+}
+
+// Queue says what waits.
+func (c *Coordinator) Queue() QueueView {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := QueueView{Len: c.m.queue.Len()}
+	for _, e := range c.m.tasks {
+		if at := e.task.QueuedAt; e.task.State.Waiting() && (v.Oldest.IsZero() || at.Before(v.Oldest)) {
+			v.Oldest = at
+		}
+	}
+	return v
 }
 
 // Ready is nil when requests can be served.

@@ -146,5 +146,6 @@ type Event struct {
 
 // TaskChange is a task after a committed change.
 type TaskChange struct {
-	Task cluster.Task
+	Task  cluster.Task
+	Fresh int // how many of its last events are new
 }

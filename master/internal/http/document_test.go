@@ -32,6 +32,10 @@ func newStage(t *testing.T, call described, s schemas, check *replies) *stage {
 	e := newEdge(t)
 	done := finished(t, e)
 	e.publish(t, "ann", done.ref.TaskID, map[string]string{"x": "0123456789"})
+	e.metrics = nethttp.HandlerFunc(func(w nethttp.ResponseWriter, _ *nethttp.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		_, _ = w.Write([]byte("cloudai_x 1\n"))
+	})
 	waiting := e.submit(t, "ann", cluster.TaskRequest{})
 	e.core.SetWorkers(aWorker("w1", 1))
 	out := &stage{edge: e, t: t, call: call, schemas: s, check: check, id: string(done.ref.TaskID)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	nethttp "net/http"
@@ -202,7 +203,7 @@ func operations(t *testing.T) map[[2]string]map[string]any {
 
 func TestClosedByDefault(t *testing.T) {
 	e := newEdge(t)
-	open := []string{"/health", "/ready", "/version", "/openapi.json"}
+	open := []string{"/health", "/ready", "/version", "/metrics", "/openapi.json"}
 	calls := operations(t)
 	calls[[2]string{"GET", "/openapi.json"}] = nil
 	calls[[2]string{"GET", "/api/nothing"}] = map[string]any{"security": []any{true}}
@@ -350,4 +351,28 @@ func TestHealth(t *testing.T) {
 
 func contextOf(r *nethttp.Request, d door) context.Context {
 	return context.WithValue(r.Context(), doorKey{}, d)
+}
+
+// What is measured of a request is the pattern that took it, never its path.
+func TestRequestsAreMeasured(t *testing.T) {
+	e := newEdge(t)
+	var seen []string
+	e.observe = func(method, route string, status int, d time.Duration) {
+		if d < 0 {
+			t.Errorf("%s took %s", route, d)
+		}
+		seen = append(seen, fmt.Sprint(method, " ", route, " ", status))
+	}
+	e.metrics = nethttp.HandlerFunc(func(w nethttp.ResponseWriter, _ *nethttp.Request) { _, _ = w.Write([]byte("cloudai_x 1\n")) })
+	e.get(t, "/api/tasks/secret")
+	e.get(t, "/no/such/secret")
+	e.ask(t, doorTCP, "GET", "/api/tasks/secret", "")
+	e.ask(t, doorSocket, "BREW", "/api/tasks", "")
+	if w := e.ask(t, doorTCP, "GET", "/metrics", ""); w.Body.String() != "cloudai_x 1\n" {
+		t.Errorf("%s", w.Body)
+	}
+	want := []string{"GET /api/tasks/{id} 404", "GET  404", "GET  401", "BREW  405", "GET /metrics 200"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("%q, want %q", seen, want)
+	}
 }

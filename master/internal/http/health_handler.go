@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"cloudai/master/client"
 )
@@ -25,6 +26,22 @@ func (s *Server) healthRoutes(api huma.API) {
 		OperationID: "getVersion", Method: nethttp.MethodGet, Path: "/version",
 		Summary: "What the master is", Tags: []string{"service"},
 	}, s.getVersion)
+	register(api, accessOpen, huma.Operation{
+		OperationID: "getMetrics", Method: nethttp.MethodGet, Path: "/metrics",
+		Summary: "What Prometheus scrapes", Tags: []string{"service"},
+		Description: "All names begin with cloudai_. No name of a task, a user or a worker is in it.",
+		Responses: map[string]*huma.Response{"200": {
+			Description: "Prometheus' text format, or OpenMetrics when asked for.",
+			Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}},
+	}, s.getMetrics)
+}
+
+func (s *Server) getMetrics(context.Context, *struct{}) (*huma.StreamResponse, error) {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		s.metrics.ServeHTTP(w, r)
+	}}, nil
 }
 
 type healthOutput struct {

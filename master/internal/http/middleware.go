@@ -49,7 +49,7 @@ func callOf(ctx context.Context) *call {
 // openPaths answer without identity. All else is closed, also what is not
 // there: a new route is closed until it is written here.
 var openPaths = map[string]bool{
-	"/health": true, "/ready": true, "/version": true, "/openapi.json": true,
+	"/health": true, "/ready": true, "/version": true, "/metrics": true, "/openapi.json": true,
 	"/api/auth/register": true, "/api/auth/login": true,
 }
 
@@ -71,6 +71,7 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	defer func() {
 		s.recovered(out, r, recover())
 		out.extend() // for what the server itself still has to flush
+		s.observe(r.Method, routeOf(r), out.status, time.Since(start))
 		c.log.Debug("request", "method", r.Method, "route", r.Pattern, "path", r.URL.Path,
 			"status", out.status, "bytes", out.bytes, "duration", time.Since(start))
 	}()
@@ -88,6 +89,14 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 		return
 	}
 	s.route(out, r)
+}
+
+// routeOf is the pattern that took a request: one of few, whatever the path.
+func routeOf(r *nethttp.Request) string {
+	if _, route, ok := strings.Cut(r.Pattern, " "); ok {
+		return route
+	}
+	return ""
 }
 
 // admit identifies the caller, unless the path is open. An open call that

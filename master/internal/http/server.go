@@ -47,10 +47,14 @@ type Config struct {
 	Files    *storage.Keeper
 	Audit    *audit.Log // who did what; nil: nobody notes it
 	Version  client.Version
-	Join     client.Join          // how workers join; the command is written by the edge
-	Origins  []string             // of other sites whose pages may call
-	Log      *slog.Logger         // nil: none
-	Disks    func() []client.Disk // how much the master has left; nil: not known
+	Join     client.Join     // how workers join; the command is written by the edge
+	Origins  []string        // of other sites whose pages may call
+	Log      *slog.Logger    // nil: none
+	Metrics  nethttp.Handler // answers /metrics; nil: nothing
+	// Observe hears of every request; the route is a pattern, or empty for what
+	// no route takes. nil: nobody does.
+	Observe func(method, route string, status int, d time.Duration)
+	Disks   func() []client.Disk // how much the master has left; nil: not known
 	// ShutdownGrace is how long requests under way may take when the edge
 	// stops; 0: 5 s. Long waits and followed logs end at once.
 	ShutdownGrace time.Duration
@@ -68,6 +72,8 @@ type Server struct {
 	join     client.Join
 	origins  []string
 	disks    func() []client.Disk
+	metrics  nethttp.Handler
+	observe  func(method, route string, status int, d time.Duration)
 	csrf     *nethttp.CrossOriginProtection
 	cors     *cors.Cors // nil: no other site
 	log      *slog.Logger
@@ -90,7 +96,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, audit: c.Audit, version: c.Version, join: c.Join,
 		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
-		disks: c.Disks, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
+		disks: c.Disks, metrics: c.Metrics, observe: c.Observe, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
 	}
 	for _, origin := range c.Origins {
 		if err := s.csrf.AddTrustedOrigin(origin); err != nil {
@@ -99,6 +105,12 @@ func New(c Config) (*Server, error) {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.metrics == nil {
+		s.metrics = nethttp.HandlerFunc(func(nethttp.ResponseWriter, *nethttp.Request) {})
+	}
+	if s.observe == nil {
+		s.observe = func(string, string, int, time.Duration) {}
 	}
 	if s.grace == 0 {
 		s.grace = 5 * time.Second

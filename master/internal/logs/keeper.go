@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -57,7 +58,12 @@ type Keeper struct {
 	empty     recent                 // logs that were sealed without a byte
 	going     map[cluster.TaskID]int // whose logs are being removed
 	born      time.Time
+
+	received atomic.Int64 // bytes of logs taken since the start
 }
+
+// Received is how many bytes of logs have been taken since the start.
+func (k *Keeper) Received() int64 { return k.received.Load() }
 
 // New makes a keeper and its folder. It starts nothing; see Run.
 func New(cfg Config) (*Keeper, error) {
@@ -110,7 +116,9 @@ func (k *Keeper) appendTo(ctx context.Context, l *attemptLog, chunks []cluster.L
 		return err
 	}
 	defer l.unlock()
+	before := l.w.reach
 	err := l.append(k.cfg.Now(), chunks)
+	k.received.Add(max(0, l.w.reach.Stdout-before.Stdout) + max(0, l.w.reach.Stderr-before.Stderr))
 	if !l.w.disk.pos.sealed {
 		k.mu.Lock()
 		l.pinned = true

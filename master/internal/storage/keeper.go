@@ -37,6 +37,7 @@ type Keeper struct {
 	free     func() (int64, error)
 	trashed  atomic.Int64 // makes names in the trash unique
 	born     int64
+	received atomic.Int64 // bytes of files taken since the start
 
 	mu     sync.Mutex
 	reads  map[string]int                // readings under way, by the folder that is read
@@ -45,6 +46,9 @@ type Keeper struct {
 	over   map[cluster.AttemptRef]bool   // discarded lately; a late piece would begin anew
 	recent []cluster.AttemptRef          // the same, oldest first
 }
+
+// Received is how many bytes of output files have been taken since the start.
+func (k *Keeper) Received() int64 { return k.received.Load() }
 
 // maxRecent is how many discarded attempts are remembered.
 const maxRecent = 4096

@@ -93,6 +93,7 @@ func (k *Keeper) WriteChunk(ref cluster.AttemptRef, c Chunk) error {
 		if err := k.write(s.dir, c, up.received, data); err != nil {
 			return fmt.Errorf("write %q: %w", c.Path, hostile(full(err)))
 		}
+		k.received.Add(int64(len(data)))
 	}
 	s.know(c.Path, up)
 	up.take(data, c.Last)
