@@ -67,6 +67,11 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	w.Header().Set(client.RequestHeader, id)
 	c := &call{log: s.log.With("request_id", id), id: id, address: addressOf(r), trusted: trusted(r), secure: r.TLS != nil}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	if len(r.TransferEncoding) > 0 {
+		// There may have been a Content-Length too, which a proxy in front may
+		// have gone by: nothing that follows is a request (RFC 9112, 6.3).
+		out.Header().Set("Connection", "close")
+	}
 	out.before = func(status int) { s.note(r.Context(), c, status, out.Header()) }
 	defer func() {
 		s.recovered(out, r, recover())
