@@ -61,6 +61,9 @@ func TestMetrics(t *testing.T) {
 		}
 		return nil
 	})
+	if strings.Contains(text, "\ncloudai_log_received_bytes_total 0\n") {
+		t.Error("no byte of a log was counted")
+	}
 	for _, secret := range []string{"secret", id, "local"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q is in what anybody may read", secret)

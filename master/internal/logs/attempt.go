@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -26,6 +27,7 @@ type attemptLog struct {
 	base  string // path of the files without their extension
 	limit int64
 	turn  chan struct{} // of capacity 1; a value in it is held by the writer
+	got   *atomic.Int64 // counts the bytes that are taken, of all logs
 	w     writer        // belongs to the holder of turn
 
 	mu  sync.Mutex
@@ -37,12 +39,13 @@ type attemptLog struct {
 
 // writer is the writing side's state.
 type writer struct {
-	disk    disk
-	loaded  bool
-	removed bool
-	tail    tail               // what came after the limit
-	reach   cluster.LogOffsets // how much came of each stream, tail included
-	ended   bool               // the marker of abandon is written
+	disk      disk
+	loaded    bool
+	removed   bool
+	tail      tail               // what came after the limit
+	reach     cluster.LogOffsets // how much came of each stream, tail included
+	ended     bool               // the marker of abandon is written
+	uncounted int64              // bytes taken since they were last counted
 }
 
 // published is what others may see.
@@ -169,8 +172,16 @@ func (l *attemptLog) flush(b *batch, fresh bool) error {
 	if err != nil {
 		l.forget(fresh)
 	}
+	l.count()
 	l.publish()
 	return err
+}
+
+// count counts the bytes that were taken, whichever way they came. Those that
+// were lost with their batch come again, and count then.
+func (l *attemptLog) count() {
+	l.got.Add(l.w.uncounted)
+	l.w.uncounted = 0
 }
 
 // forget goes back to what is on the disk after a batch was lost, so that the
@@ -180,6 +191,7 @@ func (l *attemptLog) forget(fresh bool) {
 	if fresh {
 		l.w.tail = tail{}
 		l.w.reach = l.w.disk.pos.ends
+		l.w.uncounted = 0
 	}
 }
 
@@ -208,6 +220,7 @@ func (l *attemptLog) take(b *batch, now time.Time, c cluster.LogChunk) error {
 	}
 	data := c.Data[skip:]
 	l.w.reach = advance(l.w.reach, c.Stream, int64(len(data)))
+	l.w.uncounted += int64(len(data))
 	head := int64(0)
 	if l.w.tail.empty() && b.pos.entries*entrySize < 2*l.limit+indexSlack {
 		head = min(max(0, l.limit-b.pos.size), int64(len(data)))
@@ -315,6 +328,7 @@ func (l *attemptLog) seal(b *batch, now time.Time, fresh bool) error {
 	default:
 		l.forget(fresh)
 	}
+	l.count()
 	l.publish()
 	return err
 }

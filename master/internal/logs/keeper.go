@@ -62,7 +62,8 @@ type Keeper struct {
 	received atomic.Int64 // bytes of logs taken since the start
 }
 
-// Received is how many bytes of logs have been taken since the start.
+// Received is how many bytes of logs have been taken since the start, pushed or
+// with a result.
 func (k *Keeper) Received() int64 { return k.received.Load() }
 
 // New makes a keeper and its folder. It starts nothing; see Run.
@@ -116,9 +117,7 @@ func (k *Keeper) appendTo(ctx context.Context, l *attemptLog, chunks []cluster.L
 		return err
 	}
 	defer l.unlock()
-	before := l.w.reach
 	err := l.append(k.cfg.Now(), chunks)
-	k.received.Add(max(0, l.w.reach.Stdout-before.Stdout) + max(0, l.w.reach.Stderr-before.Stderr))
 	if !l.w.disk.pos.sealed {
 		k.mu.Lock()
 		l.pinned = true
@@ -254,7 +253,7 @@ func (k *Keeper) acquire(at key) (*attemptLog, error) {
 	l := k.logs[at]
 	if l == nil {
 		base := filepath.Join(k.cfg.Dir, string(at.task), strconv.Itoa(at.attempt))
-		l = &attemptLog{key: at, base: base, limit: k.cfg.Limit, turn: make(chan struct{}, 1)}
+		l = &attemptLog{key: at, base: base, limit: k.cfg.Limit, turn: make(chan struct{}, 1), got: &k.received}
 		l.w.disk = disk{base: base, root: k.root}
 		if k.empty.has(at) {
 			l.w.loaded, l.w.disk.pos.sealed = true, true

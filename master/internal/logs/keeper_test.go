@@ -29,6 +29,9 @@ func TestAppendFinishRead(t *testing.T) {
 	mustFinish(t, k, anyRef, end)
 	mustFinish(t, k, anyRef, end) // a repeated report
 	const want = "one\ntwo\noops\nthree\nend\n"
+	if got := k.Received(); got != int64(len(want)) { // 19 were pushed, 4 came with the result
+		t.Fatalf("%d bytes counted", got)
+	}
 	for name, k := range map[string]*Keeper{"same keeper": k, "after a restart": newKeeper(t, dir)} {
 		if got := text(t, k, anyRef, ReadOptions{Follow: true}); got != want {
 			t.Fatalf("%s: %q", name, got)

@@ -99,6 +99,9 @@ func TestDroppedBytesAreNamed(t *testing.T) {
 	if got := text(t, k, anyRef, ReadOptions{}); got != want {
 		t.Fatalf("got\n%s\nwant\n%s", got, want)
 	}
+	if got := k.Received(); got != 13 { // what was dropped never came
+		t.Fatalf("%d bytes counted", got)
+	}
 }
 
 func TestWorkerDroppedAtItsOwnLimit(t *testing.T) {
@@ -189,6 +192,9 @@ func TestWriteErrorLosesNothing(t *testing.T) {
 	mustFinish(t, k, anyRef, end)
 	if got := text(t, k, anyRef, ReadOptions{}); got != "one\ntwo\n" {
 		t.Fatalf("got %q", got)
+	}
+	if got := k.Received(); got != 8 {
+		t.Fatalf("%d bytes counted", got)
 	}
 }
 
