@@ -161,40 +161,6 @@ func (c *Coordinator) round(ctx context.Context) time.Time {
 	return c.m.next
 }
 
-// decide runs one step of the machine under the lock and publishes what it
-// has applied, in that order for every subscriber.
-func (c *Coordinator) decide(next func(time.Time) step) step {
-	st, _ := c.try(func(now time.Time) (step, error) { return next(now), nil })
-	return st
-}
-
-func (c *Coordinator) try(next func(time.Time) (step, error)) (step, error) {
-	st, err := c.underLock(next)
-	if c.observe != nil {
-		for _, e := range st.events {
-			if e.Task != nil {
-				c.observe(*e.Task)
-			}
-		}
-	}
-	return st, err
-}
-
-// underLock runs one step of the machine under the lock, and publishes.
-func (c *Coordinator) underLock(next func(time.Time) (step, error)) (step, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := c.m.next
-	st, err := next(c.now())
-	for _, e := range st.events {
-		c.hub.Publish(e)
-	}
-	if st.wake || !c.m.next.Equal(before) {
-		c.nudge()
-	}
-	return st, err
-}
-
 func (c *Coordinator) nudge() {
 	select {
 	case c.wake <- struct{}{}:
