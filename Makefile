@@ -39,14 +39,19 @@ generate: ## Write the generated code: proto/pb, proto/py, docs/openapi.json
 openapi: build
 	@bin/master openapi >docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
+.PHONY: ui
+ui: ## Build the dashboard into the master's sources (needs Node.js; without it a page says so)
+	@.tools/ui.sh build
+
 .PHONY: build
-build: ## Build bin/master and bin/worker
+build: ui ## Build bin/master, with the dashboard, and bin/worker
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/ ./master ./worker
 
 .PHONY: fmt
-fmt: ## Format the Go code
+fmt: ## Format the Go code, and the dashboard's when its packages are installed
 	@for m in $(MODULES); do (cd $$m && $(GOLANGCI) fmt) || exit 1; done
+	@[ ! -d ui/node_modules ] || npm --prefix ui run --silent fmt
 
 .PHONY: lint
 lint: ## Check format, Go code, shell scripts and docs/openapi.json
@@ -60,6 +65,18 @@ lint: ## Check format, Go code, shell scripts and docs/openapi.json
 .PHONY: unit
 unit: ## Run the tests that need neither an engine nor built binaries
 	@packages=$$(.tools/packages.sh) && go test -timeout 10m $(TESTFLAGS) $$packages
+
+.PHONY: ui-check
+ui-check: ## Check the dashboard: types, lint, format, unit tests
+	@.tools/ui.sh check
+
+.PHONY: journeys
+journeys: build ## Walk through the dashboard in a real browser, against the real binaries
+	@.tools/ui.sh journeys
+
+.PHONY: screenshots
+screenshots: build ## Take pictures of every page, in both themes and at phone width: .cache/screenshots
+	@.tools/ui.sh screenshots
 
 .PHONY: race
 race: ## Run the same tests under the race detector
@@ -97,8 +114,8 @@ check: build lint ## Check everything that needs no engine: lint, generated code
 	@$(MAKE) --no-print-directory unit
 
 .PHONY: test
-test: ## Everything, as CI runs it: setup build check race e2e, a little chaos and fuzz
-	@MAKE='$(MAKE)' .tools/phases.sh setup build check race e2e chaos-short 'fuzz FUZZTIME=$(TEST_FUZZTIME) FUZZ_SHARE=$(TEST_FUZZ_SHARE)'
+test: ## Everything, as CI runs it: setup build check race e2e journeys, a little chaos and fuzz
+	@MAKE='$(MAKE)' .tools/phases.sh setup build check ui-check race e2e journeys chaos-short 'fuzz FUZZTIME=$(TEST_FUZZTIME) FUZZ_SHARE=$(TEST_FUZZ_SHARE)'
 
 .PHONY: demo
 demo: ## Show a task going into a container and coming back whole
@@ -117,5 +134,6 @@ bench: ## Measure what CloudAI adds to the bare engine
 	@cd master && go run ./e2e/bench
 
 .PHONY: clean
-clean: ## Remove what was built: bin and .cache
-	rm -rf bin .cache
+clean: ## Remove what was built: bin, .cache and the dashboard
+	rm -rf bin .cache ui/dist
+	find master/internal/dashboard/dist -mindepth 1 ! -name .keep -delete

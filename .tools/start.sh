@@ -64,8 +64,8 @@ variables_from_here() {
 # sources_since BINARY MODULE: prints something when there is a source newer
 # than the binary. A package's folder counts as well: a file of it may have gone.
 sources_since() {
-	find go.work go.work.sum Makefile proto "$2" -name py -prune -o \
-		\( -type d -path '*/*' -o -name '*.go' ! -name '*_test.go' -o -name go.mod -o -name go.sum -o -name 'go.work*' -o -name Makefile \) \
+	find go.work go.work.sum Makefile proto "$2" ui/src -name py -prune -o \
+		\( -type d -path '*/*' -o -name '*.go' ! -name '*_test.go' -o -name go.mod -o -name go.sum -o -name 'go.work*' -o -name Makefile -o -path 'ui/src/*' \) \
 		-newer "$1" -print 2>/dev/null | head -n 1
 }
 

@@ -24,6 +24,7 @@ import (
 	"cloudai/master/internal/audit"
 	"cloudai/master/internal/config"
 	"cloudai/master/internal/coordinator"
+	"cloudai/master/internal/dashboard"
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/http"
 	"cloudai/master/internal/logs"
@@ -146,9 +147,13 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 		return nil, err
 	}
 	m.audit = audit.New(audit.Config{Store: store, Log: log})
+	pages, err := dashboard.New()
+	if err != nil {
+		return nil, err
+	}
 	m.web, err = http.New(http.Config{
 		Core: m.core, Accounts: m.people, Audit: m.audit, Logs: m.logs, Files: m.files, Log: log,
-		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS, Disks: lookAt(disks, log),
+		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS, Disks: lookAt(disks, log), Pages: pages,
 		Metrics: measures.Handler(), Observe: measures.HTTP,
 		Version: client.Version{Version: version, Go: runtime.Version()},
 	})

@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$root"
 
 check_node() {
-	local wanted=20 found remedy="https://nodejs.org, or this system's package nodejs"
+	local wanted=20.19 found remedy="https://nodejs.org, or this system's package nodejs"
 	is_linux || remedy="brew install node"
 	if have node; then
 		found=$(node --version)
@@ -39,6 +39,7 @@ missing_packages() {
 		echo libprotobuf-dev
 	fi
 	have shellcheck || echo shellcheck
+	if ! have chromium && ! have chromium-browser && ! have google-chrome; then echo chromium fonts-dejavu-core; fi
 	/usr/bin/python3 -c 'import importlib.util as u, sys
 sys.exit(not (u.find_spec("grpc_tools") and u.find_spec("grpc") and u.find_spec("google.protobuf")))' 2>/dev/null ||
 		echo python3-grpcio python3-grpc-tools

@@ -33,6 +33,13 @@ type Registration struct {
 	SetupCode string `json:"setup_code,omitempty" doc:"What the master prints while no account exists; needed for the first account from another machine."`
 }
 
+// RegistrationState says who may make an account of their own.
+type RegistrationState struct {
+	Open      bool `json:"open" doc:"Anybody may."`
+	First     bool `json:"first" doc:"There is none yet; the first one is the administrator's."`
+	SetupCode bool `json:"setup_code" doc:"The caller must send the setup_code."`
+}
+
 // Credentials sign in.
 type Credentials struct {
 	Email    string `json:"email" maxLength:"254" example:"ann@example.org"`

@@ -98,7 +98,7 @@ func says(t *testing.T, p *rig.Process, text string) {
 
 func TestScriptsSayWhatTheyCannotDo(t *testing.T) {
 	c := newCheckout(t)
-	c.ends(t, 2, "--dev is not built yet", "runMaster.sh", "--dev")
+	c.ends(t, 0, "localhost:3000", "runMaster.sh", "--dev", "--help")
 	c.ends(t, 2, "bin/master cli", "runMaster.sh", "cli", "status")
 	for _, n := range []string{"0", "00", "101", "99999999999999999999"} {
 		c.ends(t, 2, "from 1 to 100", "runWorker.sh", n)
@@ -228,4 +228,38 @@ func free(t *testing.T) string {
 	address, err := rig.FreeAddress()
 	must(t, err)
 	return address
+}
+
+// --dev serves the dashboard's sources, by an npm that is played by a script
+// here, beside a master; it ends with it, and the master's code is the script's.
+func TestScriptServesDashboardSources(t *testing.T) {
+	c := newCheckout(t)
+	play := filepath.Join(c.here, "play")
+	must(t, os.Mkdir(play, 0o755))
+	modules := filepath.Join(c.dir, "ui", "node_modules")
+	must(t, os.MkdirAll(modules, 0o755))
+	must(t, os.WriteFile(filepath.Join(c.dir, "ui", "package-lock.json"), nil, 0o644))
+	must(t, os.Chtimes(filepath.Join(c.dir, "ui", "package-lock.json"), time.Time{}, time.Unix(1e9, 0)))
+	must(t, os.WriteFile(filepath.Join(modules, ".package-lock.json"), nil, 0o644))
+	must(t, os.WriteFile(filepath.Join(play, "node"), []byte("#!/bin/sh\necho v22.0.0\n"), 0o755))
+	pid := filepath.Join(c.here, "npm.pid")
+	must(t, os.WriteFile(filepath.Join(play, "npm"), []byte("#!/bin/sh\necho $$ >'"+pid+"'\nexec sleep 600\n"), 0o755))
+	c.env = append(c.env, "PATH="+play+":"+os.Getenv("PATH"))
+	p := c.start(t, "runMaster.sh", "--dev", "--no-prompt", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0")
+	says(t, p, "http://localhost:3000")
+	says(t, p, "msg=serving")
+	raw, err := os.ReadFile(pid)
+	must(t, err)
+	var server int
+	_, err = fmt.Sscan(string(raw), &server)
+	must(t, err)
+	must(t, syscall.Kill(server, 0)) // it runs
+	must(t, p.Signal(syscall.SIGTERM))
+	must(t, p.Await(orderly))
+	await(t, orderly, func(context.Context) error {
+		if err := syscall.Kill(server, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("the server of the sources has outlived the master: %v", err)
+		}
+		return nil
+	})
 }

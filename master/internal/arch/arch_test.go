@@ -142,6 +142,18 @@ var rules = slices.Concat(
 			Why:    "main reads the configuration and hands each part its own by value",
 		},
 		{
+			From:   []string{"internal/dashboard"},
+			Forbid: []string{"..."},
+			Allow:  []string{"std"},
+			Why:    "it hands out files that were built in; what they show comes over the API",
+		},
+		{
+			From:   []string{"..."},
+			Except: []string{"."},
+			Forbid: []string{"./internal/dashboard"},
+			Why:    "main gives the edge its pages, so that tests of the edge need none",
+		},
+		{
 			From:   []string{"internal/config/...", "internal/system/...", "internal/crowd", "internal/throttle", "internal/arch"},
 			Forbid: []string{"./..."},
 			Allow:  []string{"./internal/cluster"},

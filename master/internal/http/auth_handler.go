@@ -21,6 +21,11 @@ func (s *Server) authRoutes(api huma.API) {
 	}, func(context.Context, cluster.Principal, string) error { return s.accounts.MayRegister() }), s.register)
 	withBody[client.Registration](api, nethttp.MethodPost, "/api/auth/register")
 	register(api, accessOpen, huma.Operation{
+		OperationID: "getRegistration", Method: nethttp.MethodGet, Path: "/api/auth/registration",
+		Summary: "Who may make an account", Tags: []string{"auth"},
+		Description: "What a page has to ask before it registers somebody.",
+	}, s.getRegistration)
+	register(api, accessOpen, huma.Operation{
 		OperationID: "login", Method: nethttp.MethodPost, Path: "/api/auth/login",
 		Summary: "Sign in", Tags: []string{"auth"},
 		Description: "Also sets a cookie for browsers. 429 with Retry-After after 10 failures for one account, or 100 from one address, " +
@@ -86,6 +91,20 @@ func (s *Server) register(ctx context.Context, in *BodyInput) (*sessionOutput, e
 	}, callOf(ctx).trusted)
 	noteSignIn(ctx, body.Email, session.User.ID)
 	return sessionReply(ctx, session, err)
+}
+
+func (s *Server) getRegistration(ctx context.Context, _ *struct{ Strict StrictQuery }) (*struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         client.RegistrationState
+}, error,
+) {
+	first := s.accounts.SetupCode() != ""
+	return &struct {
+		CacheControl string `header:"Cache-Control"`
+		Body         client.RegistrationState
+	}{"no-store", client.RegistrationState{
+		Open: s.accounts.MayRegister() == nil, First: first, SetupCode: first && !callOf(ctx).trusted,
+	}}, nil
 }
 
 func (s *Server) login(ctx context.Context, in *BodyInput) (*sessionOutput, error) {

@@ -203,7 +203,7 @@ func operations(t *testing.T) map[[2]string]map[string]any {
 
 func TestClosedByDefault(t *testing.T) {
 	e := newEdge(t)
-	open := []string{"/health", "/ready", "/version", "/metrics", "/openapi.json"}
+	open := []string{"/health", "/ready", "/version", "/metrics", "/openapi.json", "/api/auth/registration"}
 	calls := operations(t)
 	calls[[2]string{"GET", "/openapi.json"}] = nil
 	calls[[2]string{"GET", "/api/nothing"}] = map[string]any{"security": []any{true}}

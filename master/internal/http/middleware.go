@@ -50,7 +50,7 @@ func callOf(ctx context.Context) *call {
 // there: a new route is closed until it is written here.
 var openPaths = map[string]bool{
 	"/health": true, "/ready": true, "/version": true, "/metrics": true, "/openapi.json": true,
-	"/api/auth/register": true, "/api/auth/login": true,
+	"/api/auth/register": true, "/api/auth/login": true, "/api/auth/registration": true,
 }
 
 // ServeHTTP is the way of every request: count it, bound it, identify the
@@ -80,6 +80,10 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 		c.log.Debug("request", "method", r.Method, "route", r.Pattern, "path", r.URL.Path,
 			"status", out.status, "bytes", out.bytes, "duration", time.Since(start))
 	}()
+	if s.isPage(r) {
+		s.pages.ServeHTTP(out, r)
+		return
+	}
 	if r.ContentLength != 0 {
 		_ = out.control.SetReadDeadline(start.Add(bodyTimeout)) // a writer without deadlines is a test's
 		body := &meteredBody{ReadCloser: r.Body, room: &s.bodies}

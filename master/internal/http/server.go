@@ -55,6 +55,7 @@ type Config struct {
 	// no route takes. nil: nobody does.
 	Observe func(method, route string, status int, d time.Duration)
 	Disks   func() []client.Disk // how much the master has left; nil: not known
+	Pages   Pages                // the dashboard; nil: none
 	// ShutdownGrace is how long requests under way may take when the edge
 	// stops; 0: 5 s. Long waits and followed logs end at once.
 	ShutdownGrace time.Duration
@@ -74,6 +75,7 @@ type Server struct {
 	disks    func() []client.Disk
 	metrics  nethttp.Handler
 	observe  func(method, route string, status int, d time.Duration)
+	pages    Pages
 	csrf     *nethttp.CrossOriginProtection
 	cors     *cors.Cors // nil: no other site
 	log      *slog.Logger
@@ -96,7 +98,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, audit: c.Audit, version: c.Version, join: c.Join,
 		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
-		disks: c.Disks, metrics: c.Metrics, observe: c.Observe, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
+		disks: c.Disks, metrics: c.Metrics, observe: c.Observe, pages: c.Pages, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
 	}
 	for _, origin := range c.Origins {
 		if err := s.csrf.AddTrustedOrigin(origin); err != nil {

@@ -1,0 +1,81 @@
+import { QueryClient, type InfiniteData } from '@tanstack/react-query'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { makeTask } from '@/test/factories'
+import { FakeSocket } from '@/test/fakeSocket'
+import type { Task } from './client'
+import { Live } from './live'
+
+let queries: QueryClient
+let live: Live
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  vi.stubGlobal('WebSocket', FakeSocket)
+  FakeSocket.all = []
+  queries = new QueryClient({ defaultOptions: { queries: { gcTime: Infinity } } })
+  live = new Live(queries)
+  return () => {
+    live.stop()
+    queries.clear()
+    vi.unstubAllGlobals()
+  }
+})
+
+const listOf = (key: unknown[]) =>
+  queries
+    .getQueryData<InfiniteData<{ items: Task[] }>>(key)
+    ?.pages.flatMap((page) => page.items.map((task) => task.status))
+
+it('puts changed tasks in the place of what was known, never an older one', () => {
+  const [a, b] = [makeTask({ version: 3 }), makeTask()]
+  queries.setQueryData(['tasks', {}], { pages: [{ items: [a] }, { items: [b] }], pageParams: ['', 'x'] })
+  queries.setQueryData(['task', b.task_id], b)
+  live.mergeTasks([
+    { ...a, status: 'failed', version: 2 },
+    { ...b, status: 'running', version: 2 },
+    makeTask({ status: 'cancelled' }),
+  ])
+  expect(listOf(['tasks', {}])).toEqual(['queued', 'running'])
+  expect(queries.getQueryData<Task>(['task', b.task_id])?.status).toBe('running')
+})
+
+it('leaves lists alone that no change is about', () => {
+  const data = { pages: [{ items: [makeTask()] }], pageParams: [''] }
+  queries.setQueryData(['tasks', {}], data)
+  live.mergeTasks([makeTask()])
+  expect(queries.getQueryData(['tasks', {}])).toBe(data)
+})
+
+it('asks for counts once, however many changes come in a moment', () => {
+  const asked = vi.spyOn(queries, 'invalidateQueries')
+  live.start()
+  const tasks = FakeSocket.all.find((s) => s.url.endsWith('/ws/tasks'))
+  tasks?.open()
+  tasks?.say({ seq: 1, type: 'snapshot', data: { items: [] } })
+  vi.advanceTimersByTime(2000)
+  asked.mockClear()
+  for (let seq = 2; seq < 100; seq++) tasks?.say({ seq, type: 'delta', data: { items: [makeTask()] } })
+  vi.advanceTimersByTime(2000)
+  expect(asked.mock.calls.filter(([filter]) => filter?.queryKey?.[0] === 'cluster')).toHaveLength(1)
+})
+
+it('says how it hears of changes, and asks by itself where no socket is let through', () => {
+  const seen: string[] = []
+  live.subscribe(() => seen.push(live.current()))
+  live.start()
+  const [tasks, telemetry] = FakeSocket.all
+  tasks?.open()
+  telemetry?.open()
+  expect(live.current()).toBe('live')
+  tasks?.end(1006)
+  expect(live.current()).toBe('offline')
+  const asked = vi.spyOn(queries, 'invalidateQueries')
+  for (let i = 0; i < 3; i++) {
+    vi.advanceTimersByTime(20_000)
+    FakeSocket.newest.end(1006)
+  }
+  expect(live.current()).toBe('polling')
+  asked.mockClear()
+  vi.advanceTimersByTime(5000)
+  expect(asked).toHaveBeenCalled()
+})

@@ -1,0 +1,202 @@
+import type { InfiniteData, Query, QueryClient } from '@tanstack/react-query'
+import { useSyncExternalStore } from 'react'
+import { reportSignedOut, type Task, type Telemetry, type Worker } from './client'
+import { LiveSocket, type Frame, type Link } from './socket'
+
+/** How the page hears of changes: pushed, by asking again and again, or not at all. */
+export type Connection = 'connecting' | 'live' | 'polling' | 'offline'
+
+interface TaskPage {
+  items: Task[]
+  next_cursor?: string
+}
+
+/** How often lists and counts are asked for again while tasks change. */
+const listPause = 1500
+/** How often the page asks when nothing is pushed. */
+const pollPause = 5000
+
+/**
+ * The page's ear: it keeps two live connections and brings what they say into
+ * the query cache, which is the only place where state of the master is kept.
+ */
+export class Live {
+  private readonly links: { tasks: Link; telemetry: Link } = { tasks: 'connecting', telemetry: 'connecting' }
+  private sockets: LiveSocket[] = []
+  private listeners = new Set<() => void>()
+  private connection: Connection = 'connecting'
+  private listTimer: ReturnType<typeof setTimeout> | undefined
+  private poll: ReturnType<typeof setInterval> | undefined
+  private fresh = new Set<string>()
+
+  constructor(private readonly queries: QueryClient) {}
+
+  start() {
+    if (this.sockets.length > 0) return
+    const open = (name: 'tasks' | 'telemetry', path: string, onFrame: (frame: Frame) => void) =>
+      new LiveSocket({
+        path: () => path,
+        onFrame,
+        onLink: (link) => this.linked(name, link),
+        onSignedOut: reportSignedOut,
+      })
+    this.sockets = [
+      open('tasks', '/ws/tasks', (frame) => this.tasksFrame(frame)),
+      open('telemetry', '/ws/telemetry', (frame) => this.telemetryFrame(frame)),
+    ]
+    globalThis.addEventListener('offline', this.told)
+    globalThis.addEventListener('online', this.told)
+  }
+
+  stop() {
+    this.sockets.forEach((socket) => socket.close())
+    this.sockets = []
+    clearTimeout(this.listTimer)
+    clearInterval(this.poll)
+    this.listTimer = this.poll = undefined
+    globalThis.removeEventListener('offline', this.told)
+    globalThis.removeEventListener('online', this.told)
+    this.links.tasks = this.links.telemetry = 'connecting'
+  }
+
+  readonly subscribe = (listener: () => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  readonly current = () => this.connection
+
+  private readonly told = () => this.linked('tasks', this.links.tasks)
+
+  private linked(name: 'tasks' | 'telemetry', link: Link) {
+    this.links[name] = link
+    const before = this.connection
+    const all = Object.values(this.links)
+    if (!navigator.onLine) this.connection = 'offline'
+    else if (all.every((l) => l === 'live')) this.connection = 'live'
+    else if (all.includes('refused')) this.connection = 'polling'
+    else if (all.includes('broken') || before === 'offline') this.connection = 'offline'
+    else if (before !== 'polling') this.connection = 'connecting'
+    const polls = this.connection === 'polling' || this.connection === 'offline'
+    if (polls) this.poll ??= setInterval(() => this.askAgain(), pollPause)
+    else {
+      clearInterval(this.poll)
+      this.poll = undefined
+    }
+    if (this.connection !== before) this.listeners.forEach((listener) => listener())
+  }
+
+  private askAgain() {
+    void this.queries.invalidateQueries({ predicate: (q) => liveKeys.has(String(q.queryKey[0])) })
+  }
+
+  private tasksFrame(frame: Frame) {
+    const { items } = frame.data as { items: Task[] }
+    // After a gap anything may have changed; what is shown is asked for once.
+    if (frame.type !== 'delta') this.askAgain()
+    this.mergeTasks(items)
+    this.refreshSoon()
+  }
+
+  /** Puts changed tasks in the place of what is known of them. */
+  mergeTasks(items: Task[]) {
+    const changed = new Map(items.map((task) => [task.task_id, task]))
+    const merge = (list: Task[]) => {
+      let touched = false
+      const merged = list.map((task) => {
+        const now = changed.get(task.task_id)
+        if (!now || now.version < task.version) return task
+        touched = true
+        return now
+      })
+      return touched ? merged : list
+    }
+    this.queries.setQueriesData<InfiniteData<TaskPage>>({ queryKey: ['tasks'] }, (data) => {
+      if (!data) return data
+      let touched = false
+      const pages = data.pages.map((page) => {
+        const merged = merge(page.items)
+        if (merged === page.items) return page
+        touched = true
+        return { ...page, items: merged }
+      })
+      return touched ? { ...data, pages } : data
+    })
+    this.queries.setQueriesData<Task[]>({ queryKey: ['recent'] }, (list) => list && merge(list))
+    for (const task of items) {
+      const key = ['task', task.task_id]
+      const known = this.queries.getQueryData<Task>(key)
+      if (!known || task.version < known.version) continue
+      this.queries.setQueryData<Task>(key, task)
+      if (task.version > known.version) this.fresh.add(task.task_id)
+    }
+  }
+
+  /** Counts, lists and timelines follow a moment later, however many events there are. */
+  private refreshSoon() {
+    this.listTimer ??= setTimeout(() => {
+      this.listTimer = undefined
+      for (const key of ['cluster', 'recent']) void this.queries.invalidateQueries({ queryKey: [key] })
+      // A long list that somebody has scrolled through is not read again from its
+      // beginning; it only counts as old until the person asks for the newest.
+      void this.queries.invalidateQueries({ queryKey: ['tasks'], predicate: isShort })
+      void this.queries.invalidateQueries({ queryKey: ['tasks'], refetchType: 'none' })
+      for (const id of this.fresh) {
+        void this.queries.invalidateQueries({
+          queryKey: ['task', id],
+          predicate: (q) => q.queryKey.length > 2,
+        })
+      }
+      this.fresh.clear()
+    }, listPause)
+  }
+
+  private telemetryFrame(frame: Frame) {
+    const uses = frame.data as Record<string, Telemetry | null>
+    const known = this.queries.getQueryData<Worker[]>(['workers'])
+    let unknown = frame.type !== 'delta'
+    for (const [id, use] of Object.entries(uses)) {
+      const worker = known?.find((w) => w.worker_id === id)
+      unknown ||=
+        (use === null) === (worker !== undefined) ||
+        (use !== null && worker !== undefined && stale(worker, use))
+    }
+    this.queries.setQueryData<Worker[]>(['workers'], (list) =>
+      list?.map((worker) => {
+        const use = uses[worker.worker_id]
+        return use ? withUse(worker, use) : worker
+      }),
+    )
+    if (unknown) {
+      void this.queries.invalidateQueries({ queryKey: ['workers'] })
+      void this.queries.invalidateQueries({ queryKey: ['cluster'] })
+    }
+  }
+}
+
+const liveKeys = new Set(['cluster', 'recent', 'tasks', 'task', 'workers', 'worker'])
+
+const isShort = (query: Query) =>
+  ((query.state.data as InfiniteData<TaskPage> | undefined)?.pages.length ?? 0) <= 2
+
+/** Whether the use shows that more than the use has changed. */
+const stale = (worker: Worker, use: Telemetry) =>
+  use.is_active !== (worker.status === 'active' || worker.status === 'draining') ||
+  use.running_tasks.length !== worker.running_tasks.length
+
+function withUse(worker: Worker, use: Telemetry): Worker {
+  if (use.cpu_usage === null || use.memory_usage === null || use.storage_usage === null) return worker
+  return {
+    ...worker,
+    used: {
+      cpu: use.cpu_usage,
+      memory: use.memory_usage,
+      storage: use.storage_usage,
+      gpu: use.gpu_usage ?? 0,
+    },
+    running_tasks: use.running_tasks,
+    ...(use.last_update ? { last_heartbeat: use.last_update } : {}),
+  }
+}
+
+export const useConnection = (live: Live) => useSyncExternalStore(live.subscribe, live.current)

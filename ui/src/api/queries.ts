@@ -1,0 +1,166 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { api, ApiError, call, type TaskStatus } from './client'
+
+export interface TaskFilters {
+  status?: TaskStatus[]
+  q?: string
+  name?: string
+  label?: string
+  failure?: string
+  worker_id?: string
+  user_id?: string
+  since?: string
+  until?: string
+  sort?: string
+}
+
+/** How many rows a page of a list brings. */
+export const pageSize = 100
+
+/** Who is signed in; null when nobody is. */
+export const meQuery = queryOptions({
+  queryKey: ['me'],
+  queryFn: async () => {
+    try {
+      return await call(api.GET('/api/auth/me'))
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return null
+      throw error
+    }
+  },
+  staleTime: 5 * 60_000,
+})
+
+export const registrationQuery = queryOptions({
+  queryKey: ['registration'],
+  queryFn: () => call(api.GET('/api/auth/registration')),
+  staleTime: 0,
+})
+
+export const clusterQuery = queryOptions({
+  queryKey: ['cluster'],
+  queryFn: ({ signal }) => call(api.GET('/api/cluster', { signal })),
+})
+
+export const healthQuery = queryOptions({
+  queryKey: ['health'],
+  queryFn: ({ signal }) => call(api.GET('/health', { signal })),
+  refetchInterval: 30_000,
+})
+
+export const versionQuery = queryOptions({
+  queryKey: ['version'],
+  queryFn: () => call(api.GET('/version')),
+  staleTime: Infinity,
+})
+
+export const workersQuery = queryOptions({
+  queryKey: ['workers'],
+  queryFn: async ({ signal }) =>
+    (await call(api.GET('/api/workers', { signal, params: { query: { limit: 1000 } } }))).items,
+})
+
+export const workerQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['worker', id],
+    queryFn: ({ signal }) => call(api.GET('/api/workers/{id}', { signal, params: { path: { id } } })),
+  })
+
+export const workerMetricsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['worker', id, 'metrics'],
+    queryFn: ({ signal }) => call(api.GET('/api/workers/{id}/metrics', { signal, params: { path: { id } } })),
+    refetchInterval: 10_000,
+  })
+
+export const joinQuery = queryOptions({
+  queryKey: ['join'],
+  queryFn: () => call(api.GET('/api/cluster/join')),
+  staleTime: Infinity,
+  gcTime: 0, // it holds a secret
+})
+
+/** The filters as the API's query has them; what is empty is left out. */
+export function taskQueryParams(filters: TaskFilters) {
+  const { status, ...rest } = filters
+  const query: Record<string, string> = {}
+  for (const [key, value] of Object.entries(rest)) if (value) query[key] = value
+  if (status?.length) query.status = status.join(',')
+  return query
+}
+
+export const tasksQuery = (filters: TaskFilters) =>
+  infiniteQueryOptions({
+    queryKey: ['tasks', filters],
+    queryFn: ({ pageParam, signal }) =>
+      call(
+        api.GET('/api/tasks', {
+          signal,
+          params: {
+            query: {
+              limit: pageSize,
+              ...taskQueryParams(filters),
+              ...(pageParam ? { cursor: pageParam } : {}),
+            },
+          },
+        }),
+      ),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+    // Live changes are merged into it; see Live, which says when it is old.
+    staleTime: Infinity,
+  })
+
+export const recentTasksQuery = (limit: number, filters: TaskFilters = {}) =>
+  queryOptions({
+    queryKey: ['recent', limit, filters],
+    queryFn: async ({ signal }) =>
+      (
+        await call(
+          api.GET('/api/tasks', { signal, params: { query: { limit, ...taskQueryParams(filters) } } }),
+        )
+      ).items,
+    placeholderData: keepPreviousData,
+  })
+
+export const taskQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['task', id],
+    queryFn: ({ signal }) => call(api.GET('/api/tasks/{id}', { signal, params: { path: { id } } })),
+  })
+
+export const taskEventsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['task', id, 'events'],
+    queryFn: async ({ signal }) => {
+      const page = await call(
+        api.GET('/api/tasks/{id}/events', { signal, params: { path: { id }, query: { limit: 1000 } } }),
+      )
+      return 'items' in page ? page.items : [page] // one event is the shape of a line, which is not asked for
+    },
+  })
+
+export const taskMetricsQuery = (id: string, attempt: number) =>
+  queryOptions({
+    queryKey: ['task', id, 'metrics', attempt],
+    queryFn: ({ signal }) =>
+      call(api.GET('/api/tasks/{id}/metrics', { signal, params: { path: { id }, query: { attempt } } })),
+  })
+
+export const taskFilesQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['task', id, 'files'],
+    queryFn: ({ signal }) => call(api.GET('/api/files/{id}', { signal, params: { path: { id } } })),
+  })
+
+export const tokensQuery = queryOptions({
+  queryKey: ['tokens'],
+  queryFn: async () =>
+    (await call(api.GET('/api/auth/tokens', { params: { query: { limit: 1000 } } }))).items,
+})
+
+export const usersQuery = queryOptions({
+  queryKey: ['users'],
+  queryFn: async () => (await call(api.GET('/api/users', { params: { query: { limit: 1000 } } }))).items,
+})

@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { FakeSocket } from '@/test/fakeSocket'
+import { LiveSocket, type Frame, type Link } from './socket'
+
+let frames: Frame[]
+let links: Link[]
+let ends: number
+let socket: LiveSocket
+
+function open(path = () => '/ws/x') {
+  socket = new LiveSocket({
+    path,
+    onFrame: (frame) => frames.push(frame),
+    onLink: (link) => links.push(link),
+    onEnd: () => ends++,
+  })
+}
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  vi.stubGlobal('WebSocket', FakeSocket)
+  FakeSocket.all = []
+  frames = []
+  links = []
+  ends = 0
+})
+
+afterEach(() => {
+  socket.close()
+  vi.unstubAllGlobals()
+})
+
+const frame = (seq: number, type: Frame['type'] = 'delta'): Frame => ({ seq, type, data: seq })
+
+it('gives frames in order, and says that it is live', () => {
+  open()
+  FakeSocket.newest.open()
+  FakeSocket.newest.say(frame(1, 'snapshot'))
+  FakeSocket.newest.say(frame(2))
+  expect(frames.map((f) => f.seq)).toEqual([1, 2])
+  expect(links).toEqual(['connecting', 'live'])
+})
+
+it('connects anew when a number is missing, and takes nothing after the hole', () => {
+  open()
+  FakeSocket.newest.open()
+  FakeSocket.newest.say(frame(1, 'snapshot'))
+  const torn = FakeSocket.newest
+  torn.say(frame(3))
+  expect(torn.closed).toBe(true)
+  expect(links.at(-1)).toBe('broken')
+  vi.advanceTimersByTime(1000)
+  expect(FakeSocket.all).toHaveLength(2)
+  FakeSocket.newest.open()
+  FakeSocket.newest.say(frame(1, 'snapshot'))
+  expect(frames.map((f) => f.seq)).toEqual([1, 1])
+})
+
+it('asks for its path at each attempt, so that it goes on where it was', () => {
+  let offset = 0
+  open(() => `/ws/x?offset=${offset}`)
+  FakeSocket.newest.open()
+  offset = 42
+  FakeSocket.newest.end(1006)
+  vi.advanceTimersByTime(1000)
+  expect(FakeSocket.newest.url).toMatch(/^ws:.*offset=42$/)
+})
+
+it('waits longer after each failure, and no time when the network is back', () => {
+  open()
+  for (let i = 0; i < 5; i++) {
+    FakeSocket.newest.end(1006)
+    vi.advanceTimersByTime(60_000)
+  }
+  const before = FakeSocket.all.length
+  FakeSocket.newest.end(1006)
+  vi.advanceTimersByTime(5000)
+  expect(FakeSocket.all).toHaveLength(before)
+  window.dispatchEvent(new Event('online'))
+  expect(FakeSocket.all).toHaveLength(before + 1)
+})
+
+it('calls a connection that never opens refused', () => {
+  open()
+  for (let i = 0; i < 3; i++) {
+    FakeSocket.newest.end(1006)
+    vi.advanceTimersByTime(60_000)
+  }
+  expect(links.at(-1)).toBe('refused')
+})
+
+it('takes a normal end as the end of all', () => {
+  open()
+  FakeSocket.newest.open()
+  FakeSocket.newest.end(1000)
+  vi.advanceTimersByTime(60_000)
+  expect(ends).toBe(1)
+  expect(FakeSocket.all).toHaveLength(1)
+})

@@ -1,0 +1,37 @@
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { taskQuery } from '@/api/queries'
+import { TaskFiles } from '@/features/files/TaskFiles'
+import { TaskPage } from '@/features/tasks/TaskPage'
+import { taskSearch, type TaskSearch } from '../search'
+
+export default function TaskRoute() {
+  const { taskId } = useParams({ from: '/inside/tasks/$taskId' })
+  const { tab = 'log', attempt, at } = useSearch({ from: '/inside/tasks/$taskId' })
+  const navigate = useNavigate()
+  const { data: task } = useQuery(taskQuery(taskId))
+  const change = (next: { [K in keyof TaskSearch]: TaskSearch[K] | undefined }) =>
+    void navigate({
+      to: '/tasks/$taskId',
+      params: { taskId },
+      search: taskSearch({ tab, attempt, at, ...next }),
+      replace: true,
+      resetScroll: false,
+    })
+  return (
+    <TaskPage
+      key={taskId}
+      id={taskId}
+      tab={tab}
+      onTab={(next) => change({ tab: next })}
+      attempt={attempt}
+      onAttempt={(next) => change({ attempt: next, at: undefined })}
+      at={at}
+      onAt={(next) => change({ at: next })}
+      onOpen={(id) => void navigate({ to: '/tasks/$taskId', params: { taskId: id } })}
+      files={
+        <TaskFiles key={String(task?.state === 'stored')} id={taskId} terminal={task?.state === 'stored'} />
+      }
+    />
+  )
+}

@@ -1,0 +1,34 @@
+import { IconPlus } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useRouteContext, useSearch } from '@tanstack/react-router'
+import { clusterQuery } from '@/api/queries'
+import { ButtonLink } from '@/components/links'
+import { PageTitle } from '@/components/PageTitle'
+import { TaskList } from '@/features/tasks/TaskList'
+import { FirstSteps } from '../FirstSteps'
+
+export default function TasksRoute() {
+  const filters = useSearch({ from: '/inside/tasks' })
+  const { user } = useRouteContext({ from: '/inside' })
+  const navigate = useNavigate()
+  const admin = user.role === 'admin'
+  // The cluster's counts are everyone's, so only who sees everyone's tasks sees them here.
+  const { data: cluster } = useQuery({ ...clusterQuery, enabled: admin })
+  return (
+    <>
+      <PageTitle title="Tasks">
+        <ButtonLink to="/submit" leftSection={<IconPlus size={16} />}>
+          Submit a task
+        </ButtonLink>
+      </PageTitle>
+      <TaskList
+        filters={filters}
+        onFilters={(search) => void navigate({ to: '/tasks', search, replace: true })}
+        onOpen={(taskId) => void navigate({ to: '/tasks/$taskId', params: { taskId } })}
+        admin={admin}
+        counts={admin ? cluster?.tasks : undefined}
+        firstSteps={<FirstSteps />}
+      />
+    </>
+  )
+}

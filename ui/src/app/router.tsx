@@ -1,0 +1,133 @@
+import type { QueryClient } from '@tanstack/react-query'
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router'
+import type { Live } from '@/api/live'
+import { meQuery, registrationQuery } from '@/api/queries'
+import { PageError } from '@/components/PageError'
+import { PageLoading } from '@/components/PageLoading'
+import { Layout } from './Layout'
+import { NotFound } from './NotFound'
+import { settingsSearch, signInSearch, submitSearch, taskSearch, tasksSearch } from './search'
+
+export interface RouterContext {
+  queries: QueryClient
+  live: Live
+}
+
+const root = createRootRouteWithContext<RouterContext>()({
+  component: Outlet,
+  notFoundComponent: NotFound,
+})
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: signInSearch,
+  beforeLoad: async ({ context, search }) => {
+    if (search.expired) return
+    if (await context.queries.ensureQueryData(meQuery)) throw redirect({ to: '/' })
+    const registration = await context.queries.fetchQuery(registrationQuery)
+    if (registration.first) throw redirect({ to: '/register', search })
+  },
+  component: lazyRouteComponent(() => import('./pages/SignInRoute')),
+})
+
+const register = createRoute({
+  getParentRoute: () => root,
+  path: '/register',
+  validateSearch: signInSearch,
+  beforeLoad: async ({ context }) => {
+    if (await context.queries.ensureQueryData(meQuery)) throw redirect({ to: '/' })
+  },
+  component: lazyRouteComponent(() => import('./pages/RegisterRoute')),
+})
+
+/** All pages that need somebody signed in. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  beforeLoad: async ({ context, location }) => {
+    const user = await context.queries.ensureQueryData(meQuery)
+    if (!user)
+      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { next: location.href } })
+    return { user }
+  },
+  component: Layout,
+  notFoundComponent: NotFound,
+})
+
+const overview = createRoute({
+  getParentRoute: () => inside,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/OverviewRoute')),
+})
+
+const tasks = createRoute({
+  getParentRoute: () => inside,
+  path: '/tasks',
+  validateSearch: tasksSearch,
+  component: lazyRouteComponent(() => import('./pages/TasksRoute')),
+})
+
+const task = createRoute({
+  getParentRoute: () => inside,
+  path: '/tasks/$taskId',
+  validateSearch: taskSearch,
+  component: lazyRouteComponent(() => import('./pages/TaskRoute')),
+})
+
+const submit = createRoute({
+  getParentRoute: () => inside,
+  path: '/submit',
+  validateSearch: submitSearch,
+  component: lazyRouteComponent(() => import('./pages/SubmitRoute')),
+})
+
+const workers = createRoute({
+  getParentRoute: () => inside,
+  path: '/workers',
+  component: lazyRouteComponent(() => import('./pages/WorkersRoute')),
+})
+
+const worker = createRoute({
+  getParentRoute: () => inside,
+  path: '/workers/$workerId',
+  component: lazyRouteComponent(() => import('./pages/WorkerRoute')),
+})
+
+const settings = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings',
+  validateSearch: settingsSearch,
+  component: lazyRouteComponent(() => import('./pages/SettingsRoute')),
+})
+
+const tree = root.addChildren([
+  signIn,
+  register,
+  inside.addChildren([overview, tasks, task, submit, workers, worker, settings]),
+])
+
+export function createAppRouter(context: RouterContext) {
+  return createRouter({
+    routeTree: tree,
+    context,
+    defaultPreload: 'intent',
+    defaultPendingMs: 300,
+    defaultPendingComponent: PageLoading,
+    defaultErrorComponent: ({ error, reset }) => <PageError error={error} retry={reset} />,
+    scrollRestoration: true,
+  })
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createAppRouter>
+  }
+}

@@ -1,0 +1,40 @@
+import { Tabs } from '@mantine/core'
+import type { User } from '@/api/client'
+import { PageTitle } from '@/components/PageTitle'
+import { Account } from './Account'
+import { Tokens } from './Tokens'
+import { Users } from './Users'
+
+export type SettingsTab = 'account' | 'tokens' | 'users'
+
+interface Props {
+  user: User
+  tab: SettingsTab
+  onTab: (tab: SettingsTab) => void
+}
+
+export function SettingsPage({ user, tab, onTab }: Props) {
+  return (
+    <>
+      <PageTitle title="Settings" />
+      <Tabs value={tab} onChange={(value) => onTab((value ?? 'account') as SettingsTab)} keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="account">Account</Tabs.Tab>
+          <Tabs.Tab value="tokens">API tokens</Tabs.Tab>
+          {user.role === 'admin' && <Tabs.Tab value="users">Users</Tabs.Tab>}
+        </Tabs.List>
+        <Tabs.Panel value="account">
+          <Account user={user} />
+        </Tabs.Panel>
+        <Tabs.Panel value="tokens">
+          <Tokens admin={user.role === 'admin'} />
+        </Tabs.Panel>
+        {user.role === 'admin' && (
+          <Tabs.Panel value="users">
+            <Users me={user} />
+          </Tabs.Panel>
+        )}
+      </Tabs>
+    </>
+  )
+}

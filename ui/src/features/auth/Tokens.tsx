@@ -1,0 +1,173 @@
+import {
+  Alert,
+  Button,
+  Group,
+  Modal,
+  MultiSelect,
+  NativeSelect,
+  Stack,
+  Table,
+  Text,
+  TextInput,
+} from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { notifications } from '@mantine/notifications'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState, type FormEvent } from 'react'
+import { api, ApiError, call, type APIToken } from '@/api/client'
+import { tokensQuery } from '@/api/queries'
+import { Command } from '@/components/Command'
+import { Empty } from '@/components/Empty'
+import { PageError } from '@/components/PageError'
+import { PageLoading } from '@/components/PageLoading'
+import { Time } from '@/components/Time'
+
+type Scope = APIToken['scopes'][number]
+
+/** Tokens for programs that call the API as this person. */
+export function Tokens({ admin }: { admin: boolean }) {
+  const queries = useQueryClient()
+  const { data: tokens, error } = useQuery(tokensQuery)
+  const [making, { open, close }] = useDisclosure()
+  const [ending, setEnding] = useState<APIToken>()
+  const end = useMutation({
+    mutationFn: (id: string) => call(api.DELETE('/api/auth/tokens/{id}', { params: { path: { id } } })),
+    onSuccess: () => void queries.invalidateQueries({ queryKey: tokensQuery.queryKey }),
+    onError: (failed) => notifications.show({ color: 'red', title: 'Refused', message: failed.message }),
+    onSettled: () => setEnding(undefined),
+  })
+  if (!tokens) return error ? <PageError error={error} /> : <PageLoading />
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <Text size="sm" c="dimmed">
+          For scripts, CI and <code>bin/master cli</code> on other machines.
+        </Text>
+        <Button onClick={open}>Make a token</Button>
+      </Group>
+      {tokens.length === 0 ? (
+        <Empty title="No token yet" />
+      ) : (
+        <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+          <Table>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Name</Table.Th>
+                <Table.Th>May</Table.Th>
+                <Table.Th>Last used</Table.Th>
+                <Table.Th>Ends</Table.Th>
+                <Table.Td />
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {tokens.map((token) => (
+                <Table.Tr key={token.id}>
+                  <Table.Td>{token.name}</Table.Td>
+                  <Table.Td>{token.scopes.join(', ')}</Table.Td>
+                  <Table.Td>{token.last_used_at ? <Time at={token.last_used_at} /> : 'not yet'}</Table.Td>
+                  <Table.Td>{token.expires_at ? <Time at={token.expires_at} /> : 'never'}</Table.Td>
+                  <Table.Td ta="right">
+                    <Button
+                      size="compact-sm"
+                      variant="default"
+                      onClick={() => setEnding(token)}
+                      aria-label={`End the token ${token.name}`}
+                    >
+                      End
+                    </Button>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+      <Modal
+        opened={ending !== undefined}
+        onClose={() => setEnding(undefined)}
+        title={`End the token ${ending?.name}?`}
+      >
+        <Text size="sm" mb="md">
+          Whatever uses it is refused from then on.
+        </Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={() => setEnding(undefined)}>
+            Keep it
+          </Button>
+          <Button color="red" loading={end.isPending} onClick={() => ending && end.mutate(ending.id)}>
+            End it
+          </Button>
+        </Group>
+      </Modal>
+      <Modal opened={making} onClose={close} title="Make a token">
+        <NewToken admin={admin} onClose={close} />
+      </Modal>
+    </Stack>
+  )
+}
+
+function NewToken({ admin, onClose }: { admin: boolean; onClose: () => void }) {
+  const queries = useQueryClient()
+  const [scopes, setScopes] = useState<Scope[]>(['read', 'submit'])
+  const make = useMutation({
+    mutationFn: (body: { name: string; scopes: Scope[]; expires_in?: string }) =>
+      call(api.POST('/api/auth/tokens', { body })),
+    onSuccess: () => void queries.invalidateQueries({ queryKey: tokensQuery.queryKey }),
+  })
+  const error = make.error instanceof ApiError ? make.error : undefined
+  if (make.data) {
+    return (
+      <Stack gap="sm">
+        <Text size="sm">This is shown only now:</Text>
+        <Command label="the token" text={make.data.secret} />
+        <Button onClick={onClose}>I have it</Button>
+      </Stack>
+    )
+  }
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const data = new FormData(event.currentTarget)
+    const lasts = String(data.get('lasts'))
+    make.mutate({ name: String(data.get('name')).trim(), scopes, ...(lasts ? { expires_in: lasts } : {}) })
+  }
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        {error && (
+          <Alert color="red" variant="outline" role="alert" p="xs">
+            {error.message}
+          </Alert>
+        )}
+        <TextInput
+          name="name"
+          label="Name"
+          placeholder="ci"
+          required
+          data-autofocus
+          error={error?.field('name')}
+        />
+        <MultiSelect
+          label="It may"
+          data={admin ? ['read', 'submit', 'admin', 'agent'] : ['read', 'submit']}
+          value={scopes}
+          onChange={(value) => setScopes(value as Scope[])}
+          error={error?.field('scopes')}
+        />
+        <NativeSelect
+          name="lasts"
+          label="It lasts"
+          defaultValue="720h"
+          data={[
+            { value: '168h', label: '7 days' },
+            { value: '720h', label: '30 days' },
+            { value: '8760h', label: 'a year' },
+            { value: '', label: 'for ever' },
+          ]}
+        />
+        <Button type="submit" loading={make.isPending} disabled={scopes.length === 0}>
+          Make it
+        </Button>
+      </Stack>
+    </form>
+  )
+}

@@ -1,0 +1,116 @@
+import { Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { refused, type FileEntry } from '@/api/client'
+import { PageError } from '@/components/PageError'
+import { PageLoading } from '@/components/PageLoading'
+import { formatBytes } from '@/lib/format'
+import classes from './Files.module.css'
+import { contentPath, kindOf, parseRows } from './paths'
+
+/** So much of a file is looked at; the rest is for the download. */
+const mostBytes = 256 << 10
+const mostImage = 16 << 20
+const mostRows = 500
+
+/** Text that is no text has bytes that are no characters. */
+const binary = (text: string) => text.includes('\u0000') || text.includes('\ufffd')
+
+async function head(id: string, file: FileEntry, signal: AbortSignal): Promise<string> {
+  if (file.size === 0) return ''
+  const response = await fetch(contentPath(id, file.path), {
+    credentials: 'same-origin',
+    headers: { Range: `bytes=0-${mostBytes - 1}` },
+    signal,
+  })
+  if (!response.ok) throw refused(response, await response.json().catch(() => undefined))
+  const bytes = await response.arrayBuffer()
+  // The cut may go through the middle of a character, which then is held back.
+  return new TextDecoder().decode(bytes, { stream: file.size > mostBytes })
+}
+
+export function Preview({ id, file }: { id: string; file: FileEntry }) {
+  const kind = kindOf(file)
+  if (kind === 'image') {
+    if (file.size > mostImage) return <TooLarge />
+    return <img className={classes.image} src={contentPath(id, file.path)} alt={`The image ${file.path}`} />
+  }
+  return <TextPreview id={id} file={file} kind={kind} />
+}
+
+function TooLarge() {
+  return (
+    <Text c="dimmed" size="sm">
+      It is too large to be shown here; download it.
+    </Text>
+  )
+}
+
+function TextPreview({ id, file, kind }: { id: string; file: FileEntry; kind: ReturnType<typeof kindOf> }) {
+  const { data: text, error } = useQuery({
+    queryKey: ['task', id, 'content', file.path, file.sha256],
+    queryFn: ({ signal }) => head(id, file, signal),
+    staleTime: Infinity, // the hash names the content
+  })
+  if (error) return <PageError error={error} />
+  if (text === undefined) return <PageLoading />
+  if (binary(text)) {
+    return (
+      <Text c="dimmed" size="sm">
+        It holds no text; download it.
+      </Text>
+    )
+  }
+  const cut = file.size > mostBytes
+  return (
+    <>
+      {kind === 'csv' ? (
+        <Table rows={parseRows(text, /\.tsv$/i.test(file.path) ? '\t' : ',', mostRows)} name={file.path} />
+      ) : (
+        <pre className={classes.text} tabIndex={0} role="region" aria-label={`The content of ${file.path}`}>
+          {kind === 'json' && !cut ? pretty(text) : text}
+        </pre>
+      )}
+      {cut && (
+        <Text c="dimmed" size="xs" mt={4}>
+          The first {formatBytes(mostBytes)} of {formatBytes(file.size)}.
+        </Text>
+      )}
+    </>
+  )
+}
+
+function pretty(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2)
+  } catch {
+    return text // it only claims to be JSON
+  }
+}
+
+function Table({ rows, name }: { rows: string[][]; name: string }) {
+  const [first, ...rest] = rows
+  return (
+    <div className={classes.table} tabIndex={0} role="region" aria-label={`The rows of ${name}`}>
+      <table>
+        <thead>
+          <tr>
+            {first?.map((cell, i) => (
+              <th key={i} scope="col">
+                {cell}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rest.map((row, i) => (
+            <tr key={i}>
+              {row.map((cell, j) => (
+                <td key={j}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}

@@ -1,0 +1,22 @@
+import { SimpleGrid } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
+import type { Cluster, TaskStatus } from '@/api/client'
+import { Status } from '@/components/Status'
+import { formatCount } from '@/lib/format'
+import classes from './Overview.module.css'
+
+const statuses: TaskStatus[] = ['queued', 'assigned', 'running', 'succeeded', 'failed', 'cancelled']
+
+/** How many tasks of the whole cluster have which status. */
+export function Counts({ cluster }: { cluster: Cluster }) {
+  return (
+    <SimpleGrid cols={{ base: 3, md: 6 }} spacing="xs" role="group" aria-label="Tasks of everybody by status">
+      {statuses.map((status) => (
+        <Link key={status} to="/tasks" search={{ status: [status] }} className={`card ${classes.count}`}>
+          <span className={classes.number}>{formatCount(cluster.tasks[status] ?? 0)}</span>
+          <Status status={status} />
+        </Link>
+      ))}
+    </SimpleGrid>
+  )
+}

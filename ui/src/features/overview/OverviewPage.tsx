@@ -1,0 +1,170 @@
+import { Alert, List, SimpleGrid, Stack, Text, Title } from '@mantine/core'
+import { IconServer } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import type { Cluster, Health, Worker } from '@/api/client'
+import { clusterQuery, healthQuery, recentTasksQuery, workersQuery } from '@/api/queries'
+import { AnchorLink } from '@/components/links'
+import { Command } from '@/components/Command'
+import { Empty } from '@/components/Empty'
+import { PageError } from '@/components/PageError'
+import { PageLoading } from '@/components/PageLoading'
+import { PageTitle } from '@/components/PageTitle'
+import { WorkerMeters } from '@/components/WorkerMeters'
+import { formatBytes, formatCount } from '@/lib/format'
+import { Counts } from './Counts'
+import { Failures } from './Failures'
+import { HeatMap } from './HeatMap'
+import { Recent } from './Recent'
+import { Throughput } from './Throughput'
+
+interface Props {
+  admin: boolean
+  firstSteps: ReactNode
+}
+
+/** The state of the cluster at a glance, and where to look next. */
+export function OverviewPage({ admin, firstSteps }: Props) {
+  const cluster = useQuery(clusterQuery)
+  const { data: health } = useQuery(healthQuery)
+  const { data: workers } = useQuery(workersQuery)
+  const { data: recent } = useQuery(recentTasksQuery(100))
+  const { data: failed } = useQuery(recentTasksQuery(50, { status: ['failed'] }))
+  if (!cluster.data) {
+    return cluster.error ? (
+      <PageError error={cluster.error} retry={() => void cluster.refetch()} />
+    ) : (
+      <PageLoading />
+    )
+  }
+  return (
+    <Stack>
+      <PageTitle title="Dashboard" />
+      <Troubles cluster={cluster.data} health={health} workers={workers} admin={admin} />
+      <Counts cluster={cluster.data} />
+      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+        <Section title="Capacity">
+          {workers?.length === 0 ? (
+            <Empty title="No worker yet" icon={<IconServer size={40} stroke={1.3} />}>
+              <Text size="sm">
+                Tasks wait until one joins. On this master&apos;s machine, in a second terminal:
+              </Text>
+              <Command label="the command that starts a worker" text="./runWorker.sh" />
+            </Empty>
+          ) : (
+            <Stack>
+              <WorkerMeters
+                total={cluster.data.total}
+                allocated={cluster.data.allocated}
+                used={usedBy(workers)}
+              />
+              {workers && <HeatMap workers={workers} />}
+            </Stack>
+          )}
+        </Section>
+        <Section title="Tasks ended in the last hour" hint={admin ? undefined : 'Yours'}>
+          <Throughput tasks={recent ?? []} />
+        </Section>
+        <Section title="Newest tasks">
+          {recent?.length === 0 ? firstSteps : <Recent tasks={recent?.slice(0, 8) ?? []} />}
+        </Section>
+        <Section title="Last failures">
+          <Failures tasks={failed ?? []} />
+        </Section>
+      </SimpleGrid>
+    </Stack>
+  )
+}
+
+function Section({
+  title,
+  hint,
+  children,
+}: {
+  title: string
+  hint?: string | undefined
+  children: ReactNode
+}) {
+  return (
+    <section className="card" style={{ padding: '1rem', minWidth: 0 }}>
+      <Title order={2} size="h5" mb="sm">
+        {title}
+        {hint && (
+          <Text span c="dimmed" size="sm" ml="xs">
+            {hint}
+          </Text>
+        )}
+      </Title>
+      {children}
+    </section>
+  )
+}
+
+/** What is measured on all workers that can be heard. */
+function usedBy(workers: Worker[] | undefined) {
+  const heard = workers?.filter((worker) => worker.status !== 'lost' && worker.used)
+  if (!heard || heard.length === 0) return undefined
+  const sum = (pick: (used: NonNullable<Worker['used']>) => number) =>
+    heard.reduce((total, worker) => total + (worker.used ? pick(worker.used) : 0), 0)
+  return {
+    cpu: sum((u) => u.cpu),
+    memory: sum((u) => u.memory),
+    storage: sum((u) => u.storage),
+    gpu: sum((u) => u.gpu),
+  }
+}
+
+interface TroublesProps {
+  cluster: Cluster
+  health: Health | undefined
+  workers: Worker[] | undefined
+  admin: boolean
+}
+
+/** What somebody should look after; nothing when all is well. */
+function Troubles({ cluster, health, workers, admin }: TroublesProps) {
+  const troubles: ReactNode[] = []
+  const away = workers?.filter((worker) => worker.status !== 'active' && worker.status !== 'draining') ?? []
+  if (away.length > 0) {
+    troubles.push(
+      <>
+        {away.length === 1 ? 'One worker is' : `${away.length} workers are`} not at work:{' '}
+        {away.slice(0, 5).map((worker, i) => (
+          <span key={worker.worker_id}>
+            {i > 0 && ', '}
+            <AnchorLink to="/workers/$workerId" params={{ workerId: worker.worker_id }} underline="always">
+              {worker.worker_id}
+            </AnchorLink>{' '}
+            ({worker.status})
+          </span>
+        ))}
+      </>,
+    )
+  }
+  for (const disk of health?.disks ?? []) {
+    if (disk.low) {
+      troubles.push(
+        `The disk of the master's ${disk.holds === 'state' ? 'state and logs' : 'output files'} is nearly full: ${formatBytes(disk.free)} free, of which ${formatBytes(disk.reserve)} stay reserved.`,
+      )
+    }
+  }
+  if (health?.status === 'degraded') {
+    troubles.push('The master has found a contradiction in its own state; `doctor` at its prompt tells more.')
+  }
+  if (admin) for (const m of (cluster.mismatches ?? []).filter((m) => m.violation)) troubles.push(m.message)
+  if (troubles.length === 0) return null
+  return (
+    <Alert
+      color="yellow"
+      variant="outline"
+      title={`${formatCount(troubles.length)} to look after`}
+      role="status"
+    >
+      <List size="sm">
+        {troubles.map((trouble, i) => (
+          <List.Item key={i}>{trouble}</List.Item>
+        ))}
+      </List>
+    </Alert>
+  )
+}

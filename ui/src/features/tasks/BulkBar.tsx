@@ -1,0 +1,73 @@
+import { Button, Group, Modal, Text } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { IconBan, IconRefresh, IconX } from '@tabler/icons-react'
+import type { Task } from '@/api/client'
+import { useBulk } from './actions'
+import { isTerminal } from './columns'
+
+/** What can be done with the tasks that are chosen. */
+export function BulkBar({ tasks, onClear }: { tasks: Task[]; onClear: () => void }) {
+  const active = tasks.filter((task) => !isTerminal(task)).map((task) => task.task_id)
+  const over = tasks.filter(isTerminal).map((task) => task.task_id)
+  const [asking, { open, close }] = useDisclosure()
+  const cancel = useBulk('cancel', onClear)
+  const retry = useBulk('retry', onClear)
+  return (
+    <Group justify="space-between" mih={36} gap="xs" role="toolbar" aria-label="Chosen tasks">
+      <Text size="sm" fw={600} role="status">
+        {tasks.length} chosen
+      </Text>
+      <Group gap="xs">
+        <Button
+          size="compact-sm"
+          color="red"
+          variant="outline"
+          leftSection={<IconBan size={16} />}
+          disabled={active.length === 0}
+          loading={cancel.isPending}
+          onClick={open}
+        >
+          Cancel {active.length}
+        </Button>
+        <Button
+          size="compact-sm"
+          variant="default"
+          leftSection={<IconRefresh size={16} />}
+          disabled={over.length === 0}
+          loading={retry.isPending}
+          onClick={() => retry.mutate(over)}
+        >
+          Retry {over.length}
+        </Button>
+        <Button size="compact-sm" variant="subtle" leftSection={<IconX size={16} />} onClick={onClear}>
+          Clear
+        </Button>
+      </Group>
+      <Modal
+        opened={asking}
+        onClose={close}
+        title={`Cancel ${active.length} ${active.length === 1 ? 'task' : 'tasks'}?`}
+      >
+        <Text size="sm" mb="md">
+          Running containers are stopped; logs and files so far are kept. This cannot be taken back, but a
+          cancelled task can be retried.
+        </Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>
+            Keep them
+          </Button>
+          <Button
+            color="red"
+            data-autofocus
+            onClick={() => {
+              close()
+              cancel.mutate(active)
+            }}
+          >
+            Cancel them
+          </Button>
+        </Group>
+      </Modal>
+    </Group>
+  )
+}

@@ -1,0 +1,161 @@
+import { Alert, Button, Group, Stack, Tabs, Text } from '@mantine/core'
+import { IconRocket } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useMemo, useRef, useState, type FormEvent } from 'react'
+import { api, ApiError, call, type Task, type TaskRequest } from '@/api/client'
+import { recentTasksQuery } from '@/api/queries'
+import { Command } from '@/components/Command'
+import { PageTitle } from '@/components/PageTitle'
+import { taskTitle } from './columns'
+import { SubmitFields } from './SubmitFields'
+import { asCurl, asPrompt, draftOf, emptyDraft, requestOf, type Draft, type Errors } from './submit'
+import classes from './SubmitPage.module.css'
+
+interface Props {
+  /** The task that is cloned. */
+  from: Task | undefined
+  onSubmitted: (task: Task) => void
+  onTemplate: (id: string) => void
+}
+
+export function SubmitPage({ from, onSubmitted, onTemplate }: Props) {
+  const [draft, setDraft] = useState<Draft>(() => (from ? draftOf(from) : emptyDraft))
+  const [tried, setTried] = useState(false)
+  const { body, errors } = useMemo(() => requestOf(draft), [draft])
+  const { data: earlier = [] } = useQuery(recentTasksQuery(100))
+  // The key stays while the body does: a submit whose answer was lost and that
+  // is sent again is still one task.
+  const key = useRef<{ key: string; body: string }>(undefined)
+  const submit = useMutation({
+    mutationFn: (request: TaskRequest) => {
+      const text = JSON.stringify(request)
+      if (key.current?.body !== text) key.current = { key: crypto.randomUUID(), body: text }
+      return call(
+        api.POST('/api/tasks', { body: request, params: { header: { 'Idempotency-Key': key.current.key } } }),
+      )
+    },
+    onSuccess: onSubmitted,
+  })
+  const refusal = submit.error instanceof ApiError ? submit.error : undefined
+  const shown: Errors = tried ? { ...fieldErrors(refusal), ...errors } : {}
+  const onSubmit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    setTried(true)
+    if (Object.keys(errors).length > 0) {
+      const form = event.currentTarget
+      requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus())
+      return
+    }
+    submit.mutate(body)
+  }
+  const change = (part: Partial<Draft>) => {
+    setDraft((old) => ({ ...old, ...part }))
+    if (submit.isError) submit.reset()
+  }
+  return (
+    <>
+      <PageTitle title="Submit a task" hint={from && `Begun as a clone of ${taskTitle(from)}`} />
+      <div className={classes.panes}>
+        <form onSubmit={onSubmit} noValidate>
+          <Stack>
+            <SubmitFields
+              draft={draft}
+              errors={shown}
+              images={[...new Set(earlier.map((task) => task.docker_image))].slice(0, 20)}
+              onChange={change}
+            />
+            {from?.inputs && from.inputs.length > 0 && (
+              <Text size="sm" c="dimmed">
+                The original had {from.inputs.length} input {from.inputs.length === 1 ? 'file' : 'files'},
+                which only a retry brings along.
+              </Text>
+            )}
+            {tried && (refusal ?? shown.form) && (
+              <Alert color="red" variant="outline" role="alert">
+                {refusal?.message ?? shown.form}
+              </Alert>
+            )}
+            <Group>
+              <Button type="submit" loading={submit.isPending} leftSection={<IconRocket size={16} />}>
+                Submit
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+        <aside className={classes.aside} aria-label="The same elsewhere, and templates">
+          <Elsewhere body={body} />
+          <Templates tasks={earlier} onPick={onTemplate} />
+        </aside>
+      </div>
+    </>
+  )
+}
+
+/** The master's own words for the fields; it may know better than the schema. */
+function fieldErrors(refusal: ApiError | undefined): Errors {
+  const errors: Errors = {}
+  for (const { location, message } of refusal?.fields ?? []) {
+    const field = location.split(/[.[]/)[0] ?? ''
+    if (field in emptyDraft) errors[field as keyof Draft] ??= message
+  }
+  return errors
+}
+
+function Elsewhere({ body }: { body: TaskRequest }) {
+  const prompt = asPrompt(body)
+  return (
+    <Tabs defaultValue="prompt">
+      <Tabs.List mb="xs">
+        <Tabs.Tab value="prompt">Prompt</Tabs.Tab>
+        <Tabs.Tab value="curl">curl</Tabs.Tab>
+        <Tabs.Tab value="json">JSON</Tabs.Tab>
+      </Tabs.List>
+      <Tabs.Panel value="prompt">
+        <Command label="the prompt's command" text={prompt.line} />
+        {prompt.missing.length > 0 && (
+          <Text size="xs" c="dimmed" mt={4}>
+            The prompt has no flag for {prompt.missing.join(', ').replaceAll('_', ' ')}.
+          </Text>
+        )}
+      </Tabs.Panel>
+      <Tabs.Panel value="curl">
+        <Command label="the curl command" text={asCurl(body, location.origin)} />
+        <Text size="xs" c="dimmed" mt={4}>
+          TOKEN is an API token, which Settings makes.
+        </Text>
+      </Tabs.Panel>
+      <Tabs.Panel value="json">
+        <Command label="the body as JSON" text={JSON.stringify(body, null, 2)} />
+      </Tabs.Panel>
+    </Tabs>
+  )
+}
+
+/** Earlier tasks, each kind once. */
+function Templates({ tasks, onPick }: { tasks: Task[]; onPick: (id: string) => void }) {
+  const kinds = new Map<string, Task>()
+  for (const task of tasks) {
+    const kind = JSON.stringify([task.docker_image, task.command, task.args])
+    if (!kinds.has(kind)) kinds.set(kind, task)
+  }
+  const picks = [...kinds.values()].slice(0, 6)
+  if (picks.length === 0) return null
+  return (
+    <div>
+      <Text size="sm" fw={600} mb={4}>
+        Begin from an earlier task
+      </Text>
+      {picks.map((task) => (
+        <button
+          key={task.task_id}
+          type="button"
+          className={classes.template}
+          onClick={() => onPick(task.task_id)}
+        >
+          <span>{taskTitle(task)}</span>
+          <span className={classes.image}>{task.docker_image}</span>
+        </button>
+      ))}
+    </div>
+  )
+}

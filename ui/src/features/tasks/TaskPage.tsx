@@ -1,0 +1,177 @@
+import { Alert, Button, Group, Stack, Tabs, Text } from '@mantine/core'
+import { notifications } from '@mantine/notifications'
+import { IconBan, IconCopy, IconRefresh } from '@tabler/icons-react'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState, type ReactNode } from 'react'
+import type { Task } from '@/api/client'
+import { taskEventsQuery, taskQuery } from '@/api/queries'
+import { AnchorLink, ButtonLink } from '@/components/links'
+import { PageError } from '@/components/PageError'
+import { PageLoading } from '@/components/PageLoading'
+import { PageTitle } from '@/components/PageTitle'
+import { Status } from '@/components/Status'
+import { cancelTask, retryTask } from './actions'
+import { isTerminal, stateDetail, taskTitle } from './columns'
+import { Facts, FactsSummary } from './Facts'
+import { explainFailure } from './failure'
+import { LogView } from './log/LogView'
+import { Timeline } from './Timeline'
+import { UsageChart } from './UsageChart'
+import { Waiting } from './Waiting'
+
+type Tab = 'log' | 'files' | 'usage' | 'spec'
+
+interface Props {
+  id: string
+  tab: Tab
+  onTab: (tab: Tab) => void
+  attempt: number | undefined
+  onAttempt: (attempt: number) => void
+  at: number | undefined
+  onAt: (at: number | undefined) => void
+  onOpen: (id: string) => void
+  files: ReactNode
+}
+
+export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen, files }: Props) {
+  const { data: task, error, refetch } = useQuery(taskQuery(id))
+  const { data: events } = useQuery(taskEventsQuery(id))
+  if (!task) return error ? <PageError error={error} retry={() => void refetch()} /> : <PageLoading />
+  const shown = attempt ?? task.attempt
+  const placed = task.attempts.some((a) => a.attempt === shown)
+  return (
+    <Stack gap="md">
+      <div>
+        <PageTitle
+          title={taskTitle(task)}
+          hint={
+            <Group gap="md" component="span">
+              <Status status={task.status} detail={stateDetail(task)} />
+              <span className="mono">{task.task_id}</span>
+              {task.retry_of && (
+                <AnchorLink to="/tasks/$taskId" params={{ taskId: task.retry_of }} underline="always">
+                  a retry of {task.retry_of}
+                </AnchorLink>
+              )}
+            </Group>
+          }
+        >
+          <TaskActions task={task} onOpen={onOpen} />
+        </PageTitle>
+        <Failure task={task} />
+        {task.waiting && <Waiting waiting={task.waiting} />}
+      </div>
+      <section className="card" style={{ padding: '1rem' }} aria-label="Summary">
+        <FactsSummary task={task} />
+      </section>
+      <section className="card" style={{ padding: '1rem' }} aria-label="Timeline">
+        {events ? <Timeline task={task} events={events} /> : <Text c="dimmed">Loading</Text>}
+      </section>
+      <Tabs value={tab} onChange={(value) => onTab((value ?? 'log') as Tab)} keepMounted={false}>
+        <Tabs.List mb="sm">
+          <Tabs.Tab value="log">Log</Tabs.Tab>
+          <Tabs.Tab value="files">Files</Tabs.Tab>
+          <Tabs.Tab value="usage">Usage</Tabs.Tab>
+          <Tabs.Tab value="spec">Everything asked</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="log">
+          <LogView
+            id={id}
+            attempt={shown}
+            attempts={task.attempt}
+            onAttempt={onAttempt}
+            at={at}
+            onAt={onAt}
+            unborn={!placed}
+            deleted={task.logs_deleted === true}
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="files">{files}</Tabs.Panel>
+        <Tabs.Panel value="usage">
+          <UsageChart task={task} attempt={shown} />
+        </Tabs.Panel>
+        <Tabs.Panel value="spec">
+          <div className="card" style={{ padding: '1rem' }}>
+            <Facts task={task} />
+          </div>
+        </Tabs.Panel>
+      </Tabs>
+    </Stack>
+  )
+}
+
+function Failure({ task }: { task: Task }) {
+  const why = explainFailure(task)
+  if (why) {
+    return (
+      <Alert color="red" variant="outline" title={why.title} role="alert">
+        {task.message && <Text size="sm">{task.message}</Text>}
+        <Text size="sm" mt={4}>
+          <b>What to do:</b> {why.advice}
+        </Text>
+      </Alert>
+    )
+  }
+  if (task.status === 'cancelled' || (task.message && !isTerminal(task))) {
+    return (
+      <Alert
+        color="gray"
+        variant="outline"
+        title={task.status === 'cancelled' ? 'Cancelled' : 'What happened so far'}
+      >
+        <Text size="sm">{task.message ?? 'Logs and files up to then are kept.'}</Text>
+      </Alert>
+    )
+  }
+  return null
+}
+
+function TaskActions({ task, onOpen }: { task: Task; onOpen: (id: string) => void }) {
+  const queries = useQueryClient()
+  // One key for as long as the page shows this task: a second click gives the same retry.
+  const [key] = useState(() => crypto.randomUUID())
+  const failed = (error: Error) =>
+    notifications.show({ color: 'red', title: 'Refused', message: error.message })
+  const cancel = useMutation({
+    mutationFn: () => cancelTask(task.task_id),
+    onSuccess: (now) => queries.setQueryData(taskQuery(task.task_id).queryKey, now),
+    onError: failed,
+  })
+  const retry = useMutation({
+    mutationFn: () => retryTask(task.task_id, key),
+    onSuccess: (created) => onOpen(created.task_id),
+    onError: failed,
+  })
+  return (
+    <>
+      <ButtonLink
+        to="/submit"
+        search={{ from: task.task_id }}
+        variant="default"
+        leftSection={<IconCopy size={16} />}
+      >
+        Clone and edit
+      </ButtonLink>
+      {isTerminal(task) ? (
+        <Button
+          leftSection={<IconRefresh size={16} />}
+          loading={retry.isPending}
+          onClick={() => retry.mutate()}
+        >
+          Retry
+        </Button>
+      ) : (
+        <Button
+          color="red"
+          variant="outline"
+          leftSection={<IconBan size={16} />}
+          loading={cancel.isPending}
+          disabled={task.cancel_requested}
+          onClick={() => cancel.mutate()}
+        >
+          {task.cancel_requested ? 'Cancelling' : 'Cancel'}
+        </Button>
+      )}
+    </>
+  )
+}

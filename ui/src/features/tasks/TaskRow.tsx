@@ -1,0 +1,83 @@
+import { Link } from '@tanstack/react-router'
+import type { Task } from '@/api/client'
+import { Status } from '@/components/Status'
+import { Time } from '@/components/Time'
+import { between, formatDuration } from '@/lib/format'
+import { useNow } from '@/lib/now'
+import { isTerminal, stateDetail, taskTitle } from './columns'
+import classes from './TaskTable.module.css'
+
+interface Props {
+  id: string
+  index: number
+  top: number
+  height: number
+  task: Task
+  active: boolean
+  selected: boolean
+  onToggle: () => void
+  onActive: () => void
+}
+
+export function TaskRow({ id, index, top, height, task, active, selected, onToggle, onActive }: Props) {
+  const title = taskTitle(task)
+  return (
+    <div
+      id={id}
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={selected}
+      className={classes.row}
+      data-active={active || undefined}
+      data-selected={selected || undefined}
+      data-task={task.task_id}
+      style={{ transform: `translateY(${top}px)`, height }}
+      onMouseDown={onActive}
+    >
+      <div role="gridcell">
+        <input
+          type="checkbox"
+          className={classes.box}
+          tabIndex={-1}
+          aria-label={`Select ${title}`}
+          checked={selected}
+          onChange={onToggle}
+        />
+      </div>
+      <div role="gridcell" className={classes.status}>
+        <Status status={task.status} detail={stateDetail(task)} />
+      </div>
+      <div role="gridcell" className={classes.title}>
+        <Link to="/tasks/$taskId" params={{ taskId: task.task_id }} tabIndex={-1} className={classes.link}>
+          {title}
+        </Link>
+        <span className={classes.id}>{task.task_id}</span>
+      </div>
+      <div role="gridcell" className={`${classes.wide} ${classes.cut}`} title={task.docker_image}>
+        {task.docker_image}
+      </div>
+      <div role="gridcell" className={`${classes.wide} ${classes.cut}`}>
+        {task.worker_id ?? '–'}
+      </div>
+      <div role="gridcell" className={`${classes.wide} ${classes.cut}`}>
+        <Time at={task.created_at} />
+      </div>
+      <div role="gridcell" className={`${classes.wide} ${classes.cut}`}>
+        <Took task={task} />
+      </div>
+    </div>
+  )
+}
+
+function Took({ task }: { task: Task }) {
+  return isTerminal(task) ? <>{spent(task, 0)}</> : <TookSoFar task={task} />
+}
+
+function TookSoFar({ task }: { task: Task }) {
+  return <>{spent(task, useNow())}</>
+}
+
+function spent(task: Task, now: number) {
+  const ms = between(task.started_at, task.finished_at, now)
+  return ms === undefined ? '–' : formatDuration(ms)
+}

@@ -1,0 +1,84 @@
+import { Text } from '@mantine/core'
+import type { Task, TaskEvent } from '@/api/client'
+import { formatBytes, formatDateTime, formatDuration, percent } from '@/lib/format'
+import { useNow } from '@/lib/now'
+import { stagesOf, type AttemptStages } from './stages'
+import classes from './Timeline.module.css'
+
+/** What the task went through, attempt by attempt, and how long each stage took. */
+export function Timeline({ task, events }: { task: Task; events: TaskEvent[] }) {
+  const attempts = stagesOf(events).reverse()
+  return (
+    <div className={classes.attempts}>
+      {attempts.map((attempt, i) => (
+        <details key={attempt.attempt} open={i === 0}>
+          <summary className={classes.summary}>
+            Attempt {attempt.attempt}
+            {attempt.worker && ` on ${attempt.worker}`}
+            {attempt.outcome && `: ${attempt.outcome.replace('_', ' ')}`}
+          </summary>
+          <Bars attempt={attempt} task={i === 0 ? task : undefined} />
+          {attempt.message && i > 0 && (
+            <Text size="sm" c="dimmed">
+              {attempt.message}
+            </Text>
+          )}
+        </details>
+      ))}
+    </div>
+  )
+}
+
+function Bars({ attempt, task }: { attempt: AttemptStages; task: Task | undefined }) {
+  const open = attempt.to === undefined
+  const now = useNow()
+  const end = Math.max(attempt.to ?? now, attempt.from + 1)
+  const whole = end - attempt.from
+  return (
+    <ol className={classes.stages}>
+      {attempt.stages.map((stage) => {
+        const to = stage.to ?? (open ? Math.max(now, stage.from) : end)
+        const width = Math.max(0.5, percent(to - stage.from, whole))
+        const present = open && stage.to === undefined
+        return (
+          <li
+            key={`${stage.state}${stage.from}`}
+            className={classes.stage}
+            title={formatDateTime(new Date(stage.from).toISOString())}
+          >
+            <span className={classes.label}>
+              {stage.label}
+              {present && task?.progress && <Progress progress={task.progress} />}
+            </span>
+            <span className={classes.track} aria-hidden="true">
+              <span
+                className={classes.bar}
+                data-tone={stage.tone}
+                data-present={present || undefined}
+                style={{
+                  left: `${Math.min(99.5, percent(stage.from - attempt.from, whole))}%`,
+                  width: `${width}%`,
+                }}
+              />
+            </span>
+            <span className={classes.time}>{formatDuration(to - stage.from)}</span>
+          </li>
+        )
+      })}
+    </ol>
+  )
+}
+
+function Progress({
+  progress: { done_bytes, total_bytes },
+}: {
+  progress: { done_bytes: number; total_bytes?: number }
+}) {
+  return (
+    <span className={classes.progress}>
+      {' '}
+      {formatBytes(done_bytes)}
+      {total_bytes !== undefined && ` of ${formatBytes(total_bytes)}`}
+    </span>
+  )
+}

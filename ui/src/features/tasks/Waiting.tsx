@@ -1,0 +1,33 @@
+import { Alert, List, Text } from '@mantine/core'
+import { IconClock } from '@tabler/icons-react'
+import type { Task } from '@/api/client'
+import { formatCount } from '@/lib/format'
+
+/** Why a task is not placed yet, and what would help. */
+export function Waiting({ waiting }: { waiting: NonNullable<Task['waiting']> }) {
+  const { reason, queue_position, workers, suggestion } = waiting
+  return (
+    <Alert
+      variant="outline"
+      color="yellow"
+      icon={<IconClock size={20} />}
+      title={`Waiting, place ${formatCount(queue_position)} in the queue`}
+    >
+      <Text size="sm">{reason}</Text>
+      {suggestion && (
+        <Text size="sm" mt={4}>
+          <b>What would help:</b> {suggestion}
+        </Text>
+      )}
+      {workers.length > 0 && (
+        <List size="sm" mt="xs">
+          {workers.map(({ worker_id, reason: why }) => (
+            <List.Item key={worker_id}>
+              <b>{worker_id}</b>: {why}
+            </List.Item>
+          ))}
+        </List>
+      )}
+    </Alert>
+  )
+}

@@ -1,0 +1,155 @@
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { memo, useEffect, useLayoutEffect, useRef, type KeyboardEvent } from 'react'
+import type { LogRecord } from '@/api/client'
+import { ansiSpans } from '@/lib/ansi'
+import { formatClock } from '@/lib/format'
+import type { LogState } from './feed'
+import classes from './LogView.module.css'
+
+interface Props {
+  state: LogState
+  follow: boolean
+  onLeaveEnd: () => void
+  onReachStart: () => void
+  onReachEnd: () => void
+  times: boolean
+  at: number | undefined
+  onAt: (at: number) => void
+  empty: string
+}
+
+const rowHeight = 20
+/** So near to an end, in pixels, more is read. */
+const near = 400
+
+/** The lines in sight. All are of one height, so that a million are no different from ten. */
+export function LogLines({
+  state,
+  follow,
+  onLeaveEnd,
+  onReachStart,
+  onReachEnd,
+  times,
+  at,
+  onAt,
+  empty,
+}: Props) {
+  const { records } = state
+  const scroller = useRef<HTMLDivElement>(null)
+  const pinned = useRef(false)
+  // eslint-disable-next-line react-hooks/incompatible-library
+  const virtual = useVirtualizer({
+    count: records.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 20,
+  })
+
+  // What was put before must not move what is being read.
+  useLayoutEffect(() => {
+    if (state.prepended > 0 && scroller.current) scroller.current.scrollTop += state.prepended * rowHeight
+  }, [state])
+  useLayoutEffect(() => {
+    if (!follow || !scroller.current) return
+    pinned.current = true
+    scroller.current.scrollTop = scroller.current.scrollHeight
+  }, [follow, records])
+
+  const aimed = useRef(false)
+  useEffect(() => {
+    if (at === undefined || aimed.current || records.length === 0) return
+    const index = records.findIndex((record) => record.next > at)
+    if (index < 0) return
+    aimed.current = true
+    virtual.scrollToIndex(index, { align: 'center' })
+  }, [at, records, virtual])
+
+  const onScroll = () => {
+    const el = scroller.current
+    if (!el) return
+    const below = el.scrollHeight - el.clientHeight - el.scrollTop
+    if (pinned.current) pinned.current = false
+    else if (follow && below > rowHeight * 2) onLeaveEnd()
+    if (el.scrollTop < near) onReachStart()
+    if (below < near) onReachEnd()
+  }
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Home' || event.key === 'PageUp' || event.key === 'ArrowUp') onLeaveEnd()
+  }
+  return (
+    <div
+      ref={scroller}
+      className={classes.lines}
+      role="log"
+      aria-live="off"
+      aria-label="Log"
+      aria-busy={state.loading}
+      tabIndex={0}
+      onScroll={onScroll}
+      onKeyDown={onKeyDown}
+      data-testid="log"
+    >
+      {records.length === 0 ? (
+        <div className={classes.empty}>{empty}</div>
+      ) : (
+        <div className={classes.canvas} style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map(({ index, start }) => {
+            const record = records[index]
+            return (
+              record && (
+                <Line
+                  key={record.offset}
+                  record={record}
+                  top={start}
+                  times={times}
+                  marked={at !== undefined && record.offset <= at && at < record.next}
+                  onAt={onAt}
+                />
+              )
+            )
+          })}
+        </div>
+      )}
+    </div>
+  )
+}
+
+interface LineProps {
+  record: LogRecord
+  top: number
+  times: boolean
+  marked: boolean
+  onAt: (at: number) => void
+}
+
+const Line = memo(function Line({ record, top, times, marked, onAt }: LineProps) {
+  return (
+    <div
+      className={classes.line}
+      data-stream={record.stream}
+      data-at={marked || undefined}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      <button
+        type="button"
+        tabIndex={-1}
+        className={classes.gutter}
+        title="Link to this line"
+        aria-label={`Link to the line at byte ${record.offset}`}
+        onClick={() => onAt(record.offset)}
+      >
+        #
+      </button>
+      {times && <span className={classes.time}>{formatClock(record.time)}</span>}
+      <span>
+        {record.base64 !== undefined
+          ? `[${Math.floor((record.base64.length * 3) / 4)} bytes that are no text]`
+          : ansiSpans(record.text).map((span, i) => (
+              <span key={i} className={span.className}>
+                {span.text}
+              </span>
+            ))}
+      </span>
+    </div>
+  )
+})

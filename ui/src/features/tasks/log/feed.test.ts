@@ -1,0 +1,120 @@
+import { http, HttpResponse } from 'msw'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { makeRecords } from '@/test/factories'
+import { FakeSocket } from '@/test/fakeSocket'
+import { server } from '@/test/server'
+import type { LogRecord } from '@/api/client'
+import { LogFeed } from './feed'
+
+const whole = makeRecords(Array.from({ length: 50_000 }, (_, i) => `line ${i}`))
+const size = whole.at(-1)?.next ?? 0
+let feed: LogFeed
+
+/** Answers as the master does, from the records of one log. */
+function serve(records: LogRecord[]) {
+  server.use(
+    http.get('*/api/tasks/t1/logs', ({ request }) => {
+      const query = new URL(request.url).searchParams
+      const tail = query.get('tail')
+      const offset = Number(query.get('offset') ?? 0)
+      const chosen = tail === null ? records.filter((r) => r.next > offset) : records.slice(-Number(tail))
+      // A read from the middle of a line gives the rest of it.
+      const cut = chosen.map((r) =>
+        r.offset < offset ? { ...r, offset, text: r.text.slice(offset - r.offset) } : r,
+      )
+      return new HttpResponse(cut.map((r) => `${JSON.stringify(r)}\n`).join(''), {
+        headers: { 'X-Attempt': '1', 'X-Next-Offset': String(records.at(-1)?.next ?? 0) },
+      })
+    }),
+  )
+}
+
+function open(at?: number) {
+  feed = new LogFeed({ id: 't1', attempt: 1, stream: undefined, at })
+  feed.start()
+}
+
+beforeEach(() => {
+  vi.stubGlobal('WebSocket', FakeSocket)
+  FakeSocket.all = []
+})
+
+afterEach(() => {
+  feed.close()
+  vi.unstubAllGlobals()
+})
+
+/** Whether the window has every line from its first to its last, whole. */
+function unbroken(records: LogRecord[]) {
+  const start = whole.findIndex((r) => r.offset === records[0]?.offset)
+  return records.every((r, i) => r.text === whole[start + i]?.text)
+}
+
+it('opens at the end and goes on at the last byte, also after a cut', async () => {
+  serve(whole)
+  open()
+  await vi.waitFor(() => expect(feed.current().atEnd).toBe(true))
+  expect(feed.current().records).toHaveLength(2000)
+  expect(FakeSocket.newest.url).toContain(`offset=${size}`)
+  const [more, again] = makeRecords(['more', 'again'], size)
+  if (!more || !again) throw new Error('no records')
+  FakeSocket.newest.open()
+  FakeSocket.newest.say({ seq: 1, type: 'snapshot', data: { attempt: 1, offset: size } })
+  FakeSocket.newest.say({ seq: 2, type: 'delta', data: more })
+  FakeSocket.newest.end(1006)
+  await vi.waitFor(() => expect(FakeSocket.all).toHaveLength(2), 2000)
+  expect(FakeSocket.newest.url).toContain(`offset=${more.next}`)
+  FakeSocket.newest.open()
+  FakeSocket.newest.say({ seq: 1, type: 'snapshot', data: { attempt: 1, offset: more.next } })
+  FakeSocket.newest.say({ seq: 2, type: 'delta', data: more }) // one that is known already
+  FakeSocket.newest.say({ seq: 3, type: 'delta', data: again })
+  FakeSocket.newest.end(1000)
+  await vi.waitFor(() => expect(feed.current().complete).toBe(true))
+  expect(
+    feed
+      .current()
+      .records.slice(-2)
+      .map((r) => r.text),
+  ).toEqual(['more', 'again'])
+})
+
+it('grows to the beginning without a hole or a torn line', async () => {
+  serve(whole.slice(0, 20_000))
+  open()
+  await vi.waitFor(() => expect(feed.current().loading).toBe(false))
+  while (!feed.current().atStart) {
+    feed.before()
+    await vi.waitFor(() => expect(feed.current().loading).toBe(false))
+    expect(unbroken(feed.current().records)).toBe(true)
+  }
+  expect(feed.current().records).toHaveLength(20_000)
+})
+
+it('opens around a byte and reads on to the end', async () => {
+  serve(whole)
+  const aim = whole[25_000]
+  open(aim?.offset)
+  await vi.waitFor(() => expect(feed.current().loading).toBe(false))
+  expect(feed.current().records.some((r) => r.offset === aim?.offset)).toBe(true)
+  expect(feed.current().atEnd).toBe(false)
+  expect(FakeSocket.all).toHaveLength(0)
+  while (!feed.current().atEnd) {
+    feed.after()
+    await vi.waitFor(() => expect(feed.current().loading).toBe(false))
+    expect(unbroken(feed.current().records)).toBe(true)
+  }
+  expect(FakeSocket.newest.url).toContain(`offset=${size}`)
+})
+
+it('says why a log cannot be read', async () => {
+  server.use(
+    http.get('*/api/tasks/t1/logs', () =>
+      HttpResponse.json(
+        { type: 'about:blank', title: 'Gone', status: 410, detail: 'kept no longer' },
+        { status: 410 },
+      ),
+    ),
+  )
+  open()
+  await vi.waitFor(() => expect(feed.current().error).toBe('kept no longer'))
+})
