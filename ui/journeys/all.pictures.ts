@@ -1,0 +1,75 @@
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, it } from 'vitest'
+import { ann, Rig, until, type Visitor } from './rig'
+
+const target = process.env.SCREENSHOTS ?? fileURLToPath(new URL('../../.cache/screenshots/', import.meta.url))
+
+let rig: Rig
+let state: Awaited<ReturnType<Visitor['context']['storageState']>>
+const pages: [name: string, path: string, ready: string][] = []
+
+/** A cluster with something of everything. */
+beforeAll(async () => {
+  await mkdir(target, { recursive: true })
+  rig = await Rig.start()
+  rig.startWorker()
+  const visitor = await rig.open()
+  await visitor.account(ann)
+  const good = await visitor.submit({
+    name: 'nightly-report',
+    labels: { team: 'blue' },
+    env: { FAKE_LOG_LINES: '300', FAKE_OUTPUT_FILES: '3', FAKE_OUTPUT_BYTES: '2000' },
+  })
+  const failed = await visitor.submit({ name: 'import-orders', env: { FAKE_LOG_LINES: '40', FAKE_EXIT: '3' } })
+  const oom = await visitor.submit({ name: 'train-model', memory_required: 64, env: { FAKE_FAIL: 'oom' } })
+  const missing = await visitor.submit({ docker_image: 'busybocks', env: { FAKE_FAIL: 'pull' } })
+  for (const id of [good, failed, oom, missing]) await visitor.ended(id)
+  for (let i = 0; i < 30; i++) await visitor.submit({ name: `thumbnails-${i}`, env: { FAKE_LOG_LINES: '5' } })
+  const running = await visitor.submit({ name: 'long-simulation', env: { FAKE_SLEEP: '10m', FAKE_LOG_LINES: '20' } })
+  const waiting = await visitor.submit({ name: 'too-large', cpu_required: 4096 })
+  await until('the long one runs', async () => {
+    const reply = await visitor.context.request.get(`/api/tasks/${running}`)
+    return ((await reply.json()) as { status: string }).status === 'running'
+  })
+  state = await visitor.context.storageState()
+  await visitor.close()
+  pages.push(
+    ['dashboard', '/', 'Newest tasks'],
+    ['tasks', '/tasks', 'too-large'],
+    ['task-succeeded', `/tasks/${good}`, 'The log is complete'],
+    ['task-files', `/tasks/${good}?tab=files`, 'All as zip'],
+    ['task-failed', `/tasks/${failed}`, 'What to do'],
+    ['task-running', `/tasks/${running}`, 'Cancel'],
+    ['task-waiting', `/tasks/${waiting}`, 'Waiting, place'],
+    ['submit', `/submit?from=${good}`, 'Begin from an earlier task'],
+    ['workers', '/workers', 'w1'],
+    ['worker', '/workers/w1', 'Running here'],
+    ['settings', '/settings', 'Change the password'],
+    ['users', '/settings?tab=users', 'Add a user'],
+  )
+})
+
+afterAll(() => rig.close())
+
+const looks = [
+  { name: 'light', colorScheme: 'light', viewport: { width: 1280, height: 860 } },
+  { name: 'dark', colorScheme: 'dark', viewport: { width: 1280, height: 860 } },
+  { name: 'phone', colorScheme: 'light', viewport: { width: 390, height: 844 } },
+] as const
+
+it.each(looks)('$name', async ({ name, colorScheme, viewport }) => {
+  const guest = await rig.open({ colorScheme, viewport })
+  await guest.page.goto('/sign-in')
+  await guest.page.getByRole('button', { name: 'Sign in' }).waitFor()
+  await guest.page.screenshot({ path: `${target}/sign-in-${name}.png` })
+  await guest.close()
+  const visitor = await rig.open({ colorScheme, viewport, storageState: state })
+  for (const [page, path, ready] of pages) {
+    await visitor.page.goto(path)
+    await visitor.page.getByText(ready).first().waitFor()
+    await visitor.page.getByText('Live', { exact: true }).first().waitFor()
+    await visitor.page.screenshot({ path: `${target}/${page}-${name}.png`, fullPage: true })
+  }
+  await visitor.close()
+})
