@@ -21,12 +21,18 @@ beforeAll(async () => {
     labels: { team: 'blue' },
     env: { FAKE_LOG_LINES: '300', FAKE_OUTPUT_FILES: '3', FAKE_OUTPUT_BYTES: '2000' },
   })
-  const failed = await visitor.submit({ name: 'import-orders', env: { FAKE_LOG_LINES: '40', FAKE_EXIT: '3' } })
+  const failed = await visitor.submit({
+    name: 'import-orders',
+    env: { FAKE_LOG_LINES: '40', FAKE_EXIT: '3' },
+  })
   const oom = await visitor.submit({ name: 'train-model', memory_required: 64, env: { FAKE_FAIL: 'oom' } })
   const missing = await visitor.submit({ docker_image: 'busybocks', env: { FAKE_FAIL: 'pull' } })
   for (const id of [good, failed, oom, missing]) await visitor.ended(id)
   for (let i = 0; i < 30; i++) await visitor.submit({ name: `thumbnails-${i}`, env: { FAKE_LOG_LINES: '5' } })
-  const running = await visitor.submit({ name: 'long-simulation', env: { FAKE_SLEEP: '10m', FAKE_LOG_LINES: '20' } })
+  const running = await visitor.submit({
+    name: 'long-simulation',
+    env: { FAKE_SLEEP: '10m', FAKE_LOG_LINES: '20' },
+  })
   const waiting = await visitor.submit({ name: 'too-large', cpu_required: 4096 })
   await until('the long one runs', async () => {
     const reply = await visitor.context.request.get(`/api/tasks/${running}`)

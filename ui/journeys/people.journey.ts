@@ -92,7 +92,8 @@ it('makes tokens that work, and ends them', async () => {
   const secret = await page.getByRole('region', { name: 'the token' }).innerText()
   await page.getByRole('button', { name: 'I have it' }).click()
   const stranger = await rig.open()
-  const ask = () => stranger.context.request.get('/api/tasks', { headers: { Authorization: `Bearer ${secret.trim()}` } })
+  const ask = () =>
+    stranger.context.request.get('/api/tasks', { headers: { Authorization: `Bearer ${secret.trim()}` } })
   expect((await ask()).status()).toBe(200)
   await visitor.isFine('tokens')
   await page.getByRole('button', { name: 'End the token ci' }).click()
@@ -126,12 +127,18 @@ it('shows a worker that was killed as lost, with what to do', async () => {
   await page.goto('/workers')
   await page.locator('[data-worker="w1"]').getByText('active').waitFor()
   await rig.worker.stop('SIGKILL')
-  await page.locator('[data-worker="w1"]').getByText(/lost|unreachable/).waitFor()
+  await page
+    .locator('[data-worker="w1"]')
+    .getByText(/lost|unreachable/)
+    .waitFor()
   await page.getByRole('link', { name: 'w1' }).click()
   await page.getByText(/It is (lost|unreachable)/).waitFor()
   await visitor.isFine('lost worker')
   await page.getByRole('link', { name: 'Dashboard' }).click()
   await page.getByText('One worker is not at work').waitFor()
   await visitor.isFine('dashboard with troubles')
-  await until('the page has drawn it', async () => (await page.getByText('to look after').count()) > 0 || undefined)
+  await until(
+    'the page has drawn it',
+    async () => (await page.getByText('to look after').count()) > 0 || undefined,
+  )
 })

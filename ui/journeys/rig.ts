@@ -108,7 +108,14 @@ export class Rig {
   /** Starts it, or starts it again at the addresses that it had. */
   async startMaster() {
     this.master.output = ''
-    this.master.start('serve', '--no-prompt', '--grpc-addr', this.grpc || '127.0.0.1:0', '--http-addr', this.http)
+    this.master.start(
+      'serve',
+      '--no-prompt',
+      '--grpc-addr',
+      this.grpc || '127.0.0.1:0',
+      '--http-addr',
+      this.http,
+    )
     this.grpc = await this.master.says(/msg=serving grpc=(\S+)/)
     this.http = await this.master.says(/msg=serving .*http=(\S+)/)
     this.url = `http://localhost:${this.http.split(':').at(-1)}`
@@ -146,12 +153,18 @@ export class Visitor {
     page.on('pageerror', (error) => this.complaints.push(String(error)))
     page.on('console', (message) => {
       // A refused call is logged by the browser itself and shown by the page.
-      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) {
+      if (
+        message.type() === 'error' &&
+        !/Failed to load resource|WebSocket connection/.test(message.text())
+      ) {
         this.complaints.push(message.text())
       }
     })
     page.on('request', (request) => {
-      if (!/^(data|blob):/.test(request.url()) && !request.url().replace(/^ws/, 'http').startsWith(this.url)) {
+      if (
+        !/^(data|blob):/.test(request.url()) &&
+        !request.url().replace(/^ws/, 'http').startsWith(this.url)
+      ) {
         this.complaints.push(`it asked another site: ${request.url()}`)
       }
     })
@@ -171,7 +184,9 @@ export class Visitor {
 
   /** Submits a task by the API, which is not what the journey is about. */
   async submit(task: Record<string, unknown>): Promise<string> {
-    const reply = await this.context.request.post('/api/tasks', { data: { docker_image: 'busybox', ...task } })
+    const reply = await this.context.request.post('/api/tasks', {
+      data: { docker_image: 'busybox', ...task },
+    })
     expect(reply.status(), await reply.text()).toBe(201)
     return ((await reply.json()) as { task_id: string }).task_id
   }
@@ -188,7 +203,8 @@ export class Visitor {
     await this.page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null)
     const { violations } = await new AxeBuilder({ page: this.page }).analyze()
     const found = violations.map(
-      (v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.html.slice(0, 300)}\n  ${n.failureSummary}`).join('\n')}`,
+      (v) =>
+        `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.html.slice(0, 300)}\n  ${n.failureSummary}`).join('\n')}`,
     )
     expect(found.join('\n'), `axe at ${where}`).toBe('')
     const spills = await this.page.evaluate(

@@ -69,7 +69,10 @@ it('says why a task waits, and cancels it', async () => {
   const { page } = visitor
   const id = await visitor.submit({ name: 'too large', cpu_required: 4096 })
   await page.goto(`/tasks/${id}`)
-  await page.getByText(/unschedulable.*asked 4096/).first().waitFor()
+  await page
+    .getByText(/unschedulable.*asked 4096/)
+    .first()
+    .waitFor()
   await visitor.isFine('waiting task')
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.locator('h1 ~ *').getByText('cancelled').first().waitFor()

@@ -3,7 +3,10 @@ import { signInSearch, taskSearch, tasksSearch } from './search'
 
 describe('addresses', () => {
   it('keeps filters that can be, and ignores the rest', () => {
-    expect(tasksSearch({ status: ['failed', 'nonsense'], q: 'x', name: '', failure: 7 })).toEqual({ status: ['failed'], q: 'x' })
+    expect(tasksSearch({ status: ['failed', 'nonsense'], q: 'x', name: '', failure: 7 })).toEqual({
+      status: ['failed'],
+      q: 'x',
+    })
     expect(tasksSearch({ status: 'queued,running' })).toEqual({ status: ['queued', 'running'] })
     expect(tasksSearch({ status: 5 })).toEqual({})
   })

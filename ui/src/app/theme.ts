@@ -3,6 +3,21 @@ import { createTheme, type CSSVariablesResolver } from '@mantine/core'
 export const theme = createTheme({
   primaryColor: 'indigo',
   primaryShade: { light: 7, dark: 7 },
+  // The library's, but darker where it is text or has white text on it.
+  colors: {
+    red: [
+      '#fff5f5',
+      '#ffe3e3',
+      '#ffc9c9',
+      '#ffa8a8',
+      '#ff8787',
+      '#ff6b6b',
+      '#e03131',
+      '#c92a2a',
+      '#b02525',
+      '#9c1f1f',
+    ],
+  },
   defaultRadius: 'md',
   cursorType: 'pointer',
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif',

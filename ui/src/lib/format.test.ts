@@ -8,6 +8,7 @@ describe('formatBytes', () => {
     [1536, '1.5 KiB'],
     [10 * 1024 * 1024, '10 MiB'],
     [3 * 1024 ** 4, '3 TiB'],
+    [33.848 * 1024 ** 3, '34 GiB'],
   ])('%d', (bytes, text) => expect(formatBytes(bytes)).toBe(text))
   it('takes MiB', () => expect(formatMiB(2048)).toBe('2 GiB'))
 })

@@ -1,6 +1,6 @@
 const locale = globalThis.navigator?.language
 
-const whole = new Intl.NumberFormat(locale)
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
 const fine = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 })
 const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })

@@ -66,7 +66,10 @@ it('shows what the master says against a sign-in, and no token reaches storage',
   server.use(
     http.post('*/api/auth/login', () =>
       refuse
-        ? HttpResponse.json({ type: 'about:blank', title: 'Unauthorized', status: 401, detail: 'wrong password' }, { status: 401 })
+        ? HttpResponse.json(
+            { type: 'about:blank', title: 'Unauthorized', status: 401, detail: 'wrong password' },
+            { status: 401 },
+          )
         : HttpResponse.json(session),
     ),
   )

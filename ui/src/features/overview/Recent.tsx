@@ -14,6 +14,7 @@ export function Recent({ tasks }: { tasks: Task[] }) {
             to="/tasks/$taskId"
             params={{ taskId: task.task_id }}
             truncate
+            size="sm"
             c="var(--mantine-color-text)"
           >
             {task.name || task.docker_image}

@@ -9,6 +9,7 @@ import {
   Textarea,
   TextInput,
 } from '@mantine/core'
+import { useState } from 'react'
 import type { Draft, Errors } from './submit'
 
 interface Props {
@@ -32,6 +33,8 @@ type NumberField =
 type MapField = 'env' | 'labels' | 'constraints'
 
 export function SubmitFields({ draft, errors, images, onChange }: Props) {
+  // A clone shows all that it brings along.
+  const [further] = useState(() => Boolean(draft.env || draft.labels || draft.constraints || draft.timeout))
   const text = (
     field: TextField,
     label: string,
@@ -125,7 +128,7 @@ export function SubmitFields({ draft, errors, images, onChange }: Props) {
           {number('gpu_required', 'GPUs')}
         </SimpleGrid>
       </Fieldset>
-      <details>
+      <details open={further}>
         <summary style={{ cursor: 'pointer' }}>Environment, timeout, retries, placement and more</summary>
         <Stack mt="sm" gap="sm">
           <SimpleGrid cols={{ base: 1, sm: 2 }}>

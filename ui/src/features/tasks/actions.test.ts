@@ -14,7 +14,10 @@ it('acts for each task a few at a time, and goes on past those that are refused'
       await new Promise((resolve) => setTimeout(resolve, 2))
       under--
       if (params.id === 't3') {
-        return HttpResponse.json({ type: 'about:blank', title: 'Conflict', status: 409, detail: 'it is over already' }, { status: 409 })
+        return HttpResponse.json(
+          { type: 'about:blank', title: 'Conflict', status: 409, detail: 'it is over already' },
+          { status: 409 },
+        )
       }
       return HttpResponse.json(makeTask({ task_id: String(params.id) }), { status: 202 })
     }),

@@ -72,8 +72,14 @@ function WorkerCard({ worker, admin }: { worker: Worker; admin: boolean }) {
       <WorkerMeters total={worker.total} allocated={worker.allocated} used={worker.used} />
       <Group justify="space-between" mt="sm" gap="xs">
         <Text size="sm" c="dimmed">
-          {worker.running_count} {worker.running_count === 1 ? 'task' : 'tasks'}, heard of{' '}
-          {worker.last_heartbeat ? <Time at={worker.last_heartbeat} /> : 'not since the start'}
+          {worker.running_count} {worker.running_count === 1 ? 'task' : 'tasks'},{' '}
+          {worker.last_heartbeat ? (
+            <>
+              heartbeat <Time at={worker.last_heartbeat} />
+            </>
+          ) : (
+            'no heartbeat since the start'
+          )}
         </Text>
         {admin && <WorkerActions worker={worker} />}
       </Group>
