@@ -31,7 +31,7 @@ beforeAll(async () => {
   for (let i = 0; i < 30; i++) await visitor.submit({ name: `thumbnails-${i}`, env: { FAKE_LOG_LINES: '5' } })
   const running = await visitor.submit({
     name: 'long-simulation',
-    env: { FAKE_SLEEP: '10m', FAKE_LOG_LINES: '20' },
+    env: { FAKE_SLEEP: '1h', FAKE_LOG_LINES: '20' },
   })
   const waiting = await visitor.submit({ name: 'too-large', cpu_required: 4096 })
   await until('the long one runs', async () => {

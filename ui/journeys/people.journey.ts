@@ -5,7 +5,7 @@ let rig: Rig
 let visitor: Visitor
 
 beforeAll(async () => {
-  rig = await Rig.start()
+  rig = await Rig.start('4s')
   visitor = await rig.open()
 })
 

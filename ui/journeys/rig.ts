@@ -76,11 +76,12 @@ export class Rig {
   private constructor(
     private readonly dir: string,
     readonly browser: Browser,
+    heartbeatTimeout: string,
   ) {
     this.master = new Program('master', {
       MASTER_DATA_DIR: join(dir, 'master'),
       HEARTBEAT_INTERVAL: '300ms',
-      HEARTBEAT_TIMEOUT: '3s',
+      HEARTBEAT_TIMEOUT: heartbeatTimeout,
     })
     this.worker = new Program('worker', {
       EXECUTOR: 'fake',
@@ -94,13 +95,14 @@ export class Rig {
     })
   }
 
-  static async start(): Promise<Rig> {
+  /** A short timeout is for those who want to see a worker lost; on a busy machine it loses others too. */
+  static async start(heartbeatTimeout = '15s'): Promise<Rig> {
     const executablePath = process.env.PLAYWRIGHT_CHROMIUM ?? '/usr/bin/chromium'
     const [dir, browser] = await Promise.all([
       mkdtemp(join(tmpdir(), 'cloudai-ui-')),
       chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] }),
     ])
-    const rig = new Rig(dir, browser)
+    const rig = new Rig(dir, browser, heartbeatTimeout)
     await rig.startMaster()
     return rig
   }

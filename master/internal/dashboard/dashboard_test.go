@@ -121,7 +121,8 @@ func TestPlaceholder(t *testing.T) {
 	}
 }
 
-// Every file that the built page names is there, in both encodings.
+// Every file that the built page names is there, in both encodings, and what it
+// loads of scripts before it shows anything stays small.
 func TestBuiltFiles(t *testing.T) {
 	p, err := New()
 	if err != nil {
@@ -130,14 +131,24 @@ func TestBuiltFiles(t *testing.T) {
 	if _, err := fs.Stat(p.files, "index.html"); err != nil {
 		t.Skip("the dashboard is not built here")
 	}
+	scripts := 0
 	for part := range strings.SplitSeq(string(p.index), `"`) {
 		if !p.IsFile(part) {
 			continue
 		}
 		for _, encoding := range []string{"gzip", "br", ""} {
-			if w := get(p, part, encoding); w.Code != http.StatusOK || w.Body.Len() == 0 {
+			w := get(p, part, encoding)
+			if w.Code != http.StatusOK || w.Body.Len() == 0 {
 				t.Errorf("%s as %q: %d, %d bytes", part, encoding, w.Code, w.Body.Len())
 			}
+			if encoding == "gzip" && strings.HasSuffix(part, ".js") {
+				scripts += w.Body.Len()
+			}
 		}
+	}
+	// The page that is opened adds some 15 kB to these.
+	const most = 285_000
+	if scripts == 0 || scripts > most {
+		t.Errorf("the page loads %d bytes of scripts, more than %d", scripts, most)
 	}
 }

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { useComputedColorScheme } from '@mantine/core'
+import { formatClock, formatMinute } from '@/lib/format'
 
 export interface Series {
   label: string
@@ -22,10 +23,18 @@ interface Props {
   height?: number
   /** The least that the axis goes up to. */
   max?: number
+  /** Its marks stand at powers of two, as sizes in memory do. */
+  binary?: boolean
+}
+
+/** Marks within a minute say the second too. */
+function moment(seconds: number): string {
+  const time = new Date(seconds * 1000)
+  return seconds % 60 === 0 ? formatMinute(time) : formatClock(time)
 }
 
 /** Values over time. */
-export function Chart({ label, times, series, format, height = 180, max }: Props) {
+export function Chart({ label, times, series, format, height = 180, max, binary = false }: Props) {
   const holder = useRef<HTMLDivElement>(null)
   const scheme = useComputedColorScheme()
   const plot = useRef<uPlot>(undefined)
@@ -54,9 +63,20 @@ export function Chart({ label, times, series, format, height = 180, max }: Props
         cursor: { y: false },
         legend: { live: true },
         scales: { y: { range: (_, __, most) => [0, Math.max(most, latest.current.max ?? 0, 0.001) * 1.08] } },
-        axes: [axis, { ...axis, size: 72, values: (_, ticks) => ticks.map((t) => latest.current.format(t)) }],
+        axes: [
+          { ...axis, space: 90, values: (_, ticks) => ticks.map(moment) },
+          {
+            ...axis,
+            size: 72,
+            ...(binary ? { incrs: Array.from({ length: 40 }, (_, power) => 2 ** power) } : {}),
+            values: (_, ticks) => ticks.map((t) => latest.current.format(t)),
+          },
+        ],
         series: [
-          { label: 'Time' },
+          {
+            label: 'Time',
+            value: (_, t: number | null) => (t === null ? '–' : formatClock(new Date(t * 1000))),
+          },
           ...looks.map((look) => ({
             label: look.label,
             stroke: color(look.color),
@@ -79,6 +99,6 @@ export function Chart({ label, times, series, format, height = 180, max }: Props
       made.destroy()
       plot.current = undefined
     }
-  }, [shape, scheme, height])
+  }, [shape, scheme, height, binary])
   return <div ref={holder} role="img" aria-label={label} />
 }

@@ -10,6 +10,9 @@ const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: '
 export const formatCount = (n: number) => whole.format(n)
 export const formatCores = (n: number) => fine.format(n)
 export const formatDateTime = (time: string) => dateTime.format(new Date(time))
+const minute = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
+
+export const formatMinute = (time: Date) => minute.format(time)
 export const formatClock = (time: string | Date) => clock.format(new Date(time))
 
 /** Bytes with the unit that keeps the number small. */

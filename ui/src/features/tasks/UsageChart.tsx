@@ -59,6 +59,7 @@ export function UsageChart({ task, attempt }: { task: Task; attempt: number }) {
           label={`Memory of attempt ${attempt} over time, limit ${formatMiB(data.memory_limit)}`}
           times={times}
           format={formatMiB}
+          binary
           max={data.memory_limit}
           series={[
             { label: 'used', values: data.samples.map((s) => s.memory), color: '--busy', fill: true },

@@ -121,6 +121,7 @@ export function WorkerPage({ id, admin, onRemoved }: { id: string; admin: boolea
               label={`Memory in use on ${id} over the last hour`}
               times={times}
               format={formatMiB}
+              binary
               max={metrics.total.memory}
               series={[
                 { label: 'used', values: metrics.samples.map((s) => s.memory), color: '--busy', fill: true },
