@@ -18,7 +18,7 @@ it('submits a task, shows its log live, its end, and its files', async () => {
   await page.goto('/submit')
   await page.getByRole('button', { name: 'Submit', exact: true }).click()
   await page.getByText('Is required.').waitFor()
-  await page.getByRole('textbox', { name: 'Image' }).fill('busybox')
+  await page.getByPlaceholder('busybox').fill('busybox')
   await page.keyboard.press('Escape') // the list of images
   await page.getByRole('textbox', { name: 'Arguments' }).fill(`sh -c 'echo "hi"'`)
   await page.getByRole('textbox', { name: 'Name' }).fill('first one')
@@ -143,8 +143,10 @@ it('fits a phone', async () => {
     await phone.page.getByRole('heading', { name: heading, level: 1 }).waitFor()
     await phone.isFine(`${link} on a phone`)
   }
-  await phone.page.goto('/tasks?q=first')
-  await phone.page.getByRole('link', { name: 'first one' }).click()
+  const id = await phone.submit({ name: 'seen on a phone', env: { FAKE_LOG_LINES: '30' } })
+  await phone.ended(id)
+  await phone.page.goto('/tasks?q=phone')
+  await phone.page.getByRole('link', { name: 'seen on a phone' }).click()
   await phone.page.getByText('The log is complete.').waitFor()
   await phone.isFine('task on a phone')
   await phone.close()

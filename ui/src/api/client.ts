@@ -89,11 +89,12 @@ export async function call<T>(reply: Promise<Reply<T>>): Promise<T> {
   throw refused(response, error)
 }
 
+const answering = /\/api\/auth\/(me|login|logout|register|password)$/
+
 /** The error of a reply that is not ok, which everybody hears of who must. */
 export function refused(response: Response, problem: unknown): ApiError {
   const known = typeof problem === 'object' && problem !== null ? (problem as Partial<Problem>) : {}
-  if (response.status === 401 && !new URL(response.url || 'http://x/').pathname.startsWith('/api/auth/')) {
-    reportSignedOut()
-  }
+  // For some calls 401 is an answer, such as that a password is wrong.
+  if (response.status === 401 && !answering.test(response.url)) reportSignedOut()
   return new ApiError(known, response.status)
 }

@@ -112,7 +112,7 @@ export function TaskTable(props: Props) {
       data-testid="task-table"
     >
       <div className={`${classes.row} ${classes.head}`} role="row" aria-rowindex={1}>
-        <div role="columnheader">
+        <div role="gridcell">
           <input
             type="checkbox"
             className={classes.box}
