@@ -254,8 +254,7 @@ func TestScriptServesDashboardSources(t *testing.T) {
 	_, err = fmt.Sscan(string(raw), &server)
 	must(t, err)
 	must(t, syscall.Kill(server, 0)) // it runs
-	must(t, p.Signal(syscall.SIGTERM))
-	must(t, p.Await(orderly))
+	must(t, p.Term(orderly))
 	await(t, orderly, func(context.Context) error {
 		if err := syscall.Kill(server, 0); !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("the server of the sources has outlived the master: %v", err)
