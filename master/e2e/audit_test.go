@@ -14,7 +14,10 @@ import (
 // What was acknowledged is in the audit log, however the master ends: killed in
 // the midst of it, again and again, or in order. No entry is lost, doubled or out
 // of its place.
-func TestAuditOutlivesTheMaster(t *testing.T) { onEachStore(t, testAuditOutlivesTheMaster) }
+func TestAuditOutlivesTheMaster(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, testAuditOutlivesTheMaster)
+}
 
 func testAuditOutlivesTheMaster(t *testing.T, store ...string) {
 	w, rng := newWorld(t, store...), seeded(t)

@@ -37,6 +37,7 @@ func (w *world) upkeep(t *testing.T, args ...string) spoken {
 // is restored: what had ended has its log and files, what was running goes on,
 // and every task acknowledged before the backup is there.
 func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
 	w, _ := newCluster(t, "4")
 	ended := w.submit(t, w.small("echo said; echo kept >/output/kept"))
 	w.succeeded(t, ended)

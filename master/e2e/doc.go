@@ -6,4 +6,8 @@
 //
 // They touch only processes that they started and containers that carry the
 // label of their own cluster.
+//
+// A test that asserts a deadline, a first attempt under a short heartbeat, or what
+// a process takes, runs alone. The others say t.Parallel and run a few at a time
+// when those are through.
 package e2e

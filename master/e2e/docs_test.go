@@ -26,6 +26,7 @@ const walkLimit = 4 * time.Minute
 // Every sh block of docs/EXAMPLE.md does what the page says, in the order of
 // the page, for somebody who has a master and one worker.
 func TestDocsExamples(t *testing.T) {
+	t.Parallel()
 	const page = "docs/EXAMPLE.md"
 	blocks := blocksOf(t, page)
 	w, _ := newCluster(t, "4")

@@ -180,6 +180,7 @@ func TestFirstAccountFromElsewhere(t *testing.T) {
 // Twenty tasks on two workers are ten each, and what fits on neither says why
 // for both.
 func TestTwoWorkers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.refuses = true // once one of them is removed
 	for _, id := range []string{"w1", "w2"} {

@@ -161,6 +161,7 @@ func TestF26RevokedJoinToken(t *testing.T) {
 // A worker works for a master that is one minor version away; further away it
 // is refused, with both versions named.
 func TestF26Versions(t *testing.T) {
+	t.Parallel()
 	programs := t.TempDir()
 	build := func(program, version string) {
 		t.Helper()

@@ -32,6 +32,7 @@ func (w *world) scrape(ctx context.Context) (string, error) {
 // What a real master and a real worker do shows in the metrics, with the names of
 // none of them.
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.fakeWorker(t, "secret-worker", "WORKER_CPU=4", "WORKER_MEMORY=1000")
 	r := w.small("")

@@ -49,6 +49,7 @@ func mongoServer(t *testing.T) (*mongotest.Server, []string) {
 
 // The jobs of every day on a MongoDB.
 func TestTaskOnMongoDB(t *testing.T) {
+	t.Parallel()
 	w, _ := newCluster(t, "8", mongoStore(t)...)
 	for name, test := range map[string]func(*testing.T, *world){
 		"Success": testSuccess, "Output": testOutput, "ExitCode": testExitCode, "Timeout": testTimeout,

@@ -20,6 +20,7 @@ import (
 // service, and the Worker service by whoever is not its master: refused, in the
 // same words as for what never was, and nothing happens.
 func TestF22OtherWorkersAreAsIfNotThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "HEARTBEAT_INTERVAL=10s", "HEARTBEAT_TIMEOUT=90s")
 	w.image = "busybox"
 	victim := w.scripted(t, "victim")

@@ -176,6 +176,7 @@ func decodeAs[T any](t *testing.T, r otherReply) (out T) {
 // API's document lists: 404 as for what never was, nothing of it in any list,
 // and nothing changed.
 func TestF22OthersAreAsIfNotThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.fakeWorker(t, "w1", "WORKER_CPU=8", "WORKER_MEMORY=8000", "WORKER_STORAGE=100000")
 	w.register(t, "ann") // the administrator

@@ -248,6 +248,7 @@ func TestF21AHundredThousandFiles(t *testing.T) {
 // master. Each is refused by name, nothing lands outside the task's folder, and
 // a result that lists such a file has none.
 func TestF21HostileWorker(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "HEARTBEAT_INTERVAL=10s", "HEARTBEAT_TIMEOUT=90s")
 	w.image = "busybox"
 	s := w.scripted(t, "mallory")

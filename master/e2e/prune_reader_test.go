@@ -16,21 +16,19 @@ import (
 // What is being read is not pruned, however slow the reader is: it comes to the
 // end of its log, its file, its archive, and after that all of it goes.
 func TestPruneKeepsWhatIsRead(t *testing.T) {
-	w := newWorld(t)
-	w.image = "busybox:latest"
-	w.fakeWorker(t, "w1", "WORKER_CPU=64", "WORKER_MEMORY=100000", "WORKER_STORAGE=100000")
+	t.Parallel()
+	w, _ := newCluster(t, "4")
 	const size = 12 << 20 // more than fits between the disk and a reader that does not read
-	slow, other := w.small(""), w.small("")
-	slow.Env = map[string]string{"FAKE_LOG_BYTES": fmt.Sprint(size), "FAKE_OUTPUT_FILES": "1", "FAKE_OUTPUT_BYTES": fmt.Sprint(size)}
-	read := w.submit(t, slow)
+	// Random bytes, since others would be few once they are compressed.
+	read := w.submit(t, w.small(fmt.Sprintf("head -c %d /dev/urandom | tee /output/random | base64", size)))
 	w.succeeded(t, read)
 	log := w.log(t, read, "")
 	everything := client.PruneRequest{Tasks: ptr("0s"), Logs: ptr("0s"), Files: ptr("0s"), Bytes: ptr[int64](0)}
 	for _, path := range []string{
-		"/api/tasks/" + read + "/logs", "/api/files/" + read + "/content/out-00001.txt",
+		"/api/tasks/" + read + "/logs", "/api/files/" + read + "/content/random",
 		"/api/files/" + read + "/download", "/api/files/" + read + "/download?format=zip",
 	} {
-		unread := w.submit(t, other)
+		unread := w.submit(t, w.small("true"))
 		w.succeeded(t, unread)
 		whole := readAll(t, w.stream(t, path))
 		body := w.stream(t, path)

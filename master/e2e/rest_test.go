@@ -69,6 +69,7 @@ func call[T any](t *testing.T, p person, want int, path string, args ...string) 
 // The whole way by curl over TCP: an account, a task, its log, its file; and
 // nothing of it for anybody else.
 func TestRESTByCurl(t *testing.T) {
+	t.Parallel()
 	w, _ := newCluster(t, "8")
 	ann := w.register(t, "ann")
 	bob := w.register(t, "bob")
@@ -153,6 +154,7 @@ func TestRESTByCurl(t *testing.T) {
 // A sign-in, an API token and an ended sign-in outlast the master, also one
 // that was killed.
 func TestIdentityOutlivesTheMaster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ann := w.register(t, "ann")
 	token := call[client.NewAPIToken](t, ann, 201, "/api/auth/tokens", "-d", `{"name":"ci"}`)

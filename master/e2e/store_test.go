@@ -64,6 +64,7 @@ func (w *world) refusesToStart(t *testing.T) string {
 // acknowledged; one in which a byte has flipped keeps the master from starting,
 // which says the file and the place; with the byte put right all is there.
 func TestF25DamagedStore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ids, err := w.acknowledged(t, 20, 500)
 	must(t, err)
@@ -126,6 +127,7 @@ func TestF25TwoMasters(t *testing.T) {
 // F25: the disk with the store is full. What was acknowledged is there, what is
 // refused hears 507 and when to come again, and with room all goes on.
 func TestF25FullDisk(t *testing.T) {
+	t.Parallel()
 	disk := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=24m", "none", disk).CombinedOutput(); err != nil {
 		t.Skipf("a small disk cannot be made here: %v %s", err, out)
