@@ -118,7 +118,7 @@ var rules = slices.Concat(
 			Why:    "only main chooses the backend; BSON stays inside the MongoDB one",
 		},
 		{
-			From:   []string{"internal/db/document", "internal/db/dirlock"},
+			From:   []string{"internal/db/document", "internal/db/dirlock", "internal/db/groupcommit"},
 			Forbid: []string{"..."},
 			Allow:  []string{"std", "./internal/db", "./internal/cluster"},
 			Why:    "what the backends share knows none of them",
@@ -231,6 +231,7 @@ func TestRulesBite(t *testing.T) {
 		{"internal/db/storetest", "./internal/db/embedded"},
 		{"internal/db/document", "./internal/db/embedded"},
 		{"internal/db/dirlock", "./internal/db/document"},
+		{"internal/db/groupcommit", "./internal/db/document"},
 		{"internal/db/embedded", "./internal/db/mongodb"},
 		{"internal/coordinator", "go.mongodb.org/mongo-driver/v2/bson"},
 		{".", "./internal/db/mongodb/mongotest"},

@@ -16,7 +16,7 @@ func (s *Store) AppendAudit(ctx context.Context, entries []cluster.AuditEntry) e
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, c)
+	return s.queue.Change(ctx, c)
 }
 
 // auditAppend adds rows that follow each other and the last one.

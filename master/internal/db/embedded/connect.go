@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/groupcommit"
 )
 
 const (
@@ -186,13 +187,13 @@ func (s *Store) readPool(ctx context.Context) (*readPool, error) {
 	if pool := s.reads.Load(); pool != nil {
 		return pool, nil
 	}
-	if err := s.change(ctx, nil); err != nil {
+	if err := s.queue.Pass(ctx); err != nil {
 		return nil, err
 	}
 	if pool := s.reads.Load(); pool != nil {
 		return pool, nil
 	}
-	return nil, errClosed
+	return nil, groupcommit.ErrClosed
 }
 
 // readError explains a failed read: the caller gave up, the pool was replaced

@@ -16,7 +16,7 @@ func (s *Store) DeleteTasks(ctx context.Context, rows []db.TaskVersion) []error 
 	for i, row := range rows {
 		changes[i] = taskDelete(row)
 	}
-	return s.changeAll(ctx, changes)
+	return s.queue.ChangeAll(ctx, changes)
 }
 
 // apply implements change.

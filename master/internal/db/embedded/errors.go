@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -55,10 +54,3 @@ func isUnique(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && (e.Code() == lib.SQLITE_CONSTRAINT_UNIQUE || e.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
-
-// notTaken refuses a write that never began.
-func notTaken(ctx context.Context) error {
-	return fmt.Errorf("%w: nothing was written: %w", db.ErrUnavailable, context.Cause(ctx))
-}
-
-var errClosed = fmt.Errorf("%w: store is closed", db.ErrUnavailable)

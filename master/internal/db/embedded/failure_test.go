@@ -158,7 +158,7 @@ func TestBadItem(t *testing.T) {
 	}
 	changes[2] = badChange{}
 	changes = append(changes, changes[0]) // there by then
-	for i, err := range s.changeAll(t.Context(), changes) {
+	for i, err := range s.queue.ChangeAll(t.Context(), changes) {
 		switch i {
 		case 2:
 			if err == nil || errors.Is(err, db.ErrOutcomeUnknown) {
@@ -186,7 +186,7 @@ func TestF25FullStore(t *testing.T) {
 	limit := func(pages int) statement {
 		return statement{query: fmt.Sprintf("PRAGMA max_page_count = %d", pages)}
 	}
-	if err := s.change(t.Context(), limit(1)); err != nil { // no less than it has
+	if err := s.queue.Change(t.Context(), limit(1)); err != nil { // no less than it has
 		t.Fatal(err)
 	}
 	big := benchLife(1)[0]
@@ -198,7 +198,7 @@ func TestF25FullStore(t *testing.T) {
 	if has(t, s, 1) || !has(t, s, 2) || !has(t, s, 3) {
 		t.Error("what is there is not what was answered")
 	}
-	if err := s.change(t.Context(), limit(1<<30)); err != nil {
+	if err := s.queue.Change(t.Context(), limit(1<<30)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Commit(t.Context(), []db.Write{big})[0]; err != nil || !has(t, s, 1) {
@@ -249,7 +249,7 @@ func TestCloseWaits(t *testing.T) {
 	done.Go(func() { write = commitOne(t.Context(), s, 1) })
 	<-under
 	done.Go(func() { closing = s.Close() })
-	<-s.stop
+	<-s.queue.Closing()
 	if err := commitOne(t.Context(), s, 2); !errors.Is(err, db.ErrUnavailable) {
 		t.Errorf("a write while closing: %v", err)
 	}

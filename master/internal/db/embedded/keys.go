@@ -62,6 +62,6 @@ func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (int, 
 		`DELETE FROM keys WHERE seq IN (SELECT seq FROM keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
 		[]any{document.Nanos(now), limit},
 	}}
-	err := s.change(ctx, c)
+	err := s.queue.Change(ctx, c)
 	return int(c.rows), err
 }

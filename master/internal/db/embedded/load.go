@@ -60,11 +60,11 @@ func (filling) apply(s *session) (answer, failure error) {
 }
 
 // Fill implements db.Portable.
-func (s *Store) Fill(ctx context.Context) error { return s.change(ctx, filling{}) }
+func (s *Store) Fill(ctx context.Context) error { return s.queue.Change(ctx, filling{}) }
 
 // Filled implements db.Portable.
 func (s *Store) Filled(ctx context.Context) error {
-	return s.change(ctx, statement{`DELETE FROM meta WHERE name = ?`, []any{db.FillingName}})
+	return s.queue.Change(ctx, statement{`DELETE FROM meta WHERE name = ?`, []any{db.FillingName}})
 }
 
 // Load implements db.Portable. Each portion is one transaction.
@@ -85,7 +85,7 @@ func (s *Store) Load(ctx context.Context, records []db.Record) error {
 		}
 		portion = append(portion, c)
 	}
-	return s.change(ctx, portion)
+	return s.queue.Change(ctx, portion)
 }
 
 // changes are a change that is all of them or none.

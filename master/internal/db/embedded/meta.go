@@ -13,7 +13,7 @@ import (
 func (s *Store) MetaOnce(ctx context.Context, name, value string) (string, error) {
 	once := putMeta(db.MetaValue{Name: name, Value: value})
 	once.query += ` ON CONFLICT (name) DO NOTHING`
-	err := s.change(ctx, once)
+	err := s.queue.Change(ctx, once)
 	if err != nil {
 		return "", err
 	}

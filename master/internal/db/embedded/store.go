@@ -19,6 +19,7 @@ import (
 
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/dirlock"
+	"cloudai/master/internal/db/groupcommit"
 )
 
 // fileName is the store's within its folder.
@@ -38,9 +39,7 @@ type Store struct {
 	lock   *os.File
 	log    *slog.Logger
 	reads  atomic.Pointer[readPool] // nil while the file could not be reopened
-	queue  chan *request
-	stop   chan struct{}
-	ended  chan struct{} // the writer has returned
+	queue  *groupcommit.Queue[change]
 	closed sync.Once
 
 	// commit ends a transaction; tests put failures here.
@@ -66,7 +65,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		path: filepath.Join(dir, fileName), lock: lock, log: opts.Logger,
-		queue: make(chan *request), stop: make(chan struct{}), ended: make(chan struct{}),
+		queue:  groupcommit.New[change](maxBatch),
 		commit: (*session).commit,
 	}
 	if s.log == nil {
@@ -121,8 +120,7 @@ func (s *Store) warnOfLog() error {
 func (s *Store) Close() error {
 	var err error
 	s.closed.Do(func() {
-		close(s.stop)
-		<-s.ended
+		s.queue.Close()
 		err = s.lock.Close()
 	})
 	return err

@@ -51,32 +51,8 @@ func (s *Store) Commit(ctx context.Context, writes []db.Write) []error {
 		}
 		changes, places = append(changes, c), append(places, i)
 	}
-	for i, err := range s.changeAll(ctx, changes) {
+	for i, err := range s.queue.ChangeAll(ctx, changes) {
 		errs[places[i]] = err
-	}
-	return errs
-}
-
-// changeAll hands changes over in portions that leave room for other callers,
-// in order, and waits for all of them.
-func (s *Store) changeAll(ctx context.Context, changes []change) []error {
-	const portion = maxBatch / 4
-	errs := make([]error, 0, len(changes))
-	var taken []*request
-	var refusal error
-	for rest := changes; len(rest) > 0; {
-		n := min(portion, len(rest))
-		var r *request
-		if r, refusal = s.hand(ctx, rest[:n]); refusal != nil {
-			break
-		}
-		taken, rest = append(taken, r), rest[n:]
-	}
-	for _, r := range taken {
-		errs = append(errs, r.wait(ctx)...)
-	}
-	for len(errs) < len(changes) {
-		errs = append(errs, refusal)
 	}
 	return errs
 }

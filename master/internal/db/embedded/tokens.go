@@ -14,7 +14,7 @@ import (
 
 // PutToken implements db.Tokens.
 func (s *Store) PutToken(ctx context.Context, t cluster.APIToken) error {
-	return s.change(ctx, putToken(t))
+	return s.queue.Change(ctx, putToken(t))
 }
 
 func putToken(t cluster.APIToken) change {
@@ -33,7 +33,7 @@ created_at = excluded.created_at, last_used_at = excluded.last_used_at, sum = ex
 
 // DeleteToken implements db.Tokens.
 func (s *Store) DeleteToken(ctx context.Context, id string) error {
-	return s.change(ctx, statement{`DELETE FROM tokens WHERE id = ?`, []any{id}})
+	return s.queue.Change(ctx, statement{`DELETE FROM tokens WHERE id = ?`, []any{id}})
 }
 
 // TokenByHash implements db.Tokens.
@@ -83,7 +83,7 @@ func scanToken(rows *sql.Rows) (t cluster.APIToken, err error) {
 
 // EndSession implements db.Tokens.
 func (s *Store) EndSession(ctx context.Context, id string, until time.Time) error {
-	return s.change(ctx, endSession(id, until))
+	return s.queue.Change(ctx, endSession(id, until))
 }
 
 func endSession(id string, until time.Time) change {
@@ -95,7 +95,7 @@ func endSession(id string, until time.Time) change {
 
 // EndedSessions implements db.Tokens.
 func (s *Store) EndedSessions(ctx context.Context, now time.Time) (map[string]time.Time, error) {
-	err := s.change(ctx, statement{`DELETE FROM ended_sessions WHERE valid_until <= ?`, []any{document.Nanos(now)}})
+	err := s.queue.Change(ctx, statement{`DELETE FROM ended_sessions WHERE valid_until <= ?`, []any{document.Nanos(now)}})
 	if err != nil {
 		return nil, err
 	}

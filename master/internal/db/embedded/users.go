@@ -11,7 +11,9 @@ import (
 )
 
 // PutUser implements db.Users.
-func (s *Store) PutUser(ctx context.Context, u cluster.User) error { return s.change(ctx, putUser(u)) }
+func (s *Store) PutUser(ctx context.Context, u cluster.User) error {
+	return s.queue.Change(ctx, putUser(u))
+}
 
 func putUser(u cluster.User) change {
 	return claim{statement{
@@ -28,7 +30,7 @@ disabled = excluded.disabled, generation = excluded.generation, created_at = exc
 
 // DeleteUser implements db.Users.
 func (s *Store) DeleteUser(ctx context.Context, id cluster.UserID) error {
-	return s.change(ctx, statements{
+	return s.queue.Change(ctx, statements{
 		{`DELETE FROM tokens WHERE user_id = ?`, []any{string(id)}},
 		{`DELETE FROM users WHERE id = ?`, []any{string(id)}},
 	})

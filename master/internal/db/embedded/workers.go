@@ -14,7 +14,7 @@ func (s *Store) PutWorker(ctx context.Context, w cluster.Worker) error {
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, c)
+	return s.queue.Change(ctx, c)
 }
 
 func putWorker(w cluster.Worker) (change, error) {
@@ -30,7 +30,7 @@ func putWorker(w cluster.Worker) (change, error) {
 
 // DeleteWorker implements db.Workers.
 func (s *Store) DeleteWorker(ctx context.Context, id cluster.WorkerID) error {
-	return s.change(ctx, statement{`DELETE FROM workers WHERE id = ?`, []any{string(id)}})
+	return s.queue.Change(ctx, statement{`DELETE FROM workers WHERE id = ?`, []any{string(id)}})
 }
 
 // ListWorkers implements db.Workers.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/groupcommit"
 )
 
 // maxBatch bounds the changes of one transaction, and with it how long the
@@ -21,11 +22,7 @@ type change interface {
 }
 
 // request is what one caller hands over at once.
-type request struct {
-	changes []change
-	answers []error       // one per change
-	done    chan struct{} // closed when the answers are there
-}
+type request = groupcommit.Request[change]
 
 // writer is the one goroutine that writes. Only it uses its fields.
 type writer struct {
@@ -35,12 +32,12 @@ type writer struct {
 
 // run serves requests until the store is closed.
 func (w *writer) run() {
-	defer close(w.store.ended)
+	defer w.store.queue.End()
 	for {
 		select {
-		case r := <-w.store.queue:
-			w.serve(w.gather(r))
-		case <-w.store.stop:
+		case r := <-w.store.queue.Handed():
+			w.serve(w.store.queue.Gather(r))
+		case <-w.store.queue.Closing():
 			if err := w.close(); err != nil {
 				w.store.log.Warn("closing the store", "err", err)
 			}
@@ -49,25 +46,11 @@ func (w *writer) run() {
 	}
 }
 
-// gather adds what waits already; it does not wait for more.
-func (w *writer) gather(first *request) []*request {
-	batch, n := []*request{first}, len(first.changes)
-	for n < maxBatch {
-		select {
-		case r := <-w.store.queue:
-			batch, n = append(batch, r), n+len(r.changes)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
 // serve answers a batch.
 func (w *writer) serve(batch []*request) {
 	defer func() {
 		for _, r := range batch {
-			close(r.done)
+			r.Done()
 		}
 	}()
 	if w.session == nil {
@@ -91,16 +74,16 @@ func (w *writer) serve(batch []*request) {
 // is wrong with one does not spoil the others.
 func (w *writer) oneByOne(batch []*request) {
 	for _, r := range batch {
-		for i := range r.changes {
-			alone := &request{changes: r.changes[i : i+1], answers: r.answers[i : i+1]}
+		for i := range r.Changes {
+			alone := &request{Changes: r.Changes[i : i+1], Answers: r.Answers[i : i+1]}
 			if w.session == nil {
 				if err := w.reopen(); err != nil {
-					alone.answers[0] = err
+					alone.Answers[0] = err
 					continue
 				}
 			}
 			if err := w.transact([]*request{alone}); err != nil {
-				alone.answers[0] = err
+				alone.Answers[0] = err
 			}
 		}
 	}
@@ -117,12 +100,12 @@ func (w *writer) transact(batch []*request) error {
 		return w.abandon(err)
 	}
 	for _, r := range batch {
-		for i, c := range r.changes {
+		for i, c := range r.Changes {
 			answer, failure := c.apply(w.session)
 			if failure != nil {
 				return w.abandon(failure)
 			}
-			r.answers[i] = answer
+			r.Answers[i] = answer
 		}
 	}
 	err := w.store.commit(w.session)
@@ -157,8 +140,8 @@ func (w *writer) abandon(cause error) error {
 
 func (w *writer) answerAll(batch []*request, err error) {
 	for _, r := range batch {
-		for i := range r.answers {
-			r.answers[i] = err
+		for i := range r.Answers {
+			r.Answers[i] = err
 		}
 	}
 }
@@ -166,7 +149,7 @@ func (w *writer) answerAll(batch []*request, err error) {
 func countChanges(batch []*request) int {
 	n := 0
 	for _, r := range batch {
-		n += len(r.changes)
+		n += len(r.Changes)
 	}
 	return n
 }
@@ -219,61 +202,4 @@ func (w *writer) reopen() error {
 		return errors.Join(fmt.Errorf("%w: reopening: %w", db.ErrUnavailable, err), w.close())
 	}
 	return nil
-}
-
-// hand gives a request to the writer. An error means that it was not taken.
-func (s *Store) hand(ctx context.Context, changes []change) (*request, error) {
-	r := &request{changes: changes, answers: make([]error, len(changes)), done: make(chan struct{})}
-	if ctx.Err() != nil {
-		return nil, notTaken(ctx)
-	}
-	select {
-	case <-s.stop:
-		return nil, errClosed
-	default:
-	}
-	select {
-	case s.queue <- r:
-		return r, nil
-	case <-ctx.Done():
-		return nil, notTaken(ctx)
-	case <-s.stop:
-		return nil, errClosed
-	}
-}
-
-// wait gives the answers, or the same for all when the caller gave up.
-func (r *request) wait(ctx context.Context) []error {
-	select {
-	case <-r.done:
-		return r.answers
-	case <-ctx.Done():
-		select {
-		case <-r.done:
-			return r.answers
-		default:
-		}
-	}
-	errs := make([]error, len(r.changes))
-	for i := range errs {
-		errs[i] = fmt.Errorf("%w: gave up waiting: %w", db.ErrOutcomeUnknown, context.Cause(ctx))
-	}
-	return errs
-}
-
-// change writes one thing; nil only makes sure that the file is open.
-func (s *Store) change(ctx context.Context, c change) error {
-	if c == nil {
-		r, err := s.hand(ctx, nil)
-		if err != nil {
-			return err
-		}
-		r.wait(ctx)
-		return nil
-	}
-	r, err := s.hand(ctx, []change{c})
-	if err != nil {
-		return err
-	}
-	return r.wait(ctx)[0]
 }

@@ -29,7 +29,7 @@ func (s *Store) DeleteTasks(ctx context.Context, rows []db.TaskVersion) []error 
 	for i, row := range rows {
 		changes[i] = change{do: func(ctx context.Context, w *writer) error { return w.deleteTask(ctx, row) }}
 	}
-	return s.changeAll(ctx, changes)
+	return s.queue.ChangeAll(ctx, changes)
 }
 
 // deleteTask removes the task's row first, since what it refers to counts only

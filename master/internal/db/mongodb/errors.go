@@ -13,13 +13,6 @@ import (
 	"cloudai/master/internal/db"
 )
 
-var errClosed = fmt.Errorf("%w: store is closed", db.ErrUnavailable)
-
-// notTaken refuses a write that never began.
-func notTaken(ctx context.Context) error {
-	return fmt.Errorf("%w: nothing was written: %w", db.ErrUnavailable, context.Cause(ctx))
-}
-
 // Codes of the server.
 const (
 	codeOutOfDisk = 14031

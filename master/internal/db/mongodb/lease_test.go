@@ -67,7 +67,7 @@ func TestF25StoodStill(t *testing.T) {
 	var errs []error
 	var stands sync.WaitGroup
 	stands.Go(func() {
-		errs = old.changeAll(context.WithoutCancel(t.Context()), []change{
+		errs = old.queue.ChangeAll(context.WithoutCancel(t.Context()), []change{
 			{do: func(context.Context, *writer) error {
 				<-over
 				return nil

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db/groupcommit"
 )
 
 // read runs a read within the time of one call.
@@ -18,8 +19,8 @@ func (s *Store) read(ctx context.Context, do func(context.Context) error) error 
 		return err
 	}
 	select {
-	case <-s.stop:
-		return errClosed
+	case <-s.queue.Closing():
+		return groupcommit.ErrClosed
 	default:
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.opts.Timeout)

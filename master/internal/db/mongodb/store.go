@@ -24,6 +24,7 @@ import (
 
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/dirlock"
+	"cloudai/master/internal/db/groupcommit"
 )
 
 // What Options leave open.
@@ -65,10 +66,8 @@ type Store struct {
 	base  int64 // epoch of the opening; active rows of an older one do not count
 	doubt doubt
 
-	queue  chan *request
-	stop   chan struct{}
-	ended  chan struct{} // the writer has returned
-	lost   chan error    // gets one error when another master has taken over
+	queue  *groupcommit.Queue[change]
+	lost   chan error // gets one error when another master has taken over
 	closed sync.Once
 
 	beforeSend func() error // of the writer; tests put failures here
@@ -90,7 +89,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		opts: opts, log: opts.Logger, folder: folder,
-		queue: make(chan *request), stop: make(chan struct{}), ended: make(chan struct{}), lost: make(chan error, 1),
+		queue: groupcommit.New[change](maxBatch), lost: make(chan error, 1),
 	}
 	w, err := s.prepare(ctx)
 	if err != nil {
@@ -164,8 +163,7 @@ func (s *Store) Lost() <-chan error { return s.lost }
 func (s *Store) Close() error {
 	var err error
 	s.closed.Do(func() {
-		close(s.stop)
-		<-s.ended
+		s.queue.Close()
 		err = errors.Join(s.disconnect(), s.folder.Close())
 	})
 	return err

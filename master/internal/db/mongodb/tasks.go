@@ -109,7 +109,7 @@ func (s *Store) Commit(ctx context.Context, writes []db.Write) []error {
 		}
 		changes, places = append(changes, change{task: c}), append(places, i)
 	}
-	for i, err := range s.changeAll(ctx, changes) {
+	for i, err := range s.queue.ChangeAll(ctx, changes) {
 		errs[places[i]] = err
 	}
 	return errs

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/db/groupcommit"
 )
 
 const (
@@ -28,11 +29,7 @@ type change struct {
 }
 
 // request is what one caller hands over at once.
-type request struct {
-	changes []change
-	answers []error       // one per change
-	done    chan struct{} // closed when the answers are there
-}
+type request = groupcommit.Request[change]
 
 // item is one change with the place of its answer.
 type item struct {
@@ -78,16 +75,16 @@ func newWriter(s *Store) *writer {
 
 // run serves requests and keeps the lease until the store is closed.
 func (w *writer) run() {
-	defer close(w.s.ended)
+	defer w.s.queue.End()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
-		case r := <-w.s.queue:
-			w.serve(w.gather(r))
+		case r := <-w.s.queue.Handed():
+			w.serve(w.s.queue.Gather(r))
 		case <-timer.C:
 			w.duties()
-		case <-w.s.stop:
+		case <-w.s.queue.Closing():
 			if w.lost == nil {
 				w.release()
 			}
@@ -221,27 +218,13 @@ func (w *writer) send(do func(context.Context) error, rows ...place) error {
 	return err
 }
 
-// gather adds what waits already; it does not wait for more.
-func (w *writer) gather(first *request) []*request {
-	batch, n := []*request{first}, len(first.changes)
-	for n < maxBatch {
-		select {
-		case r := <-w.s.queue:
-			batch, n = append(batch, r), n+len(r.changes)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
 // serve carries a batch out in the order given: tasks that follow each other
 // together, all else alone.
 func (w *writer) serve(batch []*request) {
 	var tasks []*item
 	for _, r := range batch {
-		for i := range r.changes {
-			it := &item{change: r.changes[i], answer: &r.answers[i]}
+		for i := range r.Changes {
+			it := &item{change: r.Changes[i], answer: &r.Answers[i]}
 			if it.task != nil {
 				tasks = append(tasks, it)
 				continue
@@ -253,6 +236,11 @@ func (w *writer) serve(batch []*request) {
 	}
 	w.commit(tasks)
 	for _, r := range batch {
-		close(r.done)
+		r.Done()
 	}
+}
+
+// change has the writer do one thing.
+func (s *Store) change(ctx context.Context, do func(context.Context, *writer) error) error {
+	return s.queue.Change(ctx, change{do: do})
 }
