@@ -56,12 +56,19 @@ func (c *Coordinator) CancelTasks(ctx context.Context, p cluster.Principal, r Ca
 			return report, first.Reply, nil
 		}
 	}
+	if r.Dry {
+		ids, err := c.stoppable(ctx, p, r)
+		return CancelReport{Matched: len(ids)}, nil, err
+	}
+	select {
+	case c.stopping <- struct{}{}: // two that hold one back each would wait for each other's
+		defer func() { <-c.stopping }()
+	case <-ctx.Done():
+		return report, nil, fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
+	}
 	ids, err := c.stoppable(ctx, p, r)
 	if err != nil {
 		return report, nil, err
-	}
-	if r.Dry {
-		return CancelReport{Matched: len(ids)}, nil, nil
 	}
 	many := &cancelling{c: c, p: p}
 	if err := many.run(context.WithoutCancel(ctx), ids); err != nil {

@@ -114,3 +114,41 @@ func TestCancelManyGoesOn(t *testing.T) {
 		}
 	})
 }
+
+// Two requests about the same tasks in different orders do not wait for each
+// other.
+func TestCancelManySideBySide(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		items, _, err := r.c.SubmitBatch(t.Context(), ann, hungry(cancelStep+44), true, Named[[]BatchItem]{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var named []cluster.TaskID
+		for _, item := range items {
+			named = append(named, item.ID)
+		}
+		gate := make(chan struct{}) // until both have decided about their first
+		r.store.set(func(s *shakyStore) {
+			s.commit = func([]db.Write) []error { <-gate; return nil }
+		})
+		ended := make(chan int, 2)
+		for _, q := range []CancelRequest{{}, {IDs: named}} {
+			go func() {
+				report, _, err := r.c.CancelTasks(t.Context(), ann, q, Named[CancelReport]{})
+				if err != nil {
+					t.Error(err)
+				}
+				ended <- report.Cancelled
+			}()
+		}
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		if len(ended) != 2 {
+			t.Fatalf("%d of 2 have ended", len(ended))
+		}
+		if n := <-ended + <-ended; n != len(items) {
+			t.Errorf("%d cancelled of %d", n, len(items))
+		}
+	})
+}

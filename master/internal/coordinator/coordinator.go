@@ -73,6 +73,7 @@ type Coordinator struct {
 	checked   atomic.Pointer[InvariantReport] // the last look at the invariants
 	saving    chan struct{}                   // a turn: one PutWorker at a time
 	batching  chan struct{}                   // a turn: one batch of new tasks at a time
+	stopping  chan struct{}                   // a turn: one request to cancel many at a time
 	keep      retention.Policy
 	observe   func(TaskChange)
 	pruning   chan struct{} // a turn: one pruning at a time; guards remains
@@ -94,7 +95,7 @@ func New(cfg Config) *Coordinator {
 	return &Coordinator{
 		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,
 		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub[Event](4096), m: m,
-		wake: make(chan struct{}, 1), fatal: make(chan error, 1), saving: make(chan struct{}, 1), batching: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), fatal: make(chan error, 1), saving: make(chan struct{}, 1), batching: make(chan struct{}, 1), stopping: make(chan struct{}, 1),
 		keep: cfg.Retention, observe: cfg.Observe, pruning: make(chan struct{}, 1),
 	}
 }
