@@ -44,6 +44,12 @@ func TestF23HostileQueries(t *testing.T) {
 					t.Errorf("%v?%s=%.40s: %d %s", call, name, value, w.Code, w.Body)
 				}
 			}
+			for _, broken := range []string{"%zz", "%", "a;b=c"} {
+				w := e.from(t, here, call[0], target(call[1])+"?"+name+"="+broken, goodBody(call), bearer)
+				if w.Code != 422 || !complainsOf(t, w, "query") {
+					t.Errorf("%v?%s=%s: %d %s", call, name, broken, w.Code, w.Body)
+				}
+			}
 			if name == "label" { // may be given several times
 				continue
 			}

@@ -3,6 +3,7 @@ package http
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,10 @@ type StrictQuery struct{}
 // Resolve is called by huma after it has read the parameters.
 func (*StrictQuery) Resolve(ctx huma.Context) []error {
 	u := ctx.URL()
-	query := u.Query()
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil { // a filter that cannot be read must not pass for none
+		return []error{fault("query", "cannot be read: "+err.Error())}
+	}
 	known := map[string]*huma.Param{}
 	for _, p := range ctx.Operation().Parameters {
 		if p.In == "query" {
