@@ -31,17 +31,17 @@ type CancelRequest struct {
 }
 
 // CancelFilter narrows as the parameters of the list do; what is over is not
-// taken.
+// taken. A field that is there and empty is refused.
 type CancelFilter struct {
-	TaskIDs  []string          `json:"task_ids,omitempty" doc:"These, and no other fields." maxItems:"1000"`
-	Status   []string          `json:"status,omitempty" enum:"queued,assigned,running,succeeded,failed,cancelled" doc:"Any of these."`
-	WorkerID string            `json:"worker_id,omitempty"`
-	UserID   string            `json:"user_id,omitempty"`
-	Name     string            `json:"name,omitempty" doc:"Prefix of the name."`
-	Labels   map[string]string `json:"labels,omitempty" doc:"All of them."`
+	TaskIDs  []string          `json:"task_ids,omitzero" doc:"These, and no other fields." minItems:"1" maxItems:"1000"`
+	Status   []string          `json:"status,omitzero" enum:"queued,assigned,running,succeeded,failed,cancelled" doc:"Any of these." minItems:"1"`
+	WorkerID string            `json:"worker_id,omitempty" minLength:"1"`
+	UserID   string            `json:"user_id,omitempty" minLength:"1"`
+	Name     string            `json:"name,omitempty" doc:"Prefix of the name." minLength:"1"`
+	Labels   map[string]string `json:"labels,omitzero" doc:"All of them, at most 128." minProperties:"1" maxProperties:"128"`
 	Since    string            `json:"since,omitempty" format:"date-time" doc:"Created at this time or later."`
 	Until    string            `json:"until,omitempty" format:"date-time" doc:"Created before this time."`
-	Q        string            `json:"q,omitempty" doc:"Contained in name, image, command or id, without regard to case."`
+	Q        string            `json:"q,omitempty" doc:"Contained in name, image, command or id, without regard to case." minLength:"1"`
 }
 
 // Narrows reports whether it says anything but which tasks by id.

@@ -2,8 +2,11 @@ package http
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	nethttp "net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,7 +87,7 @@ func (s *Server) cancelTasks(ctx context.Context, in *bulkInput) (*struct{ Body 
 		return nil, err
 	}
 	noteCancel(ctx, body)
-	request, err := cancelOf(body)
+	request, err := cancelOf(body, emptyFilters(in.RawBody))
 	if err != nil {
 		return nil, err
 	}
@@ -129,9 +132,29 @@ func noteCancel(ctx context.Context, r client.CancelRequest) {
 // maxNamed is how many tasks one request may name.
 const maxNamed = 1000
 
-// cancelOf turns the wire's request into the core's.
-func cancelOf(r client.CancelRequest) (coordinator.CancelRequest, error) {
-	var bad cluster.InvalidError
+// emptyFilters are the fields of a body's filter that are there and narrow
+// nothing. Who sends an empty list of ids means no task, not every one.
+func emptyFilters(raw []byte) (faults []cluster.FieldError) {
+	var body struct {
+		Filter map[string]json.RawMessage `json:"filter"`
+	}
+	if json.Unmarshal(raw, &body) != nil {
+		return nil // it has been decoded, and refused if it had to be
+	}
+	for _, name := range slices.Sorted(maps.Keys(body.Filter)) {
+		var value any
+		_ = json.Unmarshal(body.Filter[name], &value) // it is JSON
+		if v := reflect.ValueOf(value); v.IsValid() && v.Kind() != reflect.Bool && v.Kind() != reflect.Float64 && v.Len() == 0 {
+			faults = append(faults, cluster.FieldError{Location: "filter." + name, Message: "is empty; leave it out"})
+		}
+	}
+	return faults
+}
+
+// cancelOf turns the wire's request into the core's; faults are what is known to
+// be wrong with it.
+func cancelOf(r client.CancelRequest, faults []cluster.FieldError) (coordinator.CancelRequest, error) {
+	bad := cluster.InvalidError{Fields: faults}
 	fault := func(location, message string) {
 		bad.Fields = append(bad.Fields, cluster.FieldError{Location: location, Message: message})
 	}
@@ -142,6 +165,9 @@ func cancelOf(r client.CancelRequest) (coordinator.CancelRequest, error) {
 	}
 	if len(f.TaskIDs) > maxNamed {
 		fault("filter.task_ids", fmt.Sprintf("must be at most %d", maxNamed))
+	}
+	if len(f.Labels) > cluster.MaxLabels {
+		fault("filter.labels", tooManyLabels)
 	}
 	if len(f.TaskIDs) > 0 && f.Narrows() {
 		fault("filter.task_ids", "cannot go with other fields")

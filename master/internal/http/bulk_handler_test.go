@@ -126,8 +126,39 @@ func TestCancelTasks(t *testing.T) {
 		`{"filter":{"status":["done"],"since":"yesterday","until":"x","name":"\u001b","nonsense":1}}`: {"filter.nonsense"},
 		`{"filter":{"status":["done"],"since":"yesterday","until":"x","name":"\u001b"}}`:              {"filter.status[0]", "filter.since", "filter.until", "filter.name"},
 		`{"filter":{"task_ids":["a"],"name":"b"}}`:                                                    {"filter.task_ids"},
-		`{"filter":{"task_ids":[` + strings.Repeat(`"a",`, 1000) + `"a"]}}`:                           {"filter.task_ids"},
+		`{"filter":{"task_ids":[]},"dry_run":true}`:                                                   {"filter.task_ids"},
+		`{"filter":{"status":[ ],"labels":{ },"worker_id":"","user_id":"","name":"","q":"","since":"","until":""}}`: {
+			"filter.status", "filter.labels", "filter.worker_id", "filter.user_id", "filter.name", "filter.q", "filter.since", "filter.until",
+		},
+		`{"filter":{"labels":{` + strings.Join(distinct(129), ",") + `}}}`:  {"filter.labels"},
+		`{"filter":{"task_ids":[` + strings.Repeat(`"a",`, 1000) + `"a"]}}`: {"filter.task_ids"},
 	} {
 		wantProblem(t, e.ask(t, doorSocket, "POST", "/api/tasks/cancel", body), 422, locations...)
+	}
+}
+
+// distinct are members of an object.
+func distinct(n int) (members []string) {
+	for i := range n {
+		members = append(members, fmt.Sprintf(`"k%d":"v"`, i))
+	}
+	return members
+}
+
+// Labels beyond what a task can have are named as such, and not looked for.
+func TestTooManyLabels(t *testing.T) {
+	e, _ := withCore(t)
+	query := func(n int) string {
+		var labels []string
+		for i := range n {
+			labels = append(labels, fmt.Sprintf("label=k%d%%3Dv", i))
+		}
+		return "?" + strings.Join(labels, "&")
+	}
+	for _, path := range []string{"/api/tasks", "/api/export"} {
+		wantProblem(t, e.ask(t, doorSocket, "GET", path+query(4000), ""), 422, "label")
+		if w := e.ask(t, doorSocket, "GET", path+query(128), ""); w.Code != 200 {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	nethttp "net/http"
 	"slices"
 	"strconv"
@@ -223,15 +224,21 @@ type FilterParams struct {
 	WorkerID string    `query:"worker_id" doc:"Of the present or last attempt."`
 	UserID   string    `query:"user_id"`
 	Name     string    `query:"name" doc:"Prefix of the name."`
-	Label    []string  `query:"label,explode" doc:"name=value; all of them when repeated."`
+	Label    []string  `query:"label,explode" doc:"name=value; all of them when repeated, at most 128."`
 	Failure  string    `query:"failure" enum:"exit,oom,timeout,image,registry,runtime,worker_lost,storage,upload"`
 	Since    time.Time `query:"since" doc:"Created at this time or later."`
 	Until    time.Time `query:"until" doc:"Created before this time."`
 	Q        string    `query:"q" doc:"Contained in name, image, command or id, without regard to case."`
 }
 
+// tooManyLabels says why no task has them all.
+var tooManyLabels = fmt.Sprintf("must be at most %d", cluster.MaxLabels)
+
 // faults are what the schema cannot say.
 func (in *FilterParams) faults() (faults []error) {
+	if len(in.Label) > cluster.MaxLabels {
+		return []error{fault("label", tooManyLabels)}
+	}
 	for _, label := range in.Label {
 		if name, _, ok := strings.Cut(label, "="); !ok || name == "" {
 			faults = append(faults, fault("label", "must be name=value"))
