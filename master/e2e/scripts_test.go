@@ -257,7 +257,7 @@ func TestScriptServesDashboardSources(t *testing.T) {
 	must(t, p.Term(orderly))
 	await(t, orderly, func(context.Context) error {
 		if err := syscall.Kill(server, 0); !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("the server of the sources has outlived the master: %v", err)
+			return fmt.Errorf("the server of the sources has outlived the master: %w", err)
 		}
 		return nil
 	})
