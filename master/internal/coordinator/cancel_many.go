@@ -34,15 +34,14 @@ type CancelReport struct {
 }
 
 // CancelTasks stops many tasks of those that the principal may see. kept is the
-// reply to the first request with the key, or nil. A request that changes
-// nothing is not kept. After an error some may be stopped and others not; the
-// same request stops the rest.
+// reply to the first request with the key, or nil. After an error some may be
+// stopped and others not; the same request stops the rest.
 func (c *Coordinator) CancelTasks(ctx context.Context, p cluster.Principal, r CancelRequest, once Named[CancelReport]) (report CancelReport, kept []byte, err error) {
 	if err := p.Require(cluster.ScopeSubmit); err != nil {
 		return report, nil, err
 	}
 	name := db.KeyName{UserID: p.UserID, Route: routeCancel, Key: once.Key}
-	if once.Key != "" && !r.Dry {
+	if once.Key != "" {
 		if err := c.reserve(name, once.Print); err != nil {
 			return report, nil, err
 		}
@@ -58,7 +57,11 @@ func (c *Coordinator) CancelTasks(ctx context.Context, p cluster.Principal, r Ca
 	}
 	if r.Dry {
 		ids, err := c.stoppable(ctx, p, r)
-		return CancelReport{Matched: len(ids)}, nil, err
+		if err != nil {
+			return report, nil, err
+		}
+		report.Matched = len(ids)
+		return report, nil, c.keepReply(ctx, name, once, report)
 	}
 	select {
 	case c.stopping <- struct{}{}: // two that hold one back each would wait for each other's
@@ -186,22 +189,42 @@ func (m *cancelling) decide(now time.Time, id cluster.TaskID) (st step, wait <-c
 	return st, nil
 }
 
-// last stores what was held back, and the key with it.
+// last stores what was held back, and the key with it; the key alone when there
+// was nothing to write.
 func (m *cancelling) last(ctx context.Context, name db.KeyName, once Named[CancelReport]) error {
 	if m.held == nil {
-		return nil
+		return m.c.keepReply(ctx, name, once, m.report)
 	}
 	var unwritten error
 	if name.Key != "" {
-		reply, err := once.Reply(m.report)
-		if err != nil {
-			unwritten = fmt.Errorf("writing the reply: %w", err)
-		} else {
-			now := m.c.now()
-			m.held.Key = &db.Key{
-				Name: name, Print: once.Print, TaskID: m.held.Task.ID, Reply: reply, StoredAt: now, ExpiresAt: now.Add(KeyLifetime),
-			}
+		var key db.Key
+		if key, unwritten = m.c.replyKey(name, once, m.report); unwritten == nil {
+			m.held.Key = keyFor(&key, m.held)
 		}
 	}
 	return cmp.Or(m.c.carryOut(ctx, step{writes: []*write{m.held}}), unwritten)
+}
+
+// replyKey is a request's key with its reply, of no task yet.
+func (c *Coordinator) replyKey(name db.KeyName, once Named[CancelReport], report CancelReport) (db.Key, error) {
+	reply, err := once.Reply(report)
+	if err != nil {
+		return db.Key{}, fmt.Errorf("writing the reply: %w", err)
+	}
+	now := c.now()
+	return db.Key{Name: name, Print: once.Print, Reply: reply, StoredAt: now, ExpiresAt: now.Add(KeyLifetime)}, nil
+}
+
+// keepReply stores the key and the reply of a request that has changed nothing,
+// so that a repeat of it does not stop what came later.
+func (c *Coordinator) keepReply(ctx context.Context, name db.KeyName, once Named[CancelReport], report CancelReport) error {
+	if name.Key == "" {
+		return nil
+	}
+	key, err := c.replyKey(name, once, report)
+	if err != nil {
+		return err
+	}
+	// Whoever gave up waiting repeats the request, and is answered by then.
+	return unavailable(c.store.PutKey(context.WithoutCancel(ctx), key))
 }

@@ -87,6 +87,37 @@ func TestF02CancelManyOnce(t *testing.T) {
 	})
 }
 
+// F02: also the reply of a request that stops nothing is kept, and that of one
+// that only counts: a repeat stops nothing that came later, and what could not be
+// kept is an error.
+func TestF02CancelOfNothingOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		for what, q := range map[string]CancelRequest{"nothing there": {}, "another's": {Filter: cluster.TaskFilter{UserID: "bob"}}, "only counted": {Dry: true}} {
+			r.store.set(func(s *shakyStore) { s.putKey = db.ErrFull })
+			_, _, err := r.c.CancelTasks(t.Context(), ann, q, counted(what, "x"))
+			r.wantErr(what+", on a full disk", err, cluster.ErrUnavailable)
+			r.store.set(func(s *shakyStore) { s.putKey = nil })
+			first, kept, err := r.c.CancelTasks(t.Context(), ann, q, counted(what, "x"))
+			if err != nil || kept != nil || first != (CancelReport{}) {
+				t.Fatalf("%s: %+v %q %v", what, first, kept, err)
+			}
+			later := r.submit()
+			_, kept, err = r.c.CancelTasks(t.Context(), ann, q, counted(what, "x"))
+			if err != nil || string(kept) != fmt.Sprint(first) || r.task(later).Terminal() {
+				t.Errorf("%s, repeated: %q %v, a later task is %s", what, kept, err, r.task(later).Status())
+			}
+			_, _, err = r.c.CancelTasks(t.Context(), ann, q, counted(what, "y"))
+			r.wantErr(what+", another request", err, cluster.ErrInvalid)
+			if _, _, err := r.c.CancelTasks(t.Context(), ann, CancelRequest{}, Named[CancelReport]{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := r.c.m.entering; len(n.keys) != 0 {
+			t.Errorf("left behind: %+v", n)
+		}
+	})
+}
+
 // A store that fails in between leaves nothing half: the same request does the
 // rest.
 func TestCancelManyGoesOn(t *testing.T) {

@@ -34,6 +34,7 @@ type shakyStore struct {
 	mu     sync.Mutex
 	commit func(writes []db.Write) []error // nil: as the memory does
 	put    error                           // of PutWorker
+	putKey error                           // of PutKey
 	read   error                           // of Task
 	away   time.Duration                   // how long the next ActiveTasks takes
 }
@@ -67,6 +68,16 @@ func (s *shakyStore) PutWorker(ctx context.Context, w cluster.Worker) error {
 		return err
 	}
 	return s.Memory.PutWorker(ctx, w)
+}
+
+func (s *shakyStore) PutKey(ctx context.Context, k db.Key) error {
+	s.mu.Lock()
+	err := s.putKey
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.Memory.PutKey(ctx, k)
 }
 
 func (s *shakyStore) Task(ctx context.Context, id cluster.TaskID) (cluster.Task, error) {

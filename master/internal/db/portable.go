@@ -27,9 +27,9 @@ const FillingName = "being_filled"
 type Portable interface {
 	Store
 	// Dump calls yield for each record: first meta values, users, tokens, ended
-	// sign-ins, workers and the audit log, then tasks, each kind in ascending order of its
-	// key. It stops at the first error, which it returns. Rows that belong to no
-	// task are left out.
+	// sign-ins, workers, the audit log and keys of no task, then tasks, each kind in ascending order of its
+	// key. It stops at the first error, which it returns. Rows of a task that is not
+	// there are left out.
 	Dump(ctx context.Context, yield func(Record) error) error
 	// Fill makes the store ready for Load and removes what an earlier filling
 	// left that was not Filled. Until Filled the store is opened by nobody but
@@ -51,6 +51,7 @@ type Record struct {
 	Ended  *EndedSession       `json:",omitempty"`
 	Worker *cluster.Worker     `json:",omitempty"`
 	Audit  *cluster.AuditEntry `json:",omitempty"`
+	Key    *Key                `json:",omitempty"` // of a request that has changed no task
 	Task   *TaskRecord         `json:",omitempty"`
 }
 

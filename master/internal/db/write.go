@@ -24,7 +24,7 @@ func (w Write) Check() error {
 		return fmt.Errorf("%w: task %s: files of no attempt", cluster.ErrInvalid, id)
 	case w.Key != nil && w.Key.TaskID != id:
 		return fmt.Errorf("%w: task %s: key of task %s", cluster.ErrInvalid, id, w.Key.TaskID)
-	case w.Key != nil && (w.Key.Name.Key == "" || !w.Key.ExpiresAt.After(w.Key.StoredAt)):
+	case w.Key != nil && !w.Key.counts():
 		return fmt.Errorf("%w: task %s: a key without a name, or that never counts", cluster.ErrInvalid, id)
 	}
 	if len(w.Files) < 2 {

@@ -40,8 +40,8 @@ func (s *Server) bulkRoutes(api huma.API) {
 		OperationID: "cancelTasks", Method: nethttp.MethodPost, Path: "/api/tasks/cancel",
 		Summary: "Cancel many tasks", Tags: []string{"tasks"},
 		Description: "Those of one's own tasks, for admins of everyone's, that the filter takes and that are not over. With dry_run they are " +
-			"only counted. With Idempotency-Key the request may be repeated: it stops nothing that came after the first. A request that " +
-			"changes nothing is not kept.",
+			"only counted. With Idempotency-Key the request may be repeated: it gets the first reply again and stops nothing that came " +
+			"after it, also when there was nothing to stop.",
 	}, s.cancelTasks)
 	withBody[client.CancelRequest](api, nethttp.MethodPost, "/api/tasks/cancel")
 }

@@ -94,8 +94,14 @@ func TestF02BulkRepeats(t *testing.T) {
 	if _, again := post("/api/tasks/cancel", "k", `{"filter":{"status":["queued"]}}`); again != first {
 		t.Errorf("%s\n%s", first, again)
 	}
+	const nothing = `{"filter":{"name":"nobody"}}`
+	code, first = post("/api/tasks/cancel", "k2", nothing)
+	decode[client.Task](t, e.ask(t, doorSocket, "POST", "/api/tasks", `{"docker_image":"a","name":"nobody"}`), 201)
+	if _, again := post("/api/tasks/cancel", "k2", nothing); code != 200 || again != first || !strings.Contains(first, `"matched":0`) {
+		t.Errorf("%d: %s\n%s", code, first, again)
+	}
 	left := e.ask(t, doorSocket, "POST", "/api/tasks/cancel", `{"filter":{},"dry_run":true}`)
-	if got := decode[client.CancelReply](t, left, 200); got.Matched != 1 || !got.DryRun || got.Cancelled != 0 {
+	if got := decode[client.CancelReply](t, left, 200); got.Matched != 2 || !got.DryRun || got.Cancelled != 0 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -75,6 +75,16 @@ func (s *Store) dumpRest(ctx context.Context, yield func(db.Record) error) error
 	if err != nil {
 		return err
 	}
+	err = s.query(ctx, `SELECT `+keyColumns+` FROM keys WHERE task_id = '' ORDER BY user_id, route, key`, nil, func(rows *sql.Rows) error {
+		k, err := scanKey(rows)
+		if err != nil {
+			return err
+		}
+		return yield(db.Record{Key: &k})
+	})
+	if err != nil {
+		return err
+	}
 	pool, err := s.readPool(ctx)
 	if err != nil {
 		return err

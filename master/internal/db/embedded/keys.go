@@ -37,6 +37,24 @@ reply = excluded.reply`,
 	return err
 }
 
+// keyAlone is a key that comes with no task.
+type keyAlone struct{ k *db.Key }
+
+func (c keyAlone) apply(s *session) (answer, failure error) {
+	if taken, err := keyFree(s, c.k); taken != nil || err != nil {
+		return taken, err
+	}
+	return nil, putKey(s, c.k)
+}
+
+// PutKey implements db.Keys.
+func (s *Store) PutKey(ctx context.Context, k db.Key) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	return s.queue.Change(ctx, keyAlone{&k})
+}
+
 // Key implements db.Keys.
 func (s *Store) Key(ctx context.Context, name db.KeyName) (db.Key, error) {
 	var k db.Key

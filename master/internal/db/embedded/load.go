@@ -116,6 +116,8 @@ func loadOf(r db.Record) (change, error) {
 		return putWorker(*r.Worker)
 	case r.Audit != nil:
 		return newAuditAppend(*r.Audit)
+	case r.Key != nil:
+		return keyAlone{r.Key}, nil
 	}
 	return nil, fmt.Errorf("%w: a record of nothing", cluster.ErrInvalid)
 }

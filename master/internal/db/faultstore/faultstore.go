@@ -238,6 +238,11 @@ func (s *Store) MetaOnce(ctx context.Context, name, value string) (string, error
 	return change(s, "MetaOnce", func() (string, error) { return s.inner.MetaOnce(ctx, name, value) })
 }
 
+// PutKey implements db.Keys.
+func (s *Store) PutKey(ctx context.Context, k db.Key) error {
+	return s.write("PutKey", func() error { return s.inner.PutKey(ctx, k) })
+}
+
 // ForgetKeys implements db.Keys.
 func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (int, error) {
 	return change(s, "ForgetKeys", func() (int, error) { return s.inner.ForgetKeys(ctx, now, limit) })

@@ -96,6 +96,7 @@ func TestEachCallFails(t *testing.T) {
 		"EndedSessions":   {true, func() error { _, err := s.EndedSessions(ctx, time.Unix(1, 0)); return err }},
 		"MetaOnce":        {true, func() error { _, err := s.MetaOnce(ctx, "n", "v"); return err }},
 		"DeleteTasks":     {true, func() error { return s.DeleteTasks(ctx, []db.TaskVersion{{ID: "none", Version: 1}})[0] }},
+		"PutKey":          {true, func() error { return s.PutKey(ctx, db.Key{}) }},
 		"ForgetKeys":      {true, func() error { _, err := s.ForgetKeys(ctx, time.Unix(1, 0), 1); return err }},
 		"Key":             {false, func() error { _, err := s.Key(ctx, db.KeyName{}); return err }},
 		"Task":            {false, func() error { _, err := s.Task(ctx, "a"); return err }},

@@ -267,7 +267,7 @@ func (w *writer) writeSideRows(plan []*planned) bool {
 				results = append(results, it.task.resultRow())
 			}
 			if it.task.w.Key != nil {
-				keys = append(keys, it.task.keyRow())
+				keys = append(keys, newKeyRow(it.task.w.Key, it.task.id))
 			}
 			files = append(files, it.task.fileRows()...)
 		}
@@ -323,7 +323,7 @@ func (w *writer) removeReplaced(plan []*planned) {
 		}
 		for _, it := range p.items {
 			if it.replacesKey {
-				w.removeExpired(it.task)
+				w.removeExpired(it.task.w.Key.Name, it.task.id)
 			}
 		}
 	}

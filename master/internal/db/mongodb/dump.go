@@ -145,6 +145,9 @@ func (s *Store) dumpTasks(ctx context.Context, yield func(db.Record) error) erro
 	if err != nil {
 		return err
 	}
+	if err := beside.dumpKeys(yield); err != nil {
+		return err
+	}
 	return eachPortion(ctx, s, s.in.tasks, func(r *taskRow) any { return r.ID }, func(tasks []taskRow) error {
 		if err := s.readBeside(ctx, tasks, &beside); err != nil {
 			return err
@@ -163,6 +166,15 @@ func (s *Store) dumpTasks(ctx context.Context, yield func(db.Record) error) erro
 		}
 		return nil
 	})
+}
+
+// dumpKeys yields the keys of no task.
+func (b *besideRows) dumpKeys(yield func(db.Record) error) error {
+	keys, err := decodeKeys(b.keys[""], func(*keyRow) bool { return true })
+	for i := 0; i < len(keys) && err == nil; i++ {
+		err = yield(db.Record{Key: &keys[i]})
+	}
+	return err
 }
 
 // group adds rows to those of their task.
@@ -245,9 +257,16 @@ func (b *besideRows) addFiles(task *taskRow, r *db.TaskRecord) error {
 }
 
 // keysOf are the keys that the task names, by name.
-func keysOf(task *taskRow, rows []keyRow) (keys []db.Key, err error) {
+func keysOf(task *taskRow, rows []keyRow) ([]db.Key, error) {
+	return decodeKeys(rows, func(r *keyRow) bool {
+		return slices.ContainsFunc(task.Rows, func(ref rowRef) bool { return ref.Kind == kindKey && ref.Write == r.Write })
+	})
+}
+
+// decodeKeys gives the keys of those rows that count, by name.
+func decodeKeys(rows []keyRow, counts func(*keyRow) bool) (keys []db.Key, err error) {
 	for i := range rows {
-		if !slices.ContainsFunc(task.Rows, func(ref rowRef) bool { return ref.Kind == kindKey && ref.Write == rows[i].Write }) {
+		if !counts(&rows[i]) {
 			continue
 		}
 		k, err := rows[i].key()

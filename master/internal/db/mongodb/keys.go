@@ -15,7 +15,7 @@ import (
 )
 
 // keyRow is one key. It counts while its task refers to it, as all rows beside
-// a task do: key and effect are one write.
+// a task do: key and effect are one write. One without a task counts by itself.
 type keyRow struct {
 	ID        bson.ObjectID `bson:"_id"`
 	Write     bson.ObjectID `bson:"write"`
@@ -30,10 +30,9 @@ type keyRow struct {
 	Sum       int64         `bson:"sum"`
 }
 
-func (c *taskWrite) keyRow() keyRow {
-	k := c.w.Key
+func newKeyRow(k *db.Key, write bson.ObjectID) keyRow {
 	return keyRow{
-		ID: bson.NewObjectID(), Write: c.id, UserID: string(k.Name.UserID), Route: k.Name.Route, Key: k.Name.Key, Print: k.Print,
+		ID: bson.NewObjectID(), Write: write, UserID: string(k.Name.UserID), Route: k.Name.Route, Key: k.Name.Key, Print: k.Print,
 		TaskID: string(k.TaskID), Reply: k.Reply, StoredAt: document.Nanos(k.StoredAt), ExpiresAt: document.Nanos(k.ExpiresAt),
 		Sum: document.KeySum(k),
 	}
@@ -68,23 +67,17 @@ func (s *Store) keysNamed(ctx context.Context, names []db.KeyName) (map[db.KeyNa
 	}
 	ids := make([]string, 0, len(rows))
 	for _, row := range rows {
-		if !slices.Contains(ids, row.TaskID) {
+		if row.TaskID != "" && !slices.Contains(ids, row.TaskID) {
 			ids = append(ids, row.TaskID)
 		}
 	}
-	tasks, err := findAll[taskRow](ctx, s, s.in.tasks, among(ids), options.Find().SetProjection(bson.M{"rows": 1}))
+	counts, err := s.keyWritesOf(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	counts := map[bson.ObjectID]bool{}
-	for _, t := range tasks {
-		for _, ref := range t.Rows {
-			counts[ref.Write] = counts[ref.Write] || ref.Kind == kindKey
-		}
-	}
 	found := map[db.KeyName]db.Key{}
 	for i := range rows {
-		if !counts[rows[i].Write] {
+		if rows[i].TaskID != "" && !counts[rows[i].Write] {
 			continue
 		}
 		k, err := rows[i].key()
@@ -96,6 +89,51 @@ func (s *Store) keysNamed(ctx context.Context, names []db.KeyName) (map[db.KeyNa
 		}
 	}
 	return found, nil
+}
+
+// keyWritesOf are the writes whose keys count, since these tasks name them.
+func (s *Store) keyWritesOf(ctx context.Context, ids []string) (map[bson.ObjectID]bool, error) {
+	counts := map[bson.ObjectID]bool{}
+	if len(ids) == 0 {
+		return counts, nil
+	}
+	tasks, err := findAll[taskRow](ctx, s, s.in.tasks, among(ids), options.Find().SetProjection(bson.M{"rows": 1}))
+	for _, t := range tasks {
+		for _, ref := range t.Rows {
+			counts[ref.Write] = counts[ref.Write] || ref.Kind == kindKey
+		}
+	}
+	return counts, err
+}
+
+// PutKey implements db.Keys. An insert of unknown outcome that is carried out
+// later is either the reply that its caller did not get, or older than the key of
+// the repeat and counts for nothing.
+func (s *Store) PutKey(ctx context.Context, k db.Key) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	return s.change(ctx, func(ctx context.Context, w *writer) error {
+		if err := w.ready(); err != nil {
+			return err
+		}
+		taken, err := s.keysNamed(ctx, []db.KeyName{k.Name})
+		if err != nil {
+			return fmt.Errorf("%w: nothing was written: %w", db.ErrUnavailable, err)
+		}
+		if err := isTaken(taken, &k); err != nil {
+			return err
+		}
+		row := newKeyRow(&k, bson.NewObjectID())
+		err = w.send(func(ctx context.Context) error {
+			_, err := s.in.keys.InsertOne(ctx, row)
+			return err
+		})
+		if err == nil && len(taken) > 0 {
+			w.removeExpired(k.Name, row.Write)
+		}
+		return err
+	})
 }
 
 // Key implements db.Keys.
@@ -167,16 +205,16 @@ func isTaken(taken map[db.KeyName]db.Key, k *db.Key) error {
 	return nil
 }
 
-// removeExpired takes away the keys that ran out and had the name before.
-func (w *writer) removeExpired(c *taskWrite) {
-	name := c.w.Key.Name
+// removeExpired takes away the keys that ran out and had the name before this
+// write.
+func (w *writer) removeExpired(name db.KeyName, write bson.ObjectID) {
 	err := w.send(func(ctx context.Context) error {
 		_, err := w.s.in.keys.DeleteMany(ctx, bson.M{
-			"user_id": string(name.UserID), "route": name.Route, "key": name.Key, "write": bson.M{"$ne": c.id},
+			"user_id": string(name.UserID), "route": name.Route, "key": name.Key, "write": bson.M{"$ne": write},
 		})
 		return err
 	})
 	if err != nil {
-		w.s.log.Warn("a key that ran out is left", "task_id", c.w.Task.ID, "error", err)
+		w.s.log.Warn("a key that ran out is left", "user_id", name.UserID, "route", name.Route, "error", err)
 	}
 }

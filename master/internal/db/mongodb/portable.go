@@ -174,6 +174,8 @@ func (s *Store) rowsOf(epoch int64, r db.Record, rows map[*mongo.Collection][]an
 			return err
 		}
 		add(s.in.audit, row)
+	case r.Key != nil:
+		add(s.in.keys, newKeyRow(r.Key, bson.NewObjectID()))
 	case r.Task != nil:
 		return s.rowsOfTask(epoch, r.Task, add)
 	}
@@ -211,9 +213,7 @@ func (s *Store) rowsOfTask(epoch int64, r *db.TaskRecord, add func(*mongo.Collec
 		}
 	}
 	for i := range r.Keys {
-		c := write(kindKey, r.Task.Attempt)
-		c.w.Key = &r.Keys[i]
-		add(s.in.keys, c.keyRow())
+		add(s.in.keys, newKeyRow(&r.Keys[i], write(kindKey, r.Task.Attempt).id))
 	}
 	c := &taskWrite{w: db.Write{Task: r.Task}, id: bson.NewObjectID()}
 	var err error

@@ -71,6 +71,13 @@ func lifeOf(n int) ([]deed, db.Write) {
 		repeatable("delete the worker", func(ctx context.Context, s db.Store) error {
 			return s.DeleteWorker(ctx, cluster.WorkerID(id))
 		}),
+		repeatable("key of no task", func(ctx context.Context, s db.Store) error {
+			err := s.PutKey(ctx, *keyFor("", string(id)))
+			if errors.Is(err, db.ErrKeyTaken) { // the first time it was stored
+				err = nil
+			}
+			return err
+		}),
 		repeatable("forget keys", func(ctx context.Context, s db.Store) error {
 			_, err := s.ForgetKeys(ctx, base, 10)
 			return err

@@ -138,6 +138,50 @@ func testKeysExpire(t *testing.T, b Backend) {
 	must(t, s, keyed("t5", keyFor("t5", "k0"))) // the name is free again
 }
 
+// testKeysAlone: the key of a request that has changed no task is kept like any
+// other.
+func testKeysAlone(t *testing.T, b Backend) {
+	s, ctx := b.Open(t), t.Context()
+	alone := func(key string) *db.Key { return keyFor("", key) }
+	isErr(t, "a key", s.PutKey(ctx, *alone("k")), nil)
+	must(t, s, keyed("a", keyFor("a", "a")))
+	other := alone("k")
+	other.Name.UserID, other.Reply = "u2", nil
+	isErr(t, "another user's", s.PutKey(ctx, *other), nil)
+
+	isErr(t, "close", s.Close(), nil)
+	s = b.Open(t)
+	if c, ok := b.(Crasher); ok {
+		c.Crash(t)
+		s = b.Open(t)
+	}
+	for _, k := range []*db.Key{alone("k"), other, keyFor("a", "a")} {
+		checkKey(t, s, *k)
+	}
+	isTaken(t, "the same key", s.PutKey(ctx, *alone("k")), "")
+	isTaken(t, "a task's key", s.PutKey(ctx, *alone("a")), "a")
+	isTaken(t, "the same key with a task", s.Commit(ctx, []db.Write{keyed("b", keyFor("b", "k"))})[0], "")
+	_, err := s.Task(ctx, "b")
+	isErr(t, "the refused task", err, cluster.ErrNotFound)
+
+	nameless, over := alone(""), alone("x")
+	over.ExpiresAt = over.StoredAt
+	for _, bad := range []*db.Key{nameless, over, keyFor("a", "x")} {
+		isErr(t, "a bad key", s.PutKey(ctx, *bad), cluster.ErrInvalid)
+	}
+
+	late := alone("k")
+	late.StoredAt, late.ExpiresAt = base.Add(24*time.Hour), base.Add(48*time.Hour)
+	isErr(t, "after it ran out", s.PutKey(ctx, *late), nil)
+	checkKey(t, s, *late)
+	if n, err := s.ForgetKeys(ctx, base.Add(24*time.Hour), 10); err != nil || n != 2 {
+		t.Errorf("%d keys forgotten, %v; want 2", n, err)
+	}
+	checkKey(t, s, *late)
+	_, err = s.Key(ctx, other.Name)
+	isErr(t, "a forgotten key", err, cluster.ErrNotFound)
+}
+
 // testKeyRace: of many at once one gets the key, and the others hear of it.
 func testKeyRace(t *testing.T, b Backend) {
 	s := b.Open(t)

@@ -138,8 +138,8 @@ func (m *Memory) crashesNow() bool {
 
 func (d *memoryData) commit(w db.Write) error {
 	if k := w.Key; k != nil {
-		if taken, found := d.keys[k.Name]; found && taken.ExpiresAt.After(k.StoredAt) {
-			return &db.KeyTakenError{TaskID: taken.TaskID}
+		if err := d.keyFree(k); err != nil {
+			return err
 		}
 	}
 	old, found := d.tasks[w.Task.ID]

@@ -12,6 +12,28 @@ import (
 	"cloudai/master/internal/db"
 )
 
+// PutKey implements db.Keys.
+func (m *Memory) PutKey(ctx context.Context, k db.Key) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	return m.write(ctx, func(d *memoryData) error {
+		if err := d.keyFree(&k); err != nil {
+			return err
+		}
+		d.keys[k.Name] = k
+		return nil
+	})
+}
+
+// keyFree is a *db.KeyTakenError when the key's name is taken.
+func (d *memoryData) keyFree(k *db.Key) error {
+	if taken, found := d.keys[k.Name]; found && taken.ExpiresAt.After(k.StoredAt) {
+		return &db.KeyTakenError{TaskID: taken.TaskID}
+	}
+	return nil
+}
+
 // Key implements db.Keys.
 func (m *Memory) Key(ctx context.Context, name db.KeyName) (k db.Key, err error) {
 	err = m.use(ctx, func(d *memoryData) error {

@@ -41,6 +41,9 @@ func (d *memoryData) dump() (records []db.Record) {
 	for i := range d.audit {
 		records = append(records, db.Record{Audit: &d.audit[i]})
 	}
+	for _, k := range d.keysOf("") {
+		records = append(records, db.Record{Key: &k})
+	}
 	ascending(d.tasks, func(t cluster.Task) { records = append(records, db.Record{Task: d.taskRecord(t)}) })
 	return records
 }
@@ -55,15 +58,21 @@ func (d *memoryData) taskRecord(t cluster.Task) *db.TaskRecord {
 			r.Files = append(r.Files, db.PublishedAt{Attempt: attempt, Files: files})
 		}
 	})
+	r.Keys = d.keysOf(t.ID)
+	return r
+}
+
+// keysOf are the keys of a task, or of none, by name.
+func (d *memoryData) keysOf(task cluster.TaskID) (keys []db.Key) {
 	for _, k := range d.keys {
-		if k.TaskID == t.ID {
-			r.Keys = append(r.Keys, k)
+		if k.TaskID == task {
+			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(r.Keys, func(a, b db.Key) int {
+	slices.SortFunc(keys, func(a, b db.Key) int {
 		return cmp.Or(cmp.Compare(a.Name.UserID, b.Name.UserID), cmp.Compare(a.Name.Route, b.Name.Route), cmp.Compare(a.Name.Key, b.Name.Key))
 	})
-	return r
+	return keys
 }
 
 // ascending calls f for each value by key.
@@ -131,6 +140,8 @@ func (d *memoryData) load(r db.Record) {
 		d.workers[r.Worker.ID] = *r.Worker
 	case r.Audit != nil:
 		d.audit = append(d.audit, *r.Audit)
+	case r.Key != nil:
+		d.keys[r.Key.Name] = *r.Key
 	case r.Task != nil:
 		d.loadTask(r.Task)
 	}

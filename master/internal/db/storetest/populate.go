@@ -70,6 +70,13 @@ func populateTasks(ctx context.Context, s db.Store, n int) error {
 	if err := errors.Join(s.Commit(ctx, writes)...); err != nil {
 		return err
 	}
+	for i := range 2 {
+		k := Filled[db.Key]()
+		k.Name.Key, k.TaskID, k.ExpiresAt = fmt.Sprint("alone", i), "", k.StoredAt.Add(time.Hour)
+		if err := s.PutKey(ctx, k); err != nil {
+			return err
+		}
+	}
 	for i := range writes { // a second version with rows of every kind
 		writes[i] = populatedRows(writes[i].Task, i)
 	}

@@ -94,6 +94,7 @@ var tests = []struct {
 	{"keys", testKeys, false},
 	{"keys of refused writes", testKeysRefused, false},
 	{"keys that run out", testKeysExpire, false},
+	{"keys of no task", testKeysAlone, false},
 	{"race for a key", testKeyRace, true},
 	{"workers", testWorkers, false},
 	{"users", testUsers, false},

@@ -177,6 +177,8 @@ func (s *summer) add(r db.Record) (int, error) {
 		return 1, s.row("workers", r.Worker)
 	case r.Audit != nil:
 		return 1, s.row("audit", r.Audit)
+	case r.Key != nil:
+		return 1, s.row("keys", r.Key)
 	case r.Task != nil:
 		return s.addTask(r.Task)
 	}
