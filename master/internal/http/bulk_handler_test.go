@@ -60,7 +60,10 @@ func TestBatchBodySize(t *testing.T) {
 	e := newEdge(t)
 	pad := strings.Repeat(" ", 2<<20)
 	decode[client.BatchReply](t, e.ask(t, doorSocket, "POST", "/api/tasks/batch", `{"tasks":[{"docker_image":"a"}]`+pad+`}`), 200)
-	wantProblem(t, e.ask(t, doorSocket, "POST", "/api/tasks/batch", `{"tasks":[`+strings.Repeat(" ", maxBatchBody)), 413)
+	p := wantProblem(t, e.ask(t, doorSocket, "POST", "/api/tasks/batch", `{"tasks":[`+strings.Repeat(" ", maxBatchBody)), 413)
+	if p.Detail != "the body is larger than 67108864 bytes" {
+		t.Error(p.Detail)
+	}
 }
 
 // F02: on the real core, a repeat of a batch and of a cancel gets the first

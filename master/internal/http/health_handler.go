@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	nethttp "net/http"
 	"runtime"
@@ -37,12 +38,40 @@ func (s *Server) healthRoutes(api huma.API) {
 	}, s.getMetrics)
 }
 
+// maxScrapes is how many scrapes are looked up at a time: anybody may ask.
+const maxScrapes = 2
+
+// getMetrics has the whole answer before it sends any of it, so that one who
+// does not read it keeps nobody else from asking.
 func (s *Server) getMetrics(context.Context, *struct{}) (*huma.StreamResponse, error) {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		s.metrics.ServeHTTP(w, r)
+		select {
+		case s.scraping <- struct{}{}:
+		default:
+			writeProblem(w, newProblem(nethttp.StatusServiceUnavailable, "others are asking for the metrics right now").with("Retry-After", "1"))
+			return
+		}
+		answer := &wholeAnswer{header: w.Header(), status: nethttp.StatusOK}
+		func() {
+			defer func() { <-s.scraping }()
+			s.metrics.ServeHTTP(answer, r)
+		}()
+		w.WriteHeader(answer.status)
+		_, _ = w.Write(answer.body.Bytes()) // a client that has gone
 	}}, nil
 }
+
+// wholeAnswer keeps an answer until it is whole; its header is the client's.
+type wholeAnswer struct {
+	header nethttp.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *wholeAnswer) Header() nethttp.Header             { return a.header }
+func (a *wholeAnswer) WriteHeader(status int)             { a.status = status }
+func (a *wholeAnswer) Write(data []byte) (n int, _ error) { return a.body.Write(data) }
 
 type healthOutput struct {
 	Body client.Health

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	nethttp "net/http"
 	"strconv"
@@ -148,6 +149,9 @@ func init() {
 		return humaProblem(status, msg, errs)
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		if status == nethttp.StatusRequestEntityTooLarge {
+			msg = fmt.Sprintf("the body is larger than %d bytes", ctx.Operation().MaxBodyBytes-1)
+		}
 		p := refusal(ctx.Context(), status, msg, errs)
 		for name, values := range p.headers {
 			ctx.SetHeader(name, values[0])

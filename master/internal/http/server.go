@@ -74,6 +74,7 @@ type Server struct {
 	origins  []string
 	disks    func() []client.Disk
 	metrics  nethttp.Handler
+	scraping chan struct{} // a turn of one of the few who ask for the metrics
 	observe  func(method, route string, status int, d time.Duration)
 	pages    Pages
 	csrf     *nethttp.CrossOriginProtection
@@ -99,6 +100,7 @@ func New(c Config) (*Server, error) {
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, audit: c.Audit, version: c.Version, join: c.Join,
 		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
 		disks: c.Disks, metrics: c.Metrics, observe: c.Observe, pages: c.Pages, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
+		scraping: make(chan struct{}, maxScrapes),
 	}
 	for _, origin := range c.Origins {
 		if err := s.csrf.AddTrustedOrigin(origin); err != nil {

@@ -57,7 +57,11 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 	upgrader := websocket.Upgrader{
 		CheckOrigin: s.sameOrigin,
 		Error: func(w nethttp.ResponseWriter, _ *nethttp.Request, status int, reason error) {
-			writeProblem(w, newProblem(status, strings.TrimPrefix(reason.Error(), "websocket: ")))
+			why := strings.TrimPrefix(reason.Error(), "websocket: ")
+			if status == nethttp.StatusForbidden {
+				why = "this call comes from a page of another site; name that site in CORS_ALLOWED_ORIGINS if it is yours"
+			}
+			writeProblem(w, newProblem(status, why))
 		},
 	}
 	conn, err := upgrader.Upgrade(w, r, nil)

@@ -96,13 +96,10 @@ func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}
 }
 
-// maxScrapes is how many scrapes are answered at a time: anybody may ask.
-const maxScrapes = 2
-
-// Handler answers scrapes.
+// Handler answers scrapes. How many at a time, its caller decides.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes, ErrorHandling: promhttp.ContinueOnError,
+		EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError,
 	})
 }
 
