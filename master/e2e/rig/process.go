@@ -28,6 +28,20 @@ func Start(name string, command []string, env []string, dir, log string) (*Proce
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, dir, out, out
 	cmd.SysProcAttr = dieWithUs()
+	return begin(name, cmd, log)
+}
+
+// StartAt runs a program at a terminal, which is its own: Ctrl-C there goes to
+// it. The log is a file that the program itself writes.
+func StartAt(tty *os.File, name string, command []string, env []string, dir, log string) (*Process, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, dir, tty, tty, tty
+	cmd.SysProcAttr = dieWithUs()
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true // that of descriptor 0
+	return begin(name, cmd, log)
+}
+
+func begin(name string, cmd *exec.Cmd, log string) (*Process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

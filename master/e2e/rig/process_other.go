@@ -9,7 +9,7 @@ import (
 )
 
 // dieWithUs has no counterpart here; a child outlives a killed test.
-func dieWithUs() *syscall.SysProcAttr { return nil }
+func dieWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
 
 // CPU is not known here.
 func (p *Process) CPU() (time.Duration, error) {

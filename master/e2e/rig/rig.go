@@ -31,6 +31,7 @@ type Rig struct {
 	cluster    string // id, known once the master has answered
 
 	Master  *Process
+	seat    *os.File // the terminal at which the master opens its prompt; nil: it has none
 	workers map[string]*Worker
 	engines map[string]*Engine // by the address of each; empty: the machine's
 	api     *client.Client
@@ -145,12 +146,18 @@ func (r *Rig) StartMaster(ctx context.Context) error {
 // LaunchMaster starts a master process on the rig's folder, with further flags,
 // and waits for nothing.
 func (r *Rig) LaunchMaster(flags ...string) (*Process, error) {
-	command := []string{
-		filepath.Join(r.bin, "master"), "serve", "--no-prompt",
-		"--grpc-addr", r.grpc, "--http-addr", r.http,
+	command := []string{filepath.Join(r.bin, "master"), "serve", "--grpc-addr", r.grpc, "--http-addr", r.http}
+	cwd := filepath.Join(r.dir, "cwd")
+	if r.seat != nil {
+		log := filepath.Join(r.MasterDir(), "master.log")
+		return StartAt(r.seat, "master", append(command, flags...), environment(r.masterEnv), cwd, log)
 	}
-	return Start("master", append(command, flags...), environment(r.masterEnv), filepath.Join(r.dir, "cwd"), filepath.Join(r.dir, "master.log"))
+	command = append(command, "--no-prompt")
+	return Start("master", append(command, flags...), environment(r.masterEnv), cwd, filepath.Join(r.dir, "master.log"))
 }
+
+// Seat has the master open its prompt at a terminal, from its next start on.
+func (r *Rig) Seat(tty *os.File) { r.seat = tty }
 
 // Bind has the master listen at another address of this machine than loopback.
 // Before its first start.
