@@ -98,4 +98,7 @@ func TestShellCompletion(t *testing.T) {
 			t.Errorf("%s: %d %q, want %q", line, code, &out, want)
 		}
 	}
+	if got := w.cli(t, "__complete", "help", ""); !strings.Contains(got.stdout, "audit\n") || strings.Contains(got.stdout, "__complete") {
+		t.Errorf("what help can be asked about: %q", got.stdout)
+	}
 }

@@ -74,7 +74,7 @@ func flagsOf(flags *pflag.FlagSet) string {
 func commandsOf(parent *cobra.Command) string {
 	var out strings.Builder
 	for _, cmd := range parent.Commands() {
-		if cmd.IsAvailableCommand() || cmd.Name() == "help" {
+		if listed(cmd) {
 			fmt.Fprintf(&out, "  %-12s %s\n", cmd.Name(), cmd.Short)
 		}
 	}
@@ -126,7 +126,13 @@ func below(parent *cobra.Command, name string) *cobra.Command {
 func namesBelow(parent *cobra.Command) []string {
 	var names []string
 	for _, cmd := range parent.Commands() {
-		names = append(names, cmd.Name())
+		if listed(cmd) {
+			names = append(names, cmd.Name())
+		}
 	}
 	return names
 }
+
+// listed reports whether a command is for people: that which completes lines for
+// shells is not.
+func listed(cmd *cobra.Command) bool { return cmd.IsAvailableCommand() || cmd.Name() == "help" }
