@@ -194,6 +194,8 @@ func TestResize(t *testing.T) {
 	p.resize(100, 40)
 	p.sees("\x1b[H\x1b[2J", "registered  2026-01-02 03:09:58\r\n", "task0002", "Ctrl-C leaves")
 	p.sees("\x1b[18A\x1b[J", "Ctrl-C leaves") // and again over itself
+	p.resize(100, 41)                         // what had scrolled out may be back
+	p.sees("\x1b[H\x1b[2J", "Ctrl-C leaves")
 	interrupt(t)
 	p.sees("master> ")
 	p.types(ctrlD)

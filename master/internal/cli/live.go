@@ -53,8 +53,8 @@ type canvas struct {
 	out     stream
 	picture string
 
-	drawn   int // lines
-	columns int // of the terminal then
+	drawn         int // lines
+	columns, rows int // of the terminal then
 }
 
 // show draws the picture and a last line, as much of it as fits.
@@ -69,7 +69,7 @@ func (v *canvas) show(picture, last string) {
 	lines = append(lines, last)
 	var frame strings.Builder
 	switch {
-	case v.drawn > 0 && columns != v.columns: // lines may have been broken differently
+	case v.drawn > 0 && (columns != v.columns || rows != v.rows): // lines may be broken differently, or out of reach
 		frame.WriteString("\x1b[H\x1b[2J")
 	case v.drawn > 0:
 		fmt.Fprintf(&frame, "\x1b[%dA\x1b[J", v.drawn)
@@ -78,7 +78,7 @@ func (v *canvas) show(picture, last string) {
 		frame.WriteString(clip(line, columns) + "\n")
 	}
 	fmt.Fprint(v.out, frame.String())
-	v.drawn, v.columns = len(lines), columns
+	v.drawn, v.columns, v.rows = len(lines), columns, rows
 }
 
 // size is that of the terminal; 0 when it is not known.
