@@ -9,7 +9,7 @@ const about = `Runs containers on machines that you own. Units: CPU in cores, me
 
 Refusals are application/problem+json (RFC 9457) and name each bad field at once. Unknown and repeated keys are errors. Replies have X-Request-Id, by which the master's log and the audit log name the request.
 
-Besides these calls there are WebSockets, whose frames are {seq, type, data} with seq from 1 without holes and type snapshot, delta or resync: /ws/telemetry and /ws/telemetry/{worker_id} (as /telemetry), /ws/tasks?limit= ({items}: the newest tasks, then those that are new or have changed), /ws/tasks/{task_id}/logs?offset=&tail=&attempt=&stream=&q= (first {attempt, offset}, then one record of the log per frame; it ends with 1000 when the log is complete). Who calls is shown as on any call, or by ?access_token=.`
+Besides these calls there are WebSockets, whose frames are {seq, type, data} with seq from 1 without holes and type snapshot, delta or resync: /ws/telemetry and /ws/telemetry/{worker_id} (as /telemetry), /ws/tasks?limit= ({items}: the newest tasks, then those that are new or have changed), /ws/tasks/{task_id}/logs?offset=&tail=&attempt=&stream=&q= (first {attempt, offset}, then one record of the log per frame; it ends with 1000 when the log is complete). Who calls is shown as on any call, or by ?access_token=. A client has nothing to say there but pings and pongs: one that sends more than a few KiB is shut out with 1008, or 1009 for one message over 4 KiB. A user may have 256 open, then 429.`
 
 var tags = []*huma.Tag{
 	{Name: "tasks", Description: "What runs, waits and has run."},

@@ -82,6 +82,7 @@ type Server struct {
 	log      *slog.Logger
 	grace    time.Duration
 	bodies   bodyRoom
+	sockets  socketCount
 	mux      *nethttp.ServeMux
 	zipped   nethttp.Handler // the same, compressing
 	openAPI  []byte

@@ -25,7 +25,8 @@ const (
 	pingPause   = 20 * time.Second
 	pongTimeout = 50 * time.Second // without a sign of life
 	frameWrite  = 10 * time.Second // for one frame; a slower reader is cut off
-	readLimit   = 4 << 10          // bytes of what a client may send, which nobody reads
+	readLimit   = 4 << 10          // bytes of a message that a client may send, which nobody reads
+	readBuffer  = 1 << 10          // bytes
 )
 
 // The types of frames.
@@ -54,8 +55,15 @@ func (s *socket) send(kind string, data any) error {
 // its identity ends or the edge stops. What the client sends is not read. Whether
 // the caller may have it has been checked.
 func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send func(context.Context, *socket) error) {
+	leave, refused := s.sockets.enter(caller(r.Context()).UserID)
+	if refused != nil {
+		writeProblem(w, refused)
+		return
+	}
+	defer leave()
 	upgrader := websocket.Upgrader{
-		CheckOrigin: s.sameOrigin,
+		ReadBufferSize: readBuffer,
+		CheckOrigin:    s.sameOrigin,
 		Error: func(w nethttp.ResponseWriter, _ *nethttp.Request, status int, reason error) {
 			why := strings.TrimPrefix(reason.Error(), "websocket: ")
 			if status == nethttp.StatusForbidden {
@@ -64,7 +72,7 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 			writeProblem(w, newProblem(status, why))
 		},
 	}
-	conn, err := upgrader.Upgrade(w, r, nil)
+	conn, err := upgrader.Upgrade(meteredWriter{w}, r, nil)
 	if err != nil {
 		return // the upgrader has answered
 	}
@@ -76,7 +84,7 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 	conn.SetReadLimit(readLimit)
 	helpers.Go(func() {
 		defer done()
-		drainSocket(conn)
+		shutOut(ctx, conn, drainSocket(conn))
 	})
 	helpers.Go(func() {
 		defer done()
@@ -89,6 +97,9 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 		}
 	})
 	err = send(ctx, &socket{conn: conn})
+	if errors.Is(err, websocket.ErrCloseSent) {
+		<-ctx.Done() // whoever has said good-bye sees to it that it arrives
+	}
 	code, why := websocket.CloseNormalClosure, ""
 	switch {
 	case s.stopping.Err() != nil:
@@ -172,8 +183,9 @@ func (s *Server) sameOrigin(r *nethttp.Request) bool {
 	return err == nil && strings.EqualFold(u.Host, r.Host)
 }
 
-// drainSocket reads until the client goes or gives no sign of life.
-func drainSocket(conn *websocket.Conn) {
+// drainSocket reads until the client goes, gives no sign of life or sends too
+// much, and says which.
+func drainSocket(conn *websocket.Conn) error {
 	alive := func(string) error { return conn.SetReadDeadline(time.Now().Add(pongTimeout)) }
 	conn.SetPongHandler(alive)
 	_ = alive("") // a connection that is gone shows at the read
@@ -183,7 +195,7 @@ func drainSocket(conn *websocket.Conn) {
 			_, err = io.Copy(io.Discard, r)
 		}
 		if err != nil {
-			return
+			return err
 		}
 	}
 }
