@@ -138,6 +138,8 @@ func drain(stream grpc.ServerStreamingClient[pb.LogChunk], sink func([]cluster.L
 			return nil, nil, nil
 		case err != nil:
 			return nil, nil, err
+		case wire.End && (wire.StdoutLength < 0 || wire.StderrLength < 0):
+			return nil, fmt.Errorf("%w: a log that ends at %d and %d", cluster.ErrInvalid, wire.StdoutLength, wire.StderrLength), nil
 		case wire.End:
 			return &cluster.LogOffsets{Stdout: wire.StdoutLength, Stderr: wire.StderrLength}, nil, nil
 		}

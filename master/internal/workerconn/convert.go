@@ -58,8 +58,8 @@ func logRequestToWire(to cluster.Target, ref cluster.AttemptRef, from cluster.Lo
 	}
 }
 
-// logChunkFromWire refuses what no worker of ours sends. An absent time is the
-// zero time.
+// logChunkFromWire refuses what no worker of ours sends. An absent time, or one
+// beyond the years that JSON knows, is the zero time.
 func logChunkFromWire(wire *pb.LogChunk) (cluster.LogChunk, error) {
 	chunk := cluster.LogChunk{Offset: wire.Offset, Data: wire.Data, Dropped: wire.Dropped}
 	switch wire.Stream {
@@ -76,7 +76,7 @@ func logChunkFromWire(wire *pb.LogChunk) (cluster.LogChunk, error) {
 		return cluster.LogChunk{}, fmt.Errorf("%w: log chunk at %d with %d bytes and %d dropped",
 			cluster.ErrInvalid, wire.Offset, len(wire.Data), wire.Dropped)
 	}
-	if wire.Time != nil {
+	if wire.Time.IsValid() {
 		chunk.Time = wire.Time.AsTime()
 	}
 	return chunk, nil
