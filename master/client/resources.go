@@ -211,9 +211,11 @@ type Frame[T any] struct {
 }
 
 // WatchedTasks is what a frame of /ws/tasks has: in a snapshot and a resync the
-// newest tasks, newest first; in a delta those that are new or have changed.
+// newest tasks, newest first; in a delta those that are new or have changed, and
+// the ids of those whose record is gone for good, such as pruned ones.
 type WatchedTasks struct {
-	Items []Task `json:"items"`
+	Items   []Task   `json:"items"`
+	Removed []string `json:"removed,omitempty"`
 }
 
 // LogBegin is the first frame of /ws/tasks/{id}/logs; each further one has a

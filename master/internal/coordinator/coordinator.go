@@ -64,8 +64,9 @@ type Coordinator struct {
 	newID     func() string
 	hub       *events.Hub[Event]
 
-	mu sync.Mutex // guards m; never held over I/O
-	m  *machine
+	mu      sync.Mutex // guards m and editing; never held over I/O
+	m       *machine
+	editing map[cluster.TaskID]int // calls that change a task that is over; it is not pruned meanwhile
 
 	wake      chan struct{}
 	fatal     chan error
@@ -94,7 +95,7 @@ func New(cfg Config) *Coordinator {
 	}, cfg.Policy, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), newLease)
 	return &Coordinator{
 		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,
-		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub[Event](4096), m: m,
+		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub[Event](4096), m: m, editing: map[cluster.TaskID]int{},
 		wake: make(chan struct{}, 1), fatal: make(chan error, 1), saving: make(chan struct{}, 1), batching: make(chan struct{}, 1), stopping: make(chan struct{}, 1),
 		keep: cfg.Retention, observe: cfg.Observe, pruning: make(chan struct{}, 1),
 	}

@@ -27,6 +27,7 @@ type pruning struct {
 // doomed is what of one task goes: the whole of it, or logs or files alone.
 type doomed struct {
 	task               cluster.Task
+	next               cluster.Task // its new value, unless the whole goes
 	whole, logs, files bool
 	logBytes           int64
 }
@@ -170,7 +171,7 @@ func (p *pruning) weigh(s *retention.Surplus, tasks []cluster.Task) error {
 // inUse reports whether the task runs, or something of it is being read.
 func (p *pruning) inUse(t cluster.Task) bool {
 	active := !t.Terminal()
-	p.c.locked(func(time.Time) { active = active || p.c.m.tasks[t.ID] != nil })
+	p.c.locked(func(time.Time) { active = active || p.c.m.tasks[t.ID] != nil || p.c.editing[t.ID] > 0 })
 	return active || p.c.logs.LogsRead(t.ID) || p.c.files.FilesRead(t.UserID, t.ID)
 }
 
@@ -212,10 +213,11 @@ func (p *pruning) carryOut(ctx context.Context, batch []doomed) (left []cluster.
 			if !errors.Is(err, db.ErrOutcomeUnknown) {
 				continue
 			}
-			p.c.remains = append(p.c.remains, remnant{id: d.task.ID, owner: d.task.UserID})
+			p.c.remains = append(p.c.remains, remnant{id: d.task.ID, owner: d.task.UserID, untold: true})
 			continue
 		}
 		p.count(d)
+		p.c.hub.Publish(d.event())
 		errs = append(errs, p.c.removeUnkept(ctx, remnant{id: d.task.ID, owner: d.task.UserID}))
 	}
 	return left, errors.Join(errs...)
@@ -225,7 +227,7 @@ func (p *pruning) carryOut(ctx context.Context, batch []doomed) (left []cluster.
 func (p *pruning) record(ctx context.Context, batch []doomed) []error {
 	var rows []db.TaskVersion
 	var writes []db.Write
-	for _, d := range batch {
+	for i, d := range batch {
 		if d.whole {
 			rows = append(rows, db.TaskVersion{ID: d.task.ID, Version: d.task.Version})
 			continue
@@ -234,6 +236,7 @@ func (p *pruning) record(ctx context.Context, batch []doomed) []error {
 		next.Version++
 		next.LogsDeleted = next.LogsDeleted || d.logs
 		next.Files.Deleted = next.Files.Deleted || d.files
+		batch[i].next = next
 		writes = append(writes, db.Write{Task: next, Expect: d.task.Version})
 	}
 	ctx = context.WithoutCancel(ctx) // what has begun must be settled
@@ -253,6 +256,14 @@ func (p *pruning) record(ctx context.Context, batch []doomed) []error {
 		answers[i], *from = (*from)[0], (*from)[1:]
 	}
 	return answers
+}
+
+// event is what those who watch hear when it is done.
+func (d doomed) event() Event {
+	if d.whole {
+		return Event{Removed: &RemovedTask{ID: d.task.ID, UserID: d.task.UserID}}
+	}
+	return Event{Task: &TaskChange{Task: d.next}}
 }
 
 func (p *pruning) count(d doomed) {

@@ -174,8 +174,9 @@ func (c *Coordinator) keepsLogs(ctx context.Context, id cluster.TaskID) (bool, e
 // record refers to it any more: somebody was reading it, or a disk failed. What
 // is left when the master ends goes at the next start.
 type remnant struct {
-	id    cluster.TaskID
-	owner cluster.UserID
+	id     cluster.TaskID
+	owner  cluster.UserID
+	untold bool // the store did not say what became of the record: nobody has heard of it
 }
 
 // removeRemains tries again what could not be removed.
@@ -184,9 +185,26 @@ func (c *Coordinator) removeRemains(ctx context.Context) error {
 	before := c.remains
 	c.remains = nil
 	for _, r := range before {
+		if r.untold {
+			r.untold = c.publishNow(ctx, r) != nil
+		}
 		errs = append(errs, c.removeUnkept(ctx, r))
 	}
 	return errors.Join(errs...)
+}
+
+// publishNow tells those who watch what became of a task; an error means that the
+// store did not say.
+func (c *Coordinator) publishNow(ctx context.Context, r remnant) error {
+	switch t, err := c.store.Task(ctx, r.id); {
+	case isNotFound(err):
+		c.hub.Publish(Event{Removed: &RemovedTask{ID: r.id, UserID: r.owner}})
+	case err != nil:
+		return err
+	default:
+		c.hub.Publish(Event{Task: &TaskChange{Task: t}})
+	}
+	return nil
 }
 
 // removeUnkept removes from the disks what the record of a task denies. Who

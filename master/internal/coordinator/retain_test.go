@@ -13,6 +13,7 @@ import (
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/faultstore"
+	"cloudai/master/internal/events"
 	"cloudai/master/internal/retention"
 )
 
@@ -39,6 +40,26 @@ func (r *rig) removed() (notes []string) {
 	}
 	slices.Sort(notes)
 	return notes
+}
+
+// heard is what a subscription has heard last of each task.
+func (r *rig) heard(s *events.Subscription[Event]) map[cluster.TaskID]Event {
+	r.t.Helper()
+	synctest.Wait()
+	last := map[cluster.TaskID]Event{}
+	for n := r.c.hub.Publish(Event{}) - s.Start(); n > 1; n-- {
+		e, err := s.Next(r.t.Context())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		switch v := e.Value; {
+		case v.Task != nil:
+			last[v.Task.Task.ID] = v
+		case v.Removed != nil:
+			last[v.Removed.ID] = v
+		}
+	}
+	return last
 }
 
 func (r *rig) prune(p retention.Policy, dry bool) PruneReport {
@@ -197,7 +218,8 @@ func endedWrite(id string, now time.Time) db.Write {
 }
 
 // Whatever call of the store fails, and however, no disk loses what a record
-// still refers to; the next look finishes it.
+// still refers to; the next look finishes it, and those who watch have heard of
+// all by then.
 func TestPruneWithAStoreThatFails(t *testing.T) {
 	all := retention.Policy{Tasks: ageOf(time.Hour), Logs: ageOf(0), Files: ageOf(0)}
 	for _, fault := range []faultstore.Fault{faultstore.Refused, faultstore.UnknownLost, faultstore.UnknownDone} {
@@ -209,6 +231,8 @@ func TestPruneWithAStoreThatFails(t *testing.T) {
 					old, young := []cluster.TaskID{r.finished(time.Hour), r.finished(2 * time.Hour)}, r.finished(0)
 					faulty := faultstore.New(r.store)
 					r.c.store = faulty
+					watch := r.c.hub.Subscribe(0)
+					defer watch.Close()
 					faulty.Use(func(c faultstore.Call) faultstore.Fault {
 						if failed = failed || c.N == n; c.N == n {
 							return fault
@@ -234,6 +258,15 @@ func TestPruneWithAStoreThatFails(t *testing.T) {
 						if !slices.Contains(r.removed(), "logs of "+string(id)) || !slices.Contains(r.removed(), "files of "+string(id)) {
 							t.Errorf("%v: log and files of %s are left", r.removed(), id)
 						}
+					}
+					heard := r.heard(watch)
+					for _, id := range old {
+						if heard[id].Removed == nil {
+							t.Errorf("nobody heard that %s is gone: %+v", id, heard[id])
+						}
+					}
+					if e := heard[young]; e.Task == nil || !e.Task.Task.LogsDeleted || !e.Task.Task.Files.Deleted {
+						t.Errorf("what was heard last of %s: %+v", young, e)
 					}
 					if v := r.task(young); !v.LogsDeleted || !v.Files.Deleted || len(r.c.remains) != 0 {
 						t.Errorf("logs deleted %v, files %v, %d remains", v.LogsDeleted, v.Files.Deleted, len(r.c.remains))

@@ -137,11 +137,18 @@ type Completion struct {
 	Hopeless    bool // another attempt would end alike
 }
 
-// Event tells a subscriber that something changed. Exactly one of the two is
+// Event tells a subscriber that something changed. Exactly one of the three is
 // set.
 type Event struct {
-	Task   *TaskChange
-	Worker *cluster.WorkerID
+	Task    *TaskChange
+	Worker  *cluster.WorkerID
+	Removed *RemovedTask
+}
+
+// RemovedTask is a task whose record is gone. It is the last event about it.
+type RemovedTask struct {
+	ID     cluster.TaskID
+	UserID cluster.UserID
 }
 
 // TaskChange is a task after a committed change.

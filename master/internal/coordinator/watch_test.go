@@ -2,8 +2,10 @@ package coordinator
 
 import (
 	"testing"
+	"time"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/retention"
 )
 
 // A watcher sees its own tasks and what becomes of them, and nobody else's.
@@ -36,6 +38,40 @@ func TestWatchTasks(t *testing.T) {
 				t.Errorf("another sees %+v", others)
 			}
 			break
+		}
+	})
+}
+
+// Whoever deletes the files of a task is heard before its end, though it is
+// pruned as soon as it may be.
+func TestTaskThatIsEditedIsNotPruned(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		id := r.finished(time.Hour)
+		watch := r.c.hub.Subscribe(0)
+		defer watch.Close()
+		policy := retention.Policy{Tasks: ageOf(0)}
+		during := make(chan PruneReport, 1)
+		r.c.store = &steppingStore{Store: r.store, between: func(step int) {
+			if step == 1 { // the deletion is on its way to the store
+				during <- r.prune(policy, false)
+			}
+		}}
+		if err := r.c.DeleteFiles(t.Context(), ann, id); err != nil {
+			t.Fatal(err)
+		}
+		if report := <-during; report.Tasks != 0 || report.Kept != 1 {
+			t.Errorf("pruned meanwhile: %+v", report)
+		}
+		if e := r.heard(watch)[id]; e.Task == nil || !e.Task.Task.Files.Deleted {
+			t.Errorf("what was heard of it: %+v", e)
+		}
+		again := r.c.hub.Subscribe(0)
+		defer again.Close()
+		if report := r.prune(policy, false); report.Tasks != 1 || len(r.c.editing) != 0 {
+			t.Errorf("afterwards: %+v", report)
+		}
+		if e := r.heard(again)[id]; e.Removed == nil || e.Removed.UserID != ann.UserID {
+			t.Errorf("what was heard of its end: %+v", e)
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 const watchedTasks = 100
 
 // watchTasks sends tasks over a WebSocket: the newest as a snapshot, then each
-// visible task that has changed or is new.
+// visible task that has changed or is new, and the ids of those that are gone.
 func (s *Server) watchTasks(w nethttp.ResponseWriter, r *nethttp.Request) {
 	p := caller(r.Context())
 	if err := accessRead.allows(p); err != nil {
@@ -80,30 +80,56 @@ func (t *taskWatch) sendChanges(ctx context.Context, socket *socket) error {
 	}
 	t.views = nil
 	for {
-		var order []cluster.TaskID
-		newest := map[cluster.TaskID]cluster.Task{}
+		delta := taskDelta{newest: map[cluster.TaskID]cluster.Task{}}
 		err := gatherInto(ctx, t.changes, func(e coordinator.Event) int {
-			if e.Task == nil || !t.caller.MaySee(e.Task.Task.UserID) || e.Task.Task.Version <= sent[e.Task.Task.ID] {
-				return len(order)
+			switch {
+			case e.Removed != nil && t.caller.MaySee(e.Removed.UserID):
+				delta.remove(e.Removed.ID)
+			case e.Task != nil && t.caller.MaySee(e.Task.Task.UserID) && e.Task.Task.Version > sent[e.Task.Task.ID]:
+				delta.change(e.Task.Task)
 			}
-			now := e.Task.Task
-			if _, known := newest[now.ID]; !known {
-				order = append(order, now.ID)
-			}
-			newest[now.ID] = now
-			return len(order)
+			return len(delta.order) + len(delta.removed)
 		})
 		if err != nil {
 			return err
 		}
-		changed := make([]cluster.Task, len(order))
-		for i, id := range order {
-			changed[i] = newest[id]
-		}
-		if err := socket.send(frameDelta, watched(t.core.Newest(t.caller, changed))); err != nil {
+		out := watched(t.core.Newest(t.caller, delta.changed()))
+		out.Removed = delta.removed
+		if err := socket.send(frameDelta, out); err != nil {
 			return err
 		}
 	}
+}
+
+// taskDelta is what has happened to tasks since the last frame.
+type taskDelta struct {
+	order   []cluster.TaskID // of those that have changed, also if removed since
+	newest  map[cluster.TaskID]cluster.Task
+	removed []string
+}
+
+func (d *taskDelta) change(t cluster.Task) {
+	if _, known := d.newest[t.ID]; !known {
+		d.order = append(d.order, t.ID)
+	}
+	d.newest[t.ID] = t
+}
+
+func (d *taskDelta) remove(id cluster.TaskID) {
+	delete(d.newest, id)
+	d.removed = append(d.removed, string(id))
+}
+
+// changed are the tasks that are still there, in the order of their first
+// change.
+func (d *taskDelta) changed() []cluster.Task {
+	changed := make([]cluster.Task, 0, len(d.newest))
+	for _, id := range d.order {
+		if t, there := d.newest[id]; there {
+			changed = append(changed, t)
+		}
+	}
+	return changed
 }
 
 func watched(views []coordinator.TaskView) client.WatchedTasks {

@@ -2,6 +2,7 @@ package http
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,7 +41,39 @@ func TestWatchTasks(t *testing.T) {
 	}
 }
 
-// F22: nobody sees another's task on a WebSocket.
+// A watcher hears when a task is gone, and of one that changed and went in the
+// same moment only that.
+func TestWatchTasksThatGo(t *testing.T) {
+	e := newEdge(t)
+	bearer, _ := e.signUp(t, "root")
+	var ids []string
+	for range 3 {
+		id := e.submit(t, "ann", cluster.TaskRequest{})
+		must(t, e.core.Run(id, "w1"))
+		must(t, e.core.Finish(id, ptr(0), "", ""))
+		ids = append(ids, string(id))
+	}
+	conn, _ := dial(t, e.served(t)+"/ws/tasks", bearer, "")
+	if f := frame[client.WatchedTasks](t, conn); len(f.Data.Items) != 3 || f.Data.Removed != nil {
+		t.Fatalf("%+v", f)
+	}
+	e.ask(t, doorSocket, "DELETE", "/api/files/"+ids[0], "")
+	decode[client.PruneReport](t, e.ask(t, doorSocket, "POST", "/api/cluster/prune", `{"tasks":"0s"}`), 200)
+	for seq, gone := int64(2), []string{}; len(gone) < 3; seq++ {
+		f := frame[client.WatchedTasks](t, conn)
+		gone = append(gone, f.Data.Removed...)
+		for _, task := range f.Data.Items {
+			if slices.Contains(gone, task.TaskID) {
+				t.Errorf("%s changes after its end", task.TaskID)
+			}
+		}
+		if f.Seq != seq || f.Type != "delta" || f.Data.Items == nil {
+			t.Fatalf("%+v", f)
+		}
+	}
+}
+
+// F22: nobody sees another's task on a WebSocket, nor that it goes.
 func TestF22WatchTasksOfOthers(t *testing.T) {
 	e := newEdge(t)
 	e.signUp(t, "root")
@@ -51,9 +84,11 @@ func TestF22WatchTasksOfOthers(t *testing.T) {
 		t.Fatalf("%+v", f)
 	}
 	must(t, e.core.Run("task0001", "w1"))
+	must(t, e.core.Finish("task0001", ptr(0), "", ""))
+	decode[client.PruneReport](t, e.ask(t, doorSocket, "POST", "/api/cluster/prune", `{"tasks":"0s"}`), 200)
 	mine := e.submit(t, cluster.UserID(ann.User.ID), cluster.TaskRequest{})
 	f := frame[client.WatchedTasks](t, conn)
-	if f.Seq != 2 || len(f.Data.Items) != 1 || f.Data.Items[0].TaskID != string(mine) {
+	if f.Seq != 2 || len(f.Data.Items) != 1 || f.Data.Items[0].TaskID != string(mine) || len(f.Data.Removed) > 0 {
 		t.Fatalf("%+v", f)
 	}
 }

@@ -200,6 +200,9 @@ func workersIn(e coordinator.Event) []cluster.WorkerID {
 	if e.Worker != nil {
 		return []cluster.WorkerID{*e.Worker}
 	}
+	if e.Task == nil {
+		return nil
+	}
 	t := e.Task.Task
 	if t.WorkerID != "" {
 		return []cluster.WorkerID{t.WorkerID}

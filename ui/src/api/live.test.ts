@@ -46,6 +46,26 @@ it('leaves lists alone that no change is about', () => {
   expect(queries.getQueryData(['tasks', {}])).toBe(data)
 })
 
+it('takes tasks that are gone out of the lists, and asks again about one that is open', () => {
+  const [a, b] = [makeTask(), makeTask()]
+  const other = { pages: [{ items: [b] }], pageParams: [''] }
+  queries.setQueryData(['tasks', {}], { pages: [{ items: [a, b] }], pageParams: [''] })
+  queries.setQueryData(['tasks', { q: 'b' }], other)
+  queries.setQueryData(['recent'], [b, a])
+  queries.setQueryData(['task', a.task_id], a)
+  live.start()
+  const tasks = FakeSocket.all.find((s) => s.url.endsWith('/ws/tasks'))
+  tasks?.open()
+  tasks?.say({ seq: 1, type: 'snapshot', data: { items: [] } })
+  vi.advanceTimersByTime(2000)
+  queries.setQueryData(['task', a.task_id], a)
+  tasks?.say({ seq: 2, type: 'delta', data: { items: [], removed: [a.task_id] } })
+  expect(listOf(['tasks', {}])).toEqual([b.status])
+  expect(queries.getQueryData(['tasks', { q: 'b' }])).toBe(other)
+  expect(queries.getQueryData<Task[]>(['recent'])?.map((task) => task.task_id)).toEqual([b.task_id])
+  expect(queries.getQueryState(['task', a.task_id])?.isInvalidated).toBe(true)
+})
+
 it('asks for counts once, however many changes come in a moment', () => {
   const asked = vi.spyOn(queries, 'invalidateQueries')
   live.start()

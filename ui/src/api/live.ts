@@ -91,10 +91,11 @@ export class Live {
   }
 
   private tasksFrame(frame: Frame) {
-    const { items } = frame.data as { items: Task[] }
+    const { items, removed } = frame.data as { items: Task[]; removed?: string[] }
     // After a gap anything may have changed; what is shown is asked for once.
     if (frame.type !== 'delta') this.askAgain()
     this.mergeTasks(items)
+    if (removed) this.dropTasks(new Set(removed))
     this.refreshSoon()
   }
 
@@ -130,6 +131,23 @@ export class Live {
       this.queries.setQueryData<Task>(key, task)
       if (task.version > known.version) this.fresh.add(task.task_id)
     }
+  }
+
+  /** Takes tasks that are gone for good out of what is shown. */
+  dropTasks(gone: Set<string>) {
+    const keep = (list: Task[]) =>
+      list.some((task) => gone.has(task.task_id)) ? list.filter((task) => !gone.has(task.task_id)) : list
+    this.queries.setQueriesData<InfiniteData<TaskPage>>({ queryKey: ['tasks'] }, (data) => {
+      if (!data) return data
+      const pages = data.pages.map((page) => {
+        const items = keep(page.items)
+        return items === page.items ? page : { ...page, items }
+      })
+      return pages.every((page, i) => page === data.pages[i]) ? data : { ...data, pages }
+    })
+    this.queries.setQueriesData<Task[]>({ queryKey: ['recent'] }, (list) => list && keep(list))
+    // A page about one of them asks, and hears that it is not there.
+    for (const id of gone) void this.queries.invalidateQueries({ queryKey: ['task', id] })
   }
 
   /** Counts, lists and timelines follow a moment later, however many events there are. */

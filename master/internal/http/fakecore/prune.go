@@ -33,6 +33,7 @@ func (c *Core) Prune(_ context.Context, p cluster.Principal, policy *retention.P
 		}
 		if !dry {
 			delete(c.tasks, id)
+			c.hub.Publish(coordinator.Event{Removed: &coordinator.RemovedTask{ID: id, UserID: e.view.UserID}})
 		}
 		return !dry
 	})
