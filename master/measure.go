@@ -6,6 +6,7 @@ import (
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/coordinator"
+	"cloudai/master/internal/history"
 	"cloudai/master/internal/metrics"
 )
 
@@ -29,7 +30,17 @@ func (m *master) watch(to *metrics.Metrics) {
 	})
 }
 
-// observed tells the metrics of a task's change.
-func observed(to *metrics.Metrics) func(coordinator.TaskChange) {
-	return func(c coordinator.TaskChange) { to.Task(&c.Task, c.Fresh) }
+// observed tells metrics and history of a task's change.
+func observed(to *metrics.Metrics, and *history.History) func(coordinator.TaskChange) {
+	return func(c coordinator.TaskChange) {
+		to.Task(&c.Task, c.Fresh)
+		and.Task(&c.Task, c.Fresh)
+	}
+}
+
+// load is what the history looks at.
+func (m *master) load() history.State {
+	total, allocated := m.core.Capacity()
+	queue := m.core.Queue()
+	return history.State{Total: total, Allocated: allocated, Queue: queue.Len, Oldest: queue.Oldest}
 }

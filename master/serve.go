@@ -26,6 +26,7 @@ import (
 	"cloudai/master/internal/coordinator"
 	"cloudai/master/internal/dashboard"
 	"cloudai/master/internal/db"
+	"cloudai/master/internal/history"
 	"cloudai/master/internal/http"
 	"cloudai/master/internal/logs"
 	"cloudai/master/internal/retention"
@@ -84,6 +85,7 @@ type master struct {
 	core       *coordinator.Coordinator
 	people     *accounts.Accounts
 	audit      *audit.Log
+	history    *history.History
 	grpc       *grpc.Server
 	web        *http.Server
 	workerDoor net.Listener
@@ -129,8 +131,9 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 		return nil, fmt.Errorf("FILES_DIR: %w", err)
 	}
 	measures := newMetrics()
+	m.history = history.New(m.load)
 	m.core = coordinator.New(coordinator.Config{
-		Store: measures.Store(store), Observe: observed(measures), Client: m.pool, Logs: m.logs, Files: m.files, Policy: policy, Log: log, ClusterID: clusterID,
+		Store: measures.Store(store), Observe: observed(measures, m.history), Client: m.pool, Logs: m.logs, Files: m.files, Policy: policy, Log: log, ClusterID: clusterID,
 		HeartbeatInterval: cfg.Heartbeat.Interval, HeartbeatTimeout: cfg.Heartbeat.Timeout, LogLimit: cfg.LogLimit,
 		Version: version, Retention: policyOf(cfg.Retention),
 	})
@@ -154,7 +157,7 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	m.web, err = http.New(http.Config{
 		Core: m.core, Accounts: m.people, Audit: m.audit, Logs: m.logs, Files: m.files, Log: log,
 		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS, Disks: lookAt(disks, log), Pages: pages,
-		Metrics: measures.Handler(), Observe: measures.HTTP,
+		Metrics: measures.Handler(), Observe: measures.HTTP, History: m.history.Samples,
 		Version: client.Version{Version: version, Go: runtime.Version()},
 	})
 	return m, err
@@ -290,6 +293,7 @@ func (m *master) run(ctx context.Context, p *prompt, lost <-chan error) error {
 	stopStore := part("store", untilLost(lost))
 	stopLogs := part("logs", m.logs.Run)
 	stopCore := part("coordinator", m.core.Run)
+	stopHistory := part("history", m.history.Run)
 	stopWorkers := part("gRPC", m.serveWorkers)
 	stopWeb := part("HTTP", func(ctx context.Context) error { return m.web.Run(ctx, m.socket, m.tcp) })
 	left := make(chan struct{})
@@ -301,7 +305,7 @@ func (m *master) run(ctx context.Context, p *prompt, lost <-chan error) error {
 	case <-failed.Done():
 	}
 	m.log.Info("stopping")
-	for _, stop := range []func(){stopPrompt, stopWeb, stopWorkers, stopCore, stopLogs} {
+	for _, stop := range []func(){stopPrompt, stopWeb, stopHistory, stopWorkers, stopCore, stopLogs} {
 		stop()
 	}
 	m.closeAudit(base)

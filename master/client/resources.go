@@ -79,6 +79,7 @@ type Telemetry struct {
 type Cluster struct {
 	ClusterID   string         `json:"cluster_id"`
 	Tasks       map[string]int `json:"tasks" doc:"By status, everyone's."`
+	OwnTasks    map[string]int `json:"own_tasks,omitempty" doc:"By status, the caller's own; absent for administrators, who see everyone's."`
 	Workers     map[string]int `json:"workers" doc:"By status."`
 	Total       Resources      `json:"total" doc:"Of the workers that are not lost."`
 	Allocated   Resources      `json:"allocated"`
@@ -89,10 +90,11 @@ type Cluster struct {
 // ClusterMetrics is what all workers together used over the last while.
 type ClusterMetrics struct {
 	Step    string          `json:"step" doc:"Go style duration that one sample stands for."`
-	Samples []ClusterSample `json:"samples" doc:"Oldest first; since the master's start, of the last hour at most. Steps in which no worker was heard have none."`
+	Samples []ClusterSample `json:"samples" doc:"Oldest first; since the master's start, of the last hour at most."`
 }
 
-// ClusterSample is the use in one step: the sum of each worker's mean.
+// ClusterSample is one step: the use is the sum of each worker's mean. What was
+// not looked at in the step is absent.
 type ClusterSample struct {
 	Time    time.Time `json:"time" doc:"When the step began."`
 	Workers int       `json:"workers" doc:"Those that were heard in it."`
@@ -100,6 +102,24 @@ type ClusterSample struct {
 	Memory  int64     `json:"memory" doc:"MiB."`
 	Storage int64     `json:"storage" doc:"MiB."`
 	GPU     int       `json:"gpu" doc:"Devices."`
+
+	Total     *Resources `json:"total,omitempty" doc:"Of the workers that were not lost, at the end of the step."`
+	Allocated *Resources `json:"allocated,omitempty" doc:"What of it was given to tasks, at the end of the step."`
+	Queue     *QueueStep `json:"queue,omitempty"`
+	Ended     *Ended     `json:"ended,omitempty"`
+}
+
+// QueueStep is what waited for a worker in a step.
+type QueueStep struct {
+	Length  int    `json:"length" doc:"Everyone's tasks, at the end of the step."`
+	Longest string `json:"longest" doc:"Go style duration that the longest waiting one had waited, at most in the step." example:"1m30s"`
+}
+
+// Ended counts everyone's tasks that ended in a step.
+type Ended struct {
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	Cancelled int `json:"cancelled"`
 }
 
 // Mismatch is something that store, memory and workers do not agree about.

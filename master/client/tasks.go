@@ -112,6 +112,7 @@ type TaskQuery struct {
 	Since    time.Time
 	Until    time.Time
 	Text     string // contained in name, image, command or id
+	Sort     string // -created_at (when empty), created_at, name or -name; of lists only
 }
 
 func (q TaskQuery) values() url.Values {
@@ -127,6 +128,7 @@ func (q TaskQuery) values() url.Values {
 	set("name", q.Name)
 	set("failure", q.Failure)
 	set("q", q.Text)
+	set("sort", q.Sort)
 	for name, value := range q.Labels {
 		v.Add("label", name+"="+value)
 	}
@@ -139,7 +141,7 @@ func (q TaskQuery) values() url.Values {
 	return v
 }
 
-// TaskPage gives one page, newest first. An empty cursor is the beginning;
+// TaskPage gives one page. As the query sorts it; an empty cursor is the beginning;
 // limit 0 is the master's default.
 func (c *Client) TaskPage(ctx context.Context, q TaskQuery, limit int, cursor string) (List[Task], error) {
 	return page[Task](ctx, c, "/api/tasks", q.values(), limit, cursor)

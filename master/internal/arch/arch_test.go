@@ -18,7 +18,7 @@ var rules = slices.Concat(
 		[]string{"."},
 		[]string{"internal/cli/..."},
 		[]string{"internal/http/...", "internal/server/..."},
-		[]string{"internal/coordinator/...", "internal/accounts/...", "internal/audit", "internal/metrics", "internal/upkeep/..."},
+		[]string{"internal/coordinator/...", "internal/accounts/...", "internal/audit", "internal/metrics", "internal/history", "internal/upkeep/..."},
 		[]string{
 			"internal/scheduler/...", "internal/queue/...", "internal/db/...", "internal/events/...",
 			"internal/telemetry/...", "internal/auth/...", "internal/logs/...", "internal/storage/...",

@@ -266,18 +266,37 @@ func (c *Coordinator) Cluster(ctx context.Context, p cluster.Principal) (Cluster
 	v := ClusterView{ClusterID: c.clusterID, Tasks: counts, Workers: map[cluster.WorkerStatus]int{}}
 	if p.Admin() {
 		v.Mismatches = c.Invariants().Mismatches
+	} else if p.UserID != "" {
+		if v.OwnTasks, err = c.store.CountTasks(ctx, cluster.TaskFilter{UserID: p.UserID}); err != nil {
+			return ClusterView{}, unavailable(err)
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v.QueueLen = c.m.queue.Len()
+	v.Total, v.Allocated = c.m.capacity()
 	for _, w := range c.m.order {
 		status, _ := w.status()
 		v.Workers[status]++
-		if !w.worker.Lost {
-			v.Total, v.Allocated = v.Total.Plus(w.worker.Total), v.Allocated.Plus(w.allocated())
-		}
 	}
 	return v, nil
+}
+
+// capacity is what workers that are not lost have, and what of it is given away.
+func (m *machine) capacity() (total, allocated cluster.Resources) {
+	for _, w := range m.order {
+		if !w.worker.Lost {
+			total, allocated = total.Plus(w.worker.Total), allocated.Plus(w.allocated())
+		}
+	}
+	return total, allocated
+}
+
+// Capacity is what workers that are not lost have, and what of it is given away.
+func (c *Coordinator) Capacity() (total, allocated cluster.Resources) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.m.capacity()
 }
 
 // QueueView is what waits.

@@ -60,6 +60,7 @@ type RunningView struct {
 type ClusterView struct {
 	ClusterID string
 	Tasks     map[cluster.Status]int // of everyone
+	OwnTasks  map[cluster.Status]int // the principal's; nil for administrators, who see everyone's
 	Workers   map[cluster.WorkerStatus]int
 	Total     cluster.Resources // of workers that are not lost
 	Allocated cluster.Resources

@@ -136,9 +136,8 @@ type Tasks interface {
 	// which it returns. yield may call the store. It is not a snapshot: of
 	// what changes meanwhile, either state may be seen.
 	ActiveTasks(ctx context.Context, yield func(cluster.Task) error) error
-	// ListTasks gives a page, newest first, ids ascending within one time;
-	// next is the zero Cursor at the end. Stable under inserts. A Limit below
-	// 1 is cluster.ErrInvalid.
+	// ListTasks gives a page in the page's order; next is the zero Cursor at the
+	// end. Stable under inserts. A Limit below 1 is cluster.ErrInvalid.
 	ListTasks(ctx context.Context, filter cluster.TaskFilter, page cluster.Page) (tasks []cluster.Task, next cluster.Cursor, err error)
 	// CountTasks counts by status; every status is in the map.
 	CountTasks(ctx context.Context, filter cluster.TaskFilter) (map[cluster.Status]int, error)

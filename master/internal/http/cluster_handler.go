@@ -16,7 +16,7 @@ func (s *Server) clusterRoutes(api huma.API) {
 	}, s.getCluster)
 	register(api, accessRead, huma.Operation{
 		OperationID: "getClusterMetrics", Method: nethttp.MethodGet, Path: "/api/cluster/metrics",
-		Summary: "What all workers together used over the last hour", Tags: []string{"cluster"},
+		Summary: "What the whole cluster had, used, held waiting and finished over the last hour", Tags: []string{"cluster"},
 	}, s.getClusterMetrics)
 	register(api, accessAdmin, huma.Operation{
 		OperationID: "getJoin", Method: nethttp.MethodGet, Path: "/api/cluster/join",

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
@@ -38,6 +39,28 @@ func requestOf(b client.TaskRequest) (cluster.TaskRequest, []cluster.FieldError)
 		r.Inputs = append(r.Inputs, cluster.InputFile{Path: in.Path, Content: content})
 	}
 	return r, faults
+}
+
+// specOf is the wire's task that asks for the same; requestOf backwards.
+func specOf(s cluster.Spec) client.TaskRequest {
+	b := client.TaskRequest{
+		DockerImage: s.Image, Command: s.Command, Args: s.Args, Name: s.Name,
+		CPURequired: &s.Resources.CPU, MemoryRequired: &s.Resources.Memory, StorageRequired: &s.Resources.Storage, GPURequired: &s.Resources.GPU,
+		Env: s.Env, Workdir: s.Workdir, Timeout: durationOf(s.Timeout), GracePeriod: s.GracePeriod.String(),
+		Priority: &s.Priority, MaxRetries: &s.MaxRetries, MaxReschedules: &s.MaxReschedules,
+		Labels: s.Labels, Constraints: s.Constraints, TargetWorkerID: string(s.TargetWorker), Network: s.Network,
+	}
+	if s.ShmSize > 0 {
+		b.ShmSize = &s.ShmSize
+	}
+	for _, f := range s.Inputs {
+		in := client.Input{Path: f.Path, Content: string(f.Content)}
+		if !utf8.Valid(f.Content) {
+			in.Content, in.Encoding = base64.StdEncoding.EncodeToString(f.Content), "base64"
+		}
+		b.Inputs = append(b.Inputs, in)
+	}
+	return b
 }
 
 // taskOf is a task as replies carry it.
@@ -152,7 +175,7 @@ func resourcesOf(r cluster.Resources) client.Resources {
 
 func clusterOf(c coordinator.ClusterView) client.Cluster {
 	return client.Cluster{
-		ClusterID: c.ClusterID, Tasks: counts(c.Tasks), Workers: counts(c.Workers),
+		ClusterID: c.ClusterID, Tasks: counts(c.Tasks), OwnTasks: counts(c.OwnTasks), Workers: counts(c.Workers),
 		Total: resourcesOf(c.Total), Allocated: resourcesOf(c.Allocated), QueueLength: c.QueueLen,
 		Mismatches: mismatchesOf(c.Mismatches),
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
+	"strings"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -16,8 +17,8 @@ type place struct {
 }
 
 const (
-	cursorHead  = 12  // bytes: checksum and number
-	cursorLimit = 512 // characters
+	cursorHead  = 12   // bytes: checksum and number
+	cursorLimit = 1024 // characters
 )
 
 // encodeCursor makes an opaque cursor of the list of that kind: base64url of
@@ -43,12 +44,17 @@ func cursorSum(kind string, b []byte) uint32 {
 	return crc32.Update(crc32.ChecksumIEEE([]byte("cloudai "+kind)), crc32.IEEETable, b[4:])
 }
 
-// cursorOf is the core's cursor as the wire carries it; empty at the end.
+// cursorOf is the core's cursor as the wire carries it; empty at the end. A name
+// follows the id, behind a NUL, which no id has.
 func cursorOf(kind string, c cluster.Cursor) string {
 	if c.IsZero() {
 		return ""
 	}
-	return encodeCursor(kind, place{at: c.CreatedAt.UnixNano(), id: c.ID})
+	id := c.ID
+	if c.Name != "" {
+		id += "\x00" + c.Name
+	}
+	return encodeCursor(kind, place{at: c.CreatedAt.UnixNano(), id: id})
 }
 
 // cursor is the place in the core's terms.
@@ -56,7 +62,8 @@ func (p place) cursor() cluster.Cursor {
 	if p.id == "" {
 		return cluster.Cursor{}
 	}
-	return cluster.Cursor{CreatedAt: time.Unix(0, p.at).UTC(), ID: p.id}
+	id, name, _ := strings.Cut(p.id, "\x00")
+	return cluster.Cursor{CreatedAt: time.Unix(0, p.at).UTC(), ID: id, Name: name}
 }
 
 // before reports whether what was created at that time under that id follows

@@ -11,6 +11,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/history"
 )
 
 // The steps that the history of the cluster may be cut into. Workers' histories
@@ -50,6 +51,9 @@ func (s *Server) getClusterMetrics(ctx context.Context, in *clusterMetricsInput)
 		return nil, err
 	}
 	sums := map[int64]*client.ClusterSample{}
+	if s.history != nil {
+		addLooks(sums, s.history(), in.Since, in.step)
+	}
 	for _, w := range workers {
 		_, samples, err := s.core.WorkerHistory(ctx, p, w.ID)
 		if errors.Is(err, cluster.ErrNotFound) {
@@ -86,15 +90,44 @@ func addUse(sums map[int64]*client.ClusterSample, samples []cluster.Sample, sinc
 		if !at.Add(step).After(since) {
 			continue
 		}
-		sum := sums[at.UnixNano()]
-		if sum == nil {
-			sum = &client.ClusterSample{Time: at}
-			sums[at.UnixNano()] = sum
-		}
+		sum := stepOf(sums, at)
 		sum.Workers++
 		sum.CPU += mean.CPU / float64(n)
 		sum.Memory += mean.Memory / int64(n)
 		sum.Storage += mean.Storage / int64(n)
 		sum.GPU += mean.GPU
+	}
+}
+
+// stepOf is the sum of the step that begins at a time.
+func stepOf(sums map[int64]*client.ClusterSample, at time.Time) *client.ClusterSample {
+	sum := sums[at.UnixNano()]
+	if sum == nil {
+		sum = &client.ClusterSample{Time: at}
+		sums[at.UnixNano()] = sum
+	}
+	return sum
+}
+
+// addLooks puts what was seen of the whole cluster into the steps: the last look
+// of each, the longest wait, and all that ended.
+func addLooks(sums map[int64]*client.ClusterSample, looks []history.Sample, since time.Time, step time.Duration) {
+	for _, look := range looks {
+		at := look.Time.UTC().Truncate(step)
+		if !at.Add(step).After(since) {
+			continue
+		}
+		sum := stepOf(sums, at)
+		if sum.Ended == nil {
+			sum.Ended, sum.Queue = &client.Ended{}, &client.QueueStep{Longest: "0s"}
+		}
+		total, allocated := resourcesOf(look.Total), resourcesOf(look.Allocated)
+		sum.Total, sum.Allocated, sum.Queue.Length = &total, &allocated, look.Queue
+		if before, _ := time.ParseDuration(sum.Queue.Longest); look.Waited > before {
+			sum.Queue.Longest = look.Waited.Round(time.Millisecond).String()
+		}
+		sum.Ended.Succeeded += look.Ended.Succeeded
+		sum.Ended.Failed += look.Ended.Failed
+		sum.Ended.Cancelled += look.Ended.Cancelled
 	}
 }

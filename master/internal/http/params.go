@@ -66,11 +66,14 @@ type PageParams struct {
 }
 
 // Resolve reads the cursor, which must have come from this very call.
-func (p *PageParams) Resolve(ctx huma.Context) []error {
+func (p *PageParams) Resolve(ctx huma.Context) []error { return p.read(ctx.Operation().OperationID) }
+
+// read takes a cursor of a kind of list.
+func (p *PageParams) read(kind string) []error {
 	if p.Cursor == "" {
 		return nil
 	}
-	after, ok := decodeCursor(ctx.Operation().OperationID, p.Cursor)
+	after, ok := decodeCursor(kind, p.Cursor)
 	if !ok {
 		return []error{fault("cursor", "is not a next_cursor of this list")}
 	}

@@ -19,6 +19,7 @@ import (
 	"cloudai/master/internal/accounts"
 	"cloudai/master/internal/audit"
 	"cloudai/master/internal/crowd"
+	"cloudai/master/internal/history"
 	"cloudai/master/internal/logs"
 	"cloudai/master/internal/storage"
 )
@@ -51,6 +52,9 @@ type Config struct {
 	Origins  []string        // of other sites whose pages may call
 	Log      *slog.Logger    // nil: none
 	Metrics  nethttp.Handler // answers /metrics; nil: nothing
+	// History is what the cluster did over the last hour, oldest first; nil:
+	// nothing is known.
+	History func() []history.Sample
 	// Observe hears of every request; the route is a pattern, or empty for what
 	// no route takes. nil: nobody does.
 	Observe func(method, route string, status int, d time.Duration)
@@ -76,6 +80,7 @@ type Server struct {
 	metrics  nethttp.Handler
 	scraping chan struct{} // a turn of one of the few who ask for the metrics
 	observe  func(method, route string, status int, d time.Duration)
+	history  func() []history.Sample
 	pages    Pages
 	csrf     *nethttp.CrossOriginProtection
 	cors     *cors.Cors // nil: no other site
@@ -100,7 +105,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, audit: c.Audit, version: c.Version, join: c.Join,
 		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
-		disks: c.Disks, metrics: c.Metrics, observe: c.Observe, pages: c.Pages, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
+		disks: c.Disks, metrics: c.Metrics, observe: c.Observe, history: c.History, pages: c.Pages, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
 		scraping: make(chan struct{}, maxScrapes),
 	}
 	for _, origin := range c.Origins {

@@ -65,6 +65,12 @@ func (s *Server) taskRoutes(api huma.API) {
 			"request may be repeated: see there.",
 	}), s.retryTask)
 	register(api, accessRead, s.aboutTask(huma.Operation{
+		OperationID: "getTaskSpec", Method: nethttp.MethodGet, Path: "/api/tasks/{id}/spec",
+		Summary: "The body that submits the same task again", Tags: []string{"tasks"},
+		Description: "With the content of its input files, which the task itself names by path and size only. Sent to POST /api/tasks, " +
+			"changed or not, it makes a new task of the caller's.",
+	}), s.getTaskSpec)
+	register(api, accessRead, s.aboutTask(huma.Operation{
 		OperationID: "getTaskMetrics", Method: nethttp.MethodGet, Path: "/api/tasks/{id}/metrics",
 		Summary: "What an attempt's container used over its time", Tags: []string{"tasks"},
 	}), s.getTaskMetrics)
@@ -205,6 +211,18 @@ func (s *Server) retryTask(ctx context.Context, in *struct {
 	return createdReply(s.core.Retry(ctx, caller(ctx), cluster.TaskID(in.ID), in.of(nil)))
 }
 
+func (s *Server) getTaskSpec(ctx context.Context, in *struct {
+	TaskPath
+	Strict StrictQuery
+},
+) (*struct{ Body client.TaskRequest }, error) {
+	view, err := s.core.Task(ctx, caller(ctx), cluster.TaskID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.TaskRequest }{specOf(view.Spec)}, nil
+}
+
 func (s *Server) getTaskMetrics(ctx context.Context, in *struct {
 	TaskPath
 	Attempt int `query:"attempt" default:"0" minimum:"0" maximum:"1000000000" doc:"0: the newest."`
@@ -250,14 +268,25 @@ func (in *FilterParams) faults() (faults []error) {
 type listTasksInput struct {
 	PageParams
 	FilterParams
-	Sort   string `query:"sort" enum:"-created_at" doc:"Newest first is the only order so far."`
+	Sort   string `query:"sort" enum:"-created_at,created_at,name,-name" doc:"-created_at, newest first, when absent. Names go byte by byte; within one name the newest is first, with -name the oldest."`
 	Strict StrictQuery
 }
 
+// order is what is sorted by.
+func (in *listTasksInput) order() cluster.ListOrder {
+	if in.Sort == "-created_at" {
+		return cluster.NewestFirst
+	}
+	return cluster.ListOrder(in.Sort)
+}
+
+// kind tells lists of different orders apart: a place in one is none in another.
+func (in *listTasksInput) kind() string { return "listTasks" + string(in.order()) }
+
 // Resolve checks what the schema cannot say. It hides the embedded page's own,
 // hence the call.
-func (in *listTasksInput) Resolve(ctx huma.Context) []error {
-	return append(in.PageParams.Resolve(ctx), in.faults()...)
+func (in *listTasksInput) Resolve(huma.Context) []error {
+	return append(in.read(in.kind()), in.faults()...)
 }
 
 func (in *FilterParams) filter() cluster.TaskFilter {
@@ -285,13 +314,13 @@ func statusesOf(names []string) []cluster.Status {
 }
 
 func (s *Server) listTasks(ctx context.Context, in *listTasksInput) (*listOutput[client.Task], error) {
-	page := cluster.Page{Limit: in.Limit, After: in.after.cursor()}
+	page := cluster.Page{Limit: in.Limit, After: in.after.cursor(), Order: in.order()}
 	views, next, err := s.core.Tasks(ctx, caller(ctx), in.filter(), page)
 	if err != nil {
 		return nil, err
 	}
 	return &listOutput[client.Task]{client.List[client.Task]{
-		Items: each(views, taskOf), NextCursor: cursorOf("listTasks", next),
+		Items: each(views, taskOf), NextCursor: cursorOf(in.kind(), next),
 	}}, nil
 }
 

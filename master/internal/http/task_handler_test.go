@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -123,7 +124,9 @@ func TestBadQueries(t *testing.T) {
 		{"/api/tasks?status=queued,nonsense", []string{"status[1]"}},
 		{"/api/tasks?failure=bad", []string{"failure"}},
 		{"/api/tasks?label=x", []string{"label"}},
-		{"/api/tasks?sort=name", []string{"sort"}},
+		{"/api/tasks?sort=state", []string{"sort"}},
+		{"/api/tasks?sort=name&cursor=" + encodeCursor("listTasks", place{at: 1, id: "x"}), []string{"cursor"}},
+		{"/api/tasks?cursor=" + encodeCursor("listTasksname", place{at: 1, id: "x"}), []string{"cursor"}},
 		{"/api/tasks?q=%00", []string{"q"}},
 		{"/api/tasks?name=%ff", []string{"name"}},
 		{"/api/tasks?cursor=nonsense", []string{"cursor"}},
@@ -185,6 +188,68 @@ func TestListPages(t *testing.T) {
 	}
 	if w := e.get(t, "/api/tasks?q=nosuch"); strings.TrimSpace(w.Body.String()) != `{"items":[]}` {
 		t.Errorf("empty list %s", w.Body)
+	}
+}
+
+// A page in each order goes on where the one before ended.
+func TestListOrders(t *testing.T) {
+	e := newEdge(t)
+	for _, name := range []string{"b", "a", "ä", "a"} {
+		e.submit(t, "ann", cluster.TaskRequest{Name: name})
+	}
+	for sort, want := range map[string]string{
+		"-created_at": "4 3 2 1", "created_at": "1 2 3 4", "name": "4 2 1 3", "-name": "3 1 2 4",
+	} {
+		var got []string
+		cursor := ""
+		for range 4 {
+			list := decode[client.List[client.Task]](t, e.get(t, "/api/tasks?limit=1&sort="+sort+cursor), 200)
+			got = append(got, strings.TrimPrefix(list.Items[0].TaskID, "task000"))
+			if cursor = ""; list.NextCursor != "" {
+				cursor = "&cursor=" + url.QueryEscape(list.NextCursor)
+			}
+		}
+		if strings.Join(got, " ") != want || cursor != "" {
+			t.Errorf("%s: %v, want %s, and then %q", sort, got, want, cursor)
+		}
+	}
+}
+
+// The body that a task was made from makes the same again, with its files.
+func TestTaskSpec(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{
+		Image: "alpine", Command: "cat a", Timeout: "90s", Env: map[string]string{"A": "1"},
+		Inputs: []cluster.InputFile{{Path: "a", Content: []byte("text")}, {Path: "/b", Content: []byte{0xff, 0}}},
+	})
+	spec := decode[client.TaskRequest](t, e.get(t, "/api/tasks/"+string(id)+"/spec"), 200)
+	want := []client.Input{{Path: "a", Content: "text"}, {Path: "/b", Content: "/wA=", Encoding: "base64"}}
+	if spec.DockerImage != "alpine" || spec.Timeout != "1m30s" || *spec.CPURequired != 1 || !reflect.DeepEqual(spec.Inputs, want) {
+		t.Errorf("%+v", spec)
+	}
+	request, faults := requestOf(spec)
+	again, err := request.Spec()
+	if err != nil || faults != nil {
+		t.Fatal(err, faults)
+	}
+	view, err := e.core.Task(t.Context(), cluster.Principal{UserID: "ann"}, id)
+	if err != nil || !reflect.DeepEqual(again, view.Spec) {
+		t.Errorf("%+v\n%+v, %v", again, view.Spec, err)
+	}
+	wantProblem(t, e.get(t, "/api/tasks/"+string(id)+"/spec", client.UserHeader+": bob"), 404)
+}
+
+// Whoever is no administrator is told what is theirs of the counts.
+func TestOwnCounts(t *testing.T) {
+	e := newEdge(t)
+	e.submit(t, "ann", cluster.TaskRequest{})
+	e.submit(t, "bob", cluster.TaskRequest{})
+	bob := decode[client.Cluster](t, e.get(t, "/api/cluster", client.UserHeader+": bob"), 200)
+	if bob.Tasks["queued"] != 2 || bob.OwnTasks["queued"] != 1 {
+		t.Errorf("%+v", bob)
+	}
+	if all := decode[client.Cluster](t, e.get(t, "/api/cluster"), 200); all.OwnTasks != nil {
+		t.Errorf("%+v", all)
 	}
 }
 

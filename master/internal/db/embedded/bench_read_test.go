@@ -90,6 +90,22 @@ func BenchmarkRead(b *testing.B) {
 			return err
 		})
 	}
+	for _, list := range []struct {
+		name   string
+		filter cluster.TaskFilter
+		by     cluster.ListOrder
+	}{
+		{"oldest first", cluster.TaskFilter{}, cluster.OldestFirst},
+		{"by name", cluster.TaskFilter{}, cluster.ByName},
+		{"by name, from its end", cluster.TaskFilter{}, cluster.ByNameFromEnd},
+		{"by name, user", cluster.TaskFilter{UserID: "user-07"}, cluster.ByName},
+		{"by name, status", cluster.TaskFilter{Statuses: []cluster.Status{"failed"}}, cluster.ByName},
+	} {
+		measure("list/"+list.name, func() error {
+			_, _, err := s.ListTasks(b.Context(), list.filter, cluster.Page{Limit: 50, Order: list.by})
+			return err
+		})
+	}
 	measure("count/all", func() error { _, err := s.CountTasks(b.Context(), cluster.TaskFilter{}); return err })
 	measure("count/user", func() error {
 		_, err := s.CountTasks(b.Context(), cluster.TaskFilter{UserID: "user-07"})

@@ -66,8 +66,8 @@ func (s *Store) ListFiles(ctx context.Context, user cluster.UserID, page cluster
 	if user != "" {
 		c.add("user_id = ?", string(user))
 	}
-	c.after(page.After)
+	c.after(page.After, page.Order)
 	query := "SELECT " + taskColumns + " FROM tasks t INDEXED BY tasks_with_files WHERE " + c.where("files_shown = 1") +
 		" ORDER BY created_at DESC, id LIMIT " + c.arg(page.Limit+1)
-	return s.taskPage(ctx, query, c.args, page.Limit)
+	return s.taskPage(ctx, query, c.args, page)
 }

@@ -98,13 +98,22 @@ func (c *condition) where(first string) string {
 	return strings.Join(append([]string{first}, c.terms...), " AND ")
 }
 
-// after begins a page strictly behind a place in "newest first".
-func (c *condition) after(place cluster.Cursor) {
+// after begins a page strictly behind a place in an order.
+func (c *condition) after(place cluster.Cursor, order cluster.ListOrder) {
 	if place.IsZero() {
 		return
 	}
+	before, after := "<", ">"
+	if order.Backward() {
+		before, after = after, before
+	}
 	at := c.arg(document.Nanos(place.CreatedAt))
-	c.terms = append(c.terms, "created_at <= "+at, "(created_at < "+at+" OR id > "+c.arg(place.ID)+")")
+	behind := "created_at " + before + "= " + at + " AND (created_at " + before + " " + at + " OR id " + after + " " + c.arg(place.ID) + ")"
+	if order.Named() {
+		name := c.arg(place.Name)
+		behind = "name " + after + "= " + name + " AND (name " + after + " " + name + " OR (" + behind + "))"
+	}
+	c.terms = append(c.terms, behind)
 }
 
 // wantedStatuses are the known ones of a filter, each once; all when it has
@@ -118,8 +127,7 @@ func wantedStatuses(f cluster.TaskFilter) []cluster.Status {
 	})
 }
 
-// ListTasks implements db.Tasks. Within one status the index has the wanted
-// order, so the page is merged from the first rows of each status.
+// ListTasks implements db.Tasks.
 func (s *Store) ListTasks(ctx context.Context, filter cluster.TaskFilter, page cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
 	if err := checkLimit(page); err != nil {
 		return nil, cluster.Cursor{}, err
@@ -129,32 +137,71 @@ func (s *Store) ListTasks(ctx context.Context, filter cluster.TaskFilter, page c
 		return nil, cluster.Cursor{}, nil
 	}
 	c := filterCondition(filter)
-	c.after(page.After)
+	c.after(page.After, page.Order)
 	limit := c.arg(page.Limit + 1)
+	keys := c.byTime(statuses, page.Order, limit)
+	if page.Order.Named() {
+		keys = c.byName(statuses, page.Order, limit)
+	}
+	query := fmt.Sprintf("WITH k AS (%s) SELECT %s FROM k CROSS JOIN tasks t ON t.seq = k.seq ORDER BY %s",
+		keys, taskColumns, orderBy(page.Order, "k."))
+	return s.taskPage(ctx, query, c.args, page)
+}
+
+// byTime finds the page's rows. Within one status the index has the wanted
+// order, so they are merged from the first rows of each status.
+func (c *condition) byTime(statuses []cluster.Status, order cluster.ListOrder, limit string) string {
 	arms := make([]string, len(statuses))
 	for i, status := range statuses {
-		arms[i] = fmt.Sprintf(
-			"SELECT * FROM (SELECT seq, created_at, id FROM tasks INDEXED BY %s WHERE %s ORDER BY created_at DESC, id LIMIT %s)",
-			c.index, c.where("status = '"+string(status)+"'"), limit)
+		arms[i] = fmt.Sprintf("SELECT * FROM (SELECT seq, name, created_at, id FROM tasks INDEXED BY %s WHERE %s ORDER BY %s LIMIT %s)",
+			c.index, c.where("status = '"+string(status)+"'"), orderBy(order, ""), limit)
 	}
-	query := fmt.Sprintf(`WITH k AS (%s ORDER BY 2 DESC, 3 LIMIT %s)
-SELECT %s FROM k CROSS JOIN tasks t ON t.seq = k.seq ORDER BY k.created_at DESC, k.id`,
-		strings.Join(arms, " UNION ALL "), limit, taskColumns)
-	return s.taskPage(ctx, query, c.args, page.Limit)
+	return strings.Join(arms, " UNION ALL ") + " ORDER BY " + orderBy(order, "") + " LIMIT " + limit
+}
+
+// byName finds the page's rows. Everyone's stand in an index in this order; one
+// user's are sorted, which costs as many as the user has.
+func (c *condition) byName(statuses []cluster.Status, order cluster.ListOrder, limit string) string {
+	index := c.index
+	if index == "tasks_by_status" {
+		index = "tasks_by_name"
+	}
+	return fmt.Sprintf("SELECT seq, name, created_at, id FROM tasks INDEXED BY %s WHERE %s ORDER BY %s LIMIT %s",
+		index, c.where("status IN ("+quoted(statuses)+")"), orderBy(order, ""), limit)
+}
+
+// orderBy is the order in SQL, of columns of a table.
+func orderBy(order cluster.ListOrder, table string) string {
+	up, down := "", " DESC"
+	if order.Backward() {
+		up, down = down, up
+	}
+	by := table + "created_at" + down + ", " + table + "id" + up
+	if order.Named() {
+		by = table + "name" + up + ", " + by
+	}
+	return by
+}
+
+func quoted(statuses []cluster.Status) string {
+	names := make([]string, len(statuses))
+	for i, status := range statuses {
+		names[i] = "'" + string(status) + "'"
+	}
+	return strings.Join(names, ", ")
 }
 
 // taskPage reads at most one row more than the limit, which tells whether
 // there is a next page.
-func (s *Store) taskPage(ctx context.Context, query string, args []any, limit int) ([]cluster.Task, cluster.Cursor, error) {
+func (s *Store) taskPage(ctx context.Context, query string, args []any, page cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
 	var list []cluster.Task
 	if err := s.query(ctx, query, args, collectTasks(&list)); err != nil {
 		return nil, cluster.Cursor{}, err
 	}
-	if len(list) <= limit {
+	if len(list) <= page.Limit {
 		return list, cluster.Cursor{}, nil
 	}
-	last := list[limit-1]
-	return list[:limit], cluster.Cursor{CreatedAt: last.CreatedAt, ID: string(last.ID)}, nil
+	return list[:page.Limit], page.Order.Place(list[page.Limit-1]), nil
 }
 
 func checkLimit(page cluster.Page) error {
@@ -191,16 +238,12 @@ func (s *Store) CountTasks(ctx context.Context, filter cluster.TaskFilter) (map[
 // countQuery counts by status. A filter by user and status only is answered by
 // the counts kept beside the tasks; others walk the index.
 func countQuery(filter cluster.TaskFilter, statuses []cluster.Status) (query string, args []any) {
-	names := make([]string, len(statuses))
-	for i, status := range statuses {
-		names[i] = "'" + string(status) + "'"
-	}
 	c := filterCondition(filter)
 	count, from := "count(*)", "tasks INDEXED BY "+c.index
 	if kept := (cluster.TaskFilter{UserID: filter.UserID}); len(c.terms) == len(filterCondition(kept).terms) {
 		count, from = "sum(n)", "task_counts"
 	}
-	where := c.where("status IN (" + strings.Join(names, ", ") + ")")
+	where := c.where("status IN (" + quoted(statuses) + ")")
 	return "SELECT status, " + count + " FROM " + from + " WHERE " + where + " GROUP BY status", c.args
 }
 

@@ -183,6 +183,9 @@ END;
 CREATE TRIGGER audit_stays BEFORE DELETE ON audit WHEN NOT EXISTS (SELECT 1 FROM meta WHERE name = 'being_filled') BEGIN
 	SELECT raise(ABORT, 'entries of the audit log are not removed');
 END;
+`, `
+-- Everyone's tasks by name, with all that filters decide by.
+CREATE INDEX tasks_by_name ON tasks (name, created_at DESC, id, status, user_id, worker_id, failure, labels);
 `}
 
 // The migrations' cloudai_sum is document.RowSum of its arguments. Nothing of the

@@ -97,6 +97,7 @@ func (s *Store) makeSchema(ctx context.Context) error {
 		{s.in.tasks, []mongo.IndexModel{
 			index("tasks_by_status", "status", "-created_at", "_id"),
 			index("tasks_by_user", "user_id", "status", "-created_at", "_id"),
+			index("tasks_by_name", "name", "-created_at", "_id"),
 			index("tasks_with_files", "files_shown", "-created_at", "_id"),
 		}},
 		{s.in.assignments, []mongo.IndexModel{

@@ -135,8 +135,8 @@ func (s *Store) taskPage(ctx context.Context, c condition, page cluster.Page) ([
 	place := page.After
 	for {
 		ask := page.Limit + 1 - len(list)
-		rows, err := findAll[taskRow](ctx, s, s.in.tasks, behind(c.filter, place),
-			options.Find().SetProjection(taskFields).SetSort(order("-created_at", "_id")).SetLimit(int64(ask)))
+		rows, err := findAll[taskRow](ctx, s, s.in.tasks, behind(c.filter, place, page.Order),
+			options.Find().SetProjection(taskFields).SetSort(sortBy(page.Order)).SetLimit(int64(ask)))
 		if err != nil {
 			return nil, cluster.Cursor{}, err
 		}
@@ -145,13 +145,13 @@ func (s *Store) taskPage(ctx context.Context, c condition, page cluster.Page) ([
 			return nil, cluster.Cursor{}, err
 		}
 		for _, t := range tasks {
-			place = taskCursor(t)
+			place = page.Order.Place(t)
 			if c.rest == nil || c.rest(t) {
 				list = append(list, t)
 			}
 		}
 		if len(list) > page.Limit {
-			return list[:page.Limit], taskCursor(list[page.Limit-1]), nil
+			return list[:page.Limit], page.Order.Place(list[page.Limit-1]), nil
 		}
 		if len(rows) < ask {
 			return list, cluster.Cursor{}, nil
@@ -159,21 +159,38 @@ func (s *Store) taskPage(ctx context.Context, c condition, page cluster.Page) ([
 	}
 }
 
-func taskCursor(t cluster.Task) cluster.Cursor {
-	return cluster.Cursor{CreatedAt: t.CreatedAt, ID: string(t.ID)}
+// sortBy is an order in the server's terms.
+func sortBy(by cluster.ListOrder) bson.D {
+	switch by {
+	case cluster.NewestFirst:
+	case cluster.OldestFirst:
+		return order("created_at", "-_id")
+	case cluster.ByName:
+		return order("name", "-created_at", "_id")
+	case cluster.ByNameFromEnd:
+		return order("-name", "created_at", "-_id")
+	}
+	return order("-created_at", "_id")
 }
 
-// behind adds to a filter that rows come strictly after a place in "newest
-// first".
-func behind(filter bson.M, place cluster.Cursor) bson.M {
+// behind adds to a filter that rows come strictly after a place in an order.
+func behind(filter bson.M, place cluster.Cursor, by cluster.ListOrder) bson.M {
 	if place.IsZero() {
 		return filter
 	}
+	before, after := "$lt", "$gt"
+	if by.Backward() {
+		before, after = after, before
+	}
 	at := document.Nanos(place.CreatedAt)
-	return bson.M{"$and": bson.A{filter, bson.M{
-		"created_at": bson.M{"$lte": at},
-		"$or":        bson.A{bson.M{"created_at": bson.M{"$lt": at}}, bson.M{"_id": bson.M{"$gt": place.ID}}},
-	}}}
+	rest := bson.M{
+		"created_at": bson.M{before + "e": at},
+		"$or":        bson.A{bson.M{"created_at": bson.M{before: at}}, bson.M{"_id": bson.M{after: place.ID}}},
+	}
+	if by.Named() {
+		rest = bson.M{"name": bson.M{after + "e": place.Name}, "$or": bson.A{bson.M{"name": bson.M{after: place.Name}}, rest}}
+	}
+	return bson.M{"$and": bson.A{filter, rest}}
 }
 
 // CountTasks implements db.Tasks.

@@ -14,11 +14,30 @@ import (
 
 func testListOrder(t *testing.T, b Backend) {
 	s := b.Open(t)
-	put(t, s, queued("b", minute(1)), queued("a", minute(1)), queued("z", minute(2)), queued("c", minute(1)),
-		cancelled(queued("d", minute(1)), minute(3)), queued("ns", minute(1).Add(1)), queued("0", minute(0)))
+	called := func(name string, task cluster.Task) cluster.Task {
+		task.Spec.Name = name
+		return task
+	}
+	put(t, s, called("ä", queued("b", minute(1))), called("a", queued("a", minute(1))), called("a", queued("z", minute(2))),
+		called("a\x00", queued("c", minute(1))), cancelled(called("", queued("d", minute(1))), minute(3)),
+		called("", queued("ns", minute(1).Add(1))), called("Z", queued("0", minute(0))))
 	want := []cluster.TaskID{"z", "ns", "a", "b", "c", "d", "0"}
+	named := []cluster.TaskID{"ns", "d", "0", "z", "a", "c", "b"}
 	for limit := 1; limit <= 8; limit++ {
-		same(t, fmt.Sprintf("limit %d", limit), listIDs(t, s, cluster.TaskFilter{}, limit), want)
+		for _, by := range cluster.ListOrders {
+			want := slices.Clone(want)
+			if by.Named() {
+				want = slices.Clone(named)
+			}
+			if by.Backward() {
+				slices.Reverse(want)
+			}
+			got := pages(t, limit, func(ctx context.Context, p cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
+				p.Order = by
+				return s.ListTasks(ctx, cluster.TaskFilter{}, p)
+			})
+			same(t, fmt.Sprintf("limit %d, order %q", limit, by), taskIDs(got), want)
+		}
 	}
 	_, next, err := s.ListTasks(t.Context(), cluster.TaskFilter{}, cluster.Page{Limit: 2})
 	isErr(t, "first page", err, nil)
@@ -222,9 +241,9 @@ func testRandomFilters(t *testing.T, b Backend) {
 	for i := range all {
 		all[i].Version = 1
 	}
-	slices.SortFunc(all, func(x, y cluster.Task) int { return newestFirst(taskCursor(x), taskCursor(y)) })
 	for n := range amount(b, 100, 40) {
-		f := randomFilter(r)
+		f, by := randomFilter(r), pick(r, cluster.ListOrders...)
+		slices.SortFunc(all, func(x, y cluster.Task) int { return by.Compare(by.Place(x), by.Place(y)) })
 		want := slices.DeleteFunc(slices.Clone(all), func(task cluster.Task) bool { return !matches(f, task) })
 		counts := map[cluster.Status]int{}
 		for _, status := range cluster.Statuses {
@@ -233,8 +252,9 @@ func testRandomFilters(t *testing.T, b Backend) {
 		for _, task := range want {
 			counts[task.Status()]++
 		}
-		what := fmt.Sprintf("seed %d, filter %d: %+v", seed, n, f)
+		what := fmt.Sprintf("seed %d, filter %d, order %q: %+v", seed, n, by, f)
 		got := pages(t, amount(b, 1, 12)+r.IntN(60), func(ctx context.Context, p cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
+			p.Order = by
 			return s.ListTasks(ctx, f, p)
 		})
 		same(t, what, taskIDs(got), taskIDs(want))

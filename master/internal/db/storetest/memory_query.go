@@ -35,22 +35,18 @@ func containsText(t cluster.Task, lower string) bool {
 }
 
 // newestFirst orders places in a list.
-func newestFirst(a, b cluster.Cursor) int {
-	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
-}
+func newestFirst(a, b cluster.Cursor) int { return cluster.NewestFirst.Compare(a, b) }
 
-func taskCursor(t cluster.Task) cluster.Cursor {
-	return cluster.Cursor{CreatedAt: t.CreatedAt, ID: string(t.ID)}
-}
+func taskCursor(t cluster.Task) cluster.Cursor { return cluster.NewestFirst.Place(t) }
 
-// pageOf sorts rows newest first and cuts the page out.
+// pageOf sorts rows and cuts the page out.
 func pageOf[T any](rows []T, at func(T) cluster.Cursor, page cluster.Page) ([]T, cluster.Cursor, error) {
 	if page.Limit < 1 {
 		return nil, cluster.Cursor{}, fmt.Errorf("%w: limit %d", cluster.ErrInvalid, page.Limit)
 	}
-	slices.SortFunc(rows, func(a, b T) int { return newestFirst(at(a), at(b)) })
+	slices.SortFunc(rows, func(a, b T) int { return page.Order.Compare(at(a), at(b)) })
 	if !page.After.IsZero() {
-		rows = slices.DeleteFunc(rows, func(r T) bool { return newestFirst(at(r), page.After) <= 0 })
+		rows = slices.DeleteFunc(rows, func(r T) bool { return page.Order.Compare(at(r), page.After) <= 0 })
 	}
 	if len(rows) <= page.Limit {
 		return rows, cluster.Cursor{}, nil
@@ -94,7 +90,7 @@ func (m *Memory) listTasks(ctx context.Context, page cluster.Page, want func(clu
 				rows = append(rows, t)
 			}
 		}
-		tasks, next, err = pageOf(rows, taskCursor, page)
+		tasks, next, err = pageOf(rows, page.Order.Place, page)
 		return err
 	})
 	return tasks, next, err

@@ -247,18 +247,19 @@ func (c *Core) Tasks(_ context.Context, p cluster.Principal, f cluster.TaskFilte
 		return nil, cluster.Cursor{}, c.fail
 	}
 	var out []coordinator.TaskView
-	for _, id := range slices.Backward(c.order) {
+	for _, id := range c.order {
 		v := c.tasks[id].view
-		if !p.MaySee(v.UserID) || !matches(v.Task, f) || !page.After.IsZero() && !v.CreatedAt.Before(page.After.CreatedAt) {
-			continue
+		if p.MaySee(v.UserID) && matches(v.Task, f) && (page.After.IsZero() || page.Order.Compare(page.After, page.Order.Place(v.Task)) < 0) {
+			out = append(out, v)
 		}
-		if len(out) == page.Limit {
-			last := out[len(out)-1]
-			return out, cluster.Cursor{CreatedAt: last.CreatedAt, ID: string(last.ID)}, nil
-		}
-		out = append(out, v)
 	}
-	return out, cluster.Cursor{}, nil
+	slices.SortFunc(out, func(a, b coordinator.TaskView) int {
+		return page.Order.Compare(page.Order.Place(a.Task), page.Order.Place(b.Task))
+	})
+	if len(out) <= page.Limit {
+		return out, cluster.Cursor{}, nil
+	}
+	return out[:page.Limit], page.Order.Place(out[page.Limit-1].Task), nil
 }
 
 func matches(t cluster.Task, f cluster.TaskFilter) bool {

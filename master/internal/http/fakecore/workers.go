@@ -74,8 +74,14 @@ func (c *Core) Cluster(_ context.Context, p cluster.Principal) (coordinator.Clus
 	for _, s := range cluster.Statuses {
 		v.Tasks[s] = 0
 	}
+	if !p.Admin() {
+		v.OwnTasks = map[cluster.Status]int{}
+	}
 	for _, e := range c.tasks {
 		v.Tasks[e.view.Status()]++
+		if v.OwnTasks != nil && e.view.UserID == p.UserID {
+			v.OwnTasks[e.view.Status()]++
+		}
 		if e.view.State.Waiting() {
 			v.QueueLen++
 		}
