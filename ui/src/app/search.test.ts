@@ -9,6 +9,8 @@ describe('addresses', () => {
     })
     expect(tasksSearch({ status: 'queued,running' })).toEqual({ status: ['queued', 'running'] })
     expect(tasksSearch({ status: 5 })).toEqual({})
+    expect(tasksSearch({ sort: '-name' })).toEqual({ sort: '-name' })
+    expect(tasksSearch({ sort: 'state' })).toEqual({})
   })
 
   it.each(['//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)', 'tasks'])(

@@ -10,6 +10,9 @@ export const statuses: readonly TaskStatus[] = [
   'cancelled',
 ]
 
+/** The orders of the list but the usual one. */
+const sorts = ['created_at', 'name', '-name']
+
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 
 /** Leaves out what is undefined, so that addresses stay short. */
@@ -32,7 +35,7 @@ export function tasksSearch(raw: Record<string, unknown>): TaskFilters {
     user_id: text(raw.user_id),
     since: text(raw.since),
     until: text(raw.until),
-    sort: text(raw.sort),
+    sort: sorts.find((sort) => sort === raw.sort),
   })
 }
 

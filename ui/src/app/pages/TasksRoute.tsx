@@ -12,8 +12,7 @@ export default function TasksRoute() {
   const { user } = useRouteContext({ from: '/inside' })
   const navigate = useNavigate()
   const admin = user.role === 'admin'
-  // The cluster's counts are everyone's, so only who sees everyone's tasks sees them here.
-  const { data: cluster } = useQuery({ ...clusterQuery, enabled: admin })
+  const { data: cluster } = useQuery(clusterQuery)
   return (
     <>
       <PageTitle title="Tasks">
@@ -26,7 +25,7 @@ export default function TasksRoute() {
         onFilters={(search) => void navigate({ to: '/tasks', search, replace: true })}
         onOpen={(taskId) => void navigate({ to: '/tasks/$taskId', params: { taskId } })}
         admin={admin}
-        counts={admin ? cluster?.tasks : undefined}
+        counts={cluster && (cluster.own_tasks ?? cluster.tasks)}
         firstSteps={<FirstSteps />}
       />
     </>

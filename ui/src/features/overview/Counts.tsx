@@ -7,13 +7,19 @@ import classes from './Overview.module.css'
 
 const statuses: TaskStatus[] = ['queued', 'assigned', 'running', 'succeeded', 'failed', 'cancelled']
 
-/** How many tasks of the whole cluster have which status. */
+/** How many of the tasks that somebody may see have which status. */
 export function Counts({ cluster }: { cluster: Cluster }) {
+  const counts = cluster.own_tasks ?? cluster.tasks
   return (
-    <SimpleGrid cols={{ base: 3, md: 6 }} spacing="xs" role="group" aria-label="Tasks of everybody by status">
+    <SimpleGrid
+      cols={{ base: 3, md: 6 }}
+      spacing="xs"
+      role="group"
+      aria-label={cluster.own_tasks ? 'Your tasks by status' : 'Tasks of everybody by status'}
+    >
       {statuses.map((status) => (
         <Link key={status} to="/tasks" search={{ status: [status] }} className={`card ${classes.count}`}>
-          <span className={classes.number}>{formatCount(cluster.tasks[status] ?? 0)}</span>
+          <span className={classes.number}>{formatCount(counts[status] ?? 0)}</span>
           <Status status={status} />
         </Link>
       ))}

@@ -5,6 +5,7 @@ import { useEffect, useState, type RefObject } from 'react'
 import type { TaskStatus } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
 import { formatCount } from '@/lib/format'
+import { newestFirst, orders, sortedBy } from './columns'
 import classes from './FilterBar.module.css'
 
 const statuses: TaskStatus[] = ['queued', 'assigned', 'running', 'succeeded', 'failed', 'cancelled']
@@ -112,6 +113,12 @@ export function FilterBar({ filters, onFilters, counts, admin, searchRef }: Prop
                 value={filters.since ?? ''}
                 data={sinceChoices(filters.since)}
                 onChange={(event) => with_({ since: event.currentTarget.value })}
+              />
+              <NativeSelect
+                label="Sorted"
+                value={filters.sort ?? newestFirst}
+                data={orders.map(([value, label]) => ({ value, label }))}
+                onChange={(event) => onFilters(sortedBy(filters, event.currentTarget.value))}
               />
               <Button variant="default" onClick={() => onFilters({})}>
                 Clear all

@@ -8,7 +8,9 @@ import { Empty } from '@/components/Empty'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { BulkBar } from './BulkBar'
+import { CancelMatching } from './CancelMatching'
 import { FilterBar } from './FilterBar'
+import { newestFirst, sortedBy } from './columns'
 import classes from './TaskList.module.css'
 import { TaskTable } from './TaskTable'
 
@@ -32,7 +34,7 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
   useHotkeys([['/', () => search.current?.focus()]])
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data])
   const chosen = useMemo(() => rows.filter((task) => selected.has(task.task_id)), [rows, selected])
-  const filtered = Object.values(filters).some((value) => value !== undefined)
+  const filtered = Object.entries(filters).some(([name, value]) => name !== 'sort' && value !== undefined)
 
   const showNewest = () => {
     queries.setQueryData<InfiniteData<{ items: Task[]; next_cursor?: string }, string>>(
@@ -60,12 +62,13 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
               ? 'Loading'
               : `${rows.length}${list.hasNextPage ? '+' : ''} ${rows.length === 1 ? 'task' : 'tasks'}`}
           </Text>
+          {rows.length > 0 && <CancelMatching filters={filters} />}
           {behind ? (
             <Button size="compact-sm" variant="default" onClick={showNewest}>
               Show the newest
             </Button>
           ) : (
-            <Text size="xs" c="dimmed" visibleFrom="sm">
+            <Text size="xs" c="dimmed" visibleFrom="md">
               <kbd>/</kbd> search, <kbd>↑</kbd> <kbd>↓</kbd> move, <kbd>Space</kbd> select, <kbd>Enter</kbd>{' '}
               open
             </Text>
@@ -84,6 +87,8 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
           loadingMore={list.isFetchingNextPage}
           loadMore={() => void list.fetchNextPage()}
           dim={list.isPlaceholderData}
+          sort={filters.sort ?? newestFirst}
+          onSort={(sort) => onFilters(sortedBy(filters, sort))}
           resetKey={JSON.stringify(filters)}
         />
       ) : list.isError ? (

@@ -1,6 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react'
 import type { Task } from '@/api/client'
+import { SortHeader } from './SortHeader'
 import { TaskRow } from './TaskRow'
 import classes from './TaskTable.module.css'
 import { useMediaQuery } from '@mantine/hooks'
@@ -14,6 +15,8 @@ interface Props {
   loadingMore: boolean
   loadMore: () => void
   dim: boolean
+  sort: string
+  onSort: (sort: string) => void
   /** When it changes the list begins at its top again. */
   resetKey: string
 }
@@ -123,16 +126,20 @@ export function TaskTable(props: Props) {
           />
         </div>
         <div role="columnheader">Status</div>
-        <div role="columnheader">Task</div>
+        <SortHeader label="Task" orders={['name', '-name']} sort={props.sort} onSort={props.onSort} />
         <div role="columnheader" className={classes.wide}>
           Image
         </div>
         <div role="columnheader" className={classes.wide}>
           Worker
         </div>
-        <div role="columnheader" className={classes.wide}>
-          Created
-        </div>
+        <SortHeader
+          label="Created"
+          orders={['-created_at', 'created_at']}
+          sort={props.sort}
+          onSort={props.onSort}
+          className={classes.wide}
+        />
         <div role="columnheader" className={classes.wide}>
           Took
         </div>

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { onSignedOut } from '@/api/client'
 import { makeTask } from '@/test/factories'
 import { server } from '@/test/server'
-import { cancelTask, forEachTask } from './actions'
+import { cancelFilter, cancelTask, forEachTask } from './actions'
 
 it('acts for each task a few at a time, and goes on past those that are refused', async () => {
   let under = 0
@@ -47,4 +47,13 @@ it('stops when the sign-in is over, and says so', async () => {
   forget()
   expect(calls).toBeLessThan(20)
   expect(told).toBe(calls)
+})
+
+it('cancels by what the list shows, and only where that can be said', () => {
+  expect(cancelFilter({ status: ['running'], label: 'a=b=c', sort: 'name' })).toEqual({
+    status: ['running'],
+    labels: { a: 'b=c' },
+  })
+  expect(cancelFilter({ sort: 'name' })).toBeUndefined()
+  expect(cancelFilter({ failure: 'oom', q: 'x' })).toBeUndefined()
 })

@@ -1,12 +1,28 @@
 import { notifications } from '@mantine/notifications'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, ApiError, call, type Task } from '@/api/client'
+import type { TaskFilters } from '@/api/queries'
 
 export const cancelTask = (id: string) => call(api.DELETE('/api/tasks/{id}', { params: { path: { id } } }))
 
 /** The key makes a repeated click, or a repeated request, one retry. */
 export const retryTask = (id: string, key: string) =>
   call(api.POST('/api/tasks/{id}/retry', { params: { path: { id }, header: { 'Idempotency-Key': key } } }))
+
+/**
+ * The filters of the list as a cancel takes them; undefined where there is none,
+ * or where it would take other tasks than the list shows.
+ */
+export function cancelFilter(filters: TaskFilters) {
+  const { sort: _, failure, label, ...rest } = filters
+  if (failure !== undefined) return undefined // what has failed is over
+  if (label === undefined && Object.keys(rest).length === 0) return undefined
+  const cut = label?.indexOf('=') ?? -1
+  return {
+    ...rest,
+    ...(label === undefined ? {} : { labels: { [label.slice(0, cut)]: label.slice(cut + 1) } }),
+  }
+}
 
 /** How many calls are under way at a time when many tasks are meant. */
 const atOnce = 6

@@ -1,4 +1,5 @@
 import type { Task } from '@/api/client'
+import type { TaskFilters } from '@/api/queries'
 
 /** What people call a task: its name, or else what it runs. */
 export function taskTitle(task: Pick<Task, 'name' | 'docker_image' | 'command' | 'args'>): string {
@@ -8,6 +9,22 @@ export function taskTitle(task: Pick<Task, 'name' | 'docker_image' | 'command' |
 }
 
 export const isTerminal = (task: Pick<Task, 'state'>) => task.state === 'stored'
+
+/** How the list is sorted when nobody says how. */
+export const newestFirst = '-created_at'
+
+/** The orders that the list has, as people call them. */
+export const orders = [
+  [newestFirst, 'newest first'],
+  ['created_at', 'oldest first'],
+  ['name', 'by name'],
+  ['-name', 'by name, backwards'],
+] as const
+
+/** The same filters in another order; the usual one needs no word in the address. */
+export function sortedBy({ sort: _, ...filters }: TaskFilters, sort: string): TaskFilters {
+  return sort === newestFirst ? filters : { ...filters, sort }
+}
 
 /** The fine state where it says more than the status. */
 export function stateDetail(task: Task): string | undefined {
