@@ -25,6 +25,7 @@ type logWriter struct {
 	json  *json.Encoder // nil: plain text
 	times bool
 	query []byte                  // lower case; empty: every line
+	lower []byte                  // the record looked at, in lower case
 	open  map[cluster.Stream]bool // the stream's last piece did not end its line
 }
 
@@ -49,10 +50,8 @@ func copyLog(ctx context.Context, w nethttp.ResponseWriter, read *logRead) error
 		if err != nil {
 			return errors.Join(err, lw.out.Flush())
 		}
-		for line := range rec.Lines() {
-			if err := lw.line(line); err != nil {
-				return err
-			}
+		if err := lw.record(rec); err != nil {
+			return err
 		}
 		if read.in.Follow && read.reader.Offset() >= read.present() {
 			if err := errors.Join(lw.out.Flush(), control.Flush()); err != nil {
@@ -60,6 +59,39 @@ func copyLog(ctx context.Context, w nethttp.ResponseWriter, read *logRead) error
 			}
 		}
 	}
+}
+
+// record writes the lines that are wanted. Most records of a long log have
+// nothing of what is looked for, and are not taken apart.
+func (lw *logWriter) record(rec logs.Record) error {
+	if len(lw.query) > 0 {
+		lw.lower = appendLower(lw.lower[:0], rec.Data)
+		if !bytes.Contains(lw.lower, lw.query) {
+			lw.open[rec.Stream] = rec.Partial
+			return nil
+		}
+	}
+	for line := range rec.Lines() {
+		if err := lw.line(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendLower is bytes.ToLower into a buffer, which makes no garbage for ASCII.
+func appendLower(buf, data []byte) []byte {
+	start := len(buf)
+	buf = append(buf, data...)
+	for i, c := range data {
+		if c >= utf8.RuneSelf {
+			return append(buf[:start], bytes.ToLower(data)...)
+		}
+		if 'A' <= c && c <= 'Z' {
+			buf[start+i] = c + ('a' - 'A')
+		}
+	}
+	return buf
 }
 
 func (lw *logWriter) line(line logs.Record) error {
