@@ -89,24 +89,39 @@ export function taskQueryParams(filters: TaskFilters) {
   return query
 }
 
+/** Where a page of the list begins: at a cursor of the master's, which only the page before it tells. */
+export interface Place {
+  cursor: string
+  /** How many pages stand before it. */
+  index: number
+  before: Place | undefined
+}
+
+export const firstPlace: Place = { cursor: '', index: 0, before: undefined }
+
+/**
+ * So many pages are kept of one list. Those that somebody has scrolled past are
+ * let go of and read again on the way back, so that a long look costs no memory.
+ */
+export const mostPages = 5
+
+export const tasksPage = (filters: TaskFilters, { cursor }: Place, signal?: AbortSignal) =>
+  call(
+    api.GET('/api/tasks', {
+      ...(signal ? { signal } : {}),
+      params: { query: { limit: pageSize, ...taskQueryParams(filters), ...(cursor ? { cursor } : {}) } },
+    }),
+  )
+
 export const tasksQuery = (filters: TaskFilters) =>
   infiniteQueryOptions({
     queryKey: ['tasks', filters],
-    queryFn: ({ pageParam, signal }) =>
-      call(
-        api.GET('/api/tasks', {
-          signal,
-          params: {
-            query: {
-              limit: pageSize,
-              ...taskQueryParams(filters),
-              ...(pageParam ? { cursor: pageParam } : {}),
-            },
-          },
-        }),
-      ),
-    initialPageParam: '',
-    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    queryFn: ({ pageParam, signal }) => tasksPage(filters, pageParam, signal),
+    initialPageParam: firstPlace,
+    getNextPageParam: (last, _, place): Place | undefined =>
+      last.next_cursor ? { cursor: last.next_cursor, index: place.index + 1, before: place } : undefined,
+    getPreviousPageParam: (_first, _, place) => place.before,
+    maxPages: mostPages,
     placeholderData: keepPreviousData,
     // Live changes are merged into it; see Live, which says when it is old.
     staleTime: Infinity,

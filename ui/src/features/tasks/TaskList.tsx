@@ -1,9 +1,8 @@
 import { Alert, Button, Group, Text } from '@mantine/core'
 import { useHotkeys } from '@mantine/hooks'
-import { useInfiniteQuery, useQueryClient, type InfiniteData } from '@tanstack/react-query'
 import { useMemo, useRef, useState } from 'react'
 import type { Task, TaskStatus } from '@/api/client'
-import { tasksQuery, type TaskFilters } from '@/api/queries'
+import type { TaskFilters } from '@/api/queries'
 import { Empty } from '@/components/Empty'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
@@ -13,6 +12,7 @@ import { FilterBar } from './FilterBar'
 import { newestFirst, sortedBy } from './columns'
 import classes from './TaskList.module.css'
 import { TaskTable } from './TaskTable'
+import { useTaskWindow } from './useTaskWindow'
 
 interface Props {
   filters: TaskFilters
@@ -26,24 +26,19 @@ interface Props {
 }
 
 export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps }: Props) {
-  const queries = useQueryClient()
-  const query = tasksQuery(filters)
-  const list = useInfiniteQuery(query)
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+  const { list, rows, skipped, before, toNewest } = useTaskWindow(filters)
+  const [selected, setSelected] = useState<ReadonlyMap<string, Task>>(new Map())
   const search = useRef<HTMLInputElement>(null)
   useHotkeys([['/', () => search.current?.focus()]])
-  const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data])
-  const chosen = useMemo(() => rows.filter((task) => selected.has(task.task_id)), [rows, selected])
+  // What is chosen stays so when its row is out of memory; of the others the newest counts.
+  const chosen = useMemo(() => {
+    if (selected.size === 0) return []
+    const known = new Map(rows.map((task) => [task.task_id, task]))
+    return [...selected.values()].map((task) => known.get(task.task_id) ?? task)
+  }, [rows, selected])
   const filtered = Object.entries(filters).some(([name, value]) => name !== 'sort' && value !== undefined)
 
-  const showNewest = () => {
-    queries.setQueryData<InfiniteData<{ items: Task[]; next_cursor?: string }, string>>(
-      query.queryKey,
-      (data) => (data ? { pages: data.pages.slice(0, 1), pageParams: data.pageParams.slice(0, 1) } : data),
-    )
-    void list.refetch()
-  }
-  const behind = list.isStale && !list.isFetching && (list.data?.pages.length ?? 0) > 2
+  const behind = list.isStale && !list.isFetching && (skipped > 0 || (list.data?.pages.length ?? 0) > 2)
 
   return (
     <div className={classes.page}>
@@ -54,17 +49,17 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
         </Alert>
       )}
       {chosen.length > 0 ? (
-        <BulkBar tasks={chosen} onClear={() => setSelected(new Set())} />
+        <BulkBar tasks={chosen} onClear={() => setSelected(new Map())} />
       ) : (
         <Group justify="space-between" mih={36} gap="xs" wrap="nowrap">
           <Text size="sm" c="dimmed" role="status">
             {list.isPending
               ? 'Loading'
-              : `${rows.length}${list.hasNextPage ? '+' : ''} ${rows.length === 1 ? 'task' : 'tasks'}`}
+              : `${skipped + rows.length}${list.hasNextPage ? '+' : ''} ${skipped + rows.length === 1 ? 'task' : 'tasks'}`}
           </Text>
           {rows.length > 0 && <CancelMatching filters={filters} />}
           {behind ? (
-            <Button size="compact-sm" variant="default" onClick={showNewest}>
+            <Button size="compact-sm" variant="default" onClick={toNewest}>
               Show the newest
             </Button>
           ) : (
@@ -80,6 +75,8 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
       ) : rows.length > 0 ? (
         <TaskTable
           rows={rows}
+          skipped={skipped}
+          loadBefore={before}
           selected={selected}
           onSelected={setSelected}
           onOpen={onOpen}

@@ -6,10 +6,16 @@ import { TaskRow } from './TaskRow'
 import classes from './TaskTable.module.css'
 import { useMediaQuery } from '@mantine/hooks'
 
+type Selection = ReadonlyMap<string, Task>
+
 interface Props {
   rows: Task[]
-  selected: ReadonlySet<string>
-  onSelected: (selected: ReadonlySet<string>) => void
+  /** How many stand before them that are not in memory. */
+  skipped: number
+  /** Asks for those before, where the row of this number is in sight. */
+  loadBefore: (row: number) => void
+  selected: Selection
+  onSelected: (selected: Selection) => void
   onOpen: (id: string) => void
   hasMore: boolean
   loadingMore: boolean
@@ -23,33 +29,42 @@ interface Props {
 
 const wideRow = 44
 const narrowRow = 68
-/** So many rows before the end of what is there, more is asked for. */
+/** So many rows before either end of what is there, more is asked for. */
 const ahead = 30
 
 const rowID = (index: number) => `task-row-${index}`
 
 /** The rows of the list; only those in sight are in the page. */
 export function TaskTable(props: Props) {
-  const { rows, selected, onSelected, onOpen, hasMore, loadingMore, loadMore, resetKey } = props
+  const { rows, skipped, selected, onSelected, onOpen, hasMore, loadingMore, loadMore, resetKey } = props
+  const { loadBefore } = props
+  const count = skipped + rows.length
   const scroller = useRef<HTMLDivElement>(null)
   const narrow = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false })
   const [active, setActive] = useState(0)
+  const rowHeight = narrow ? narrowRow : wideRow
   // The compiler's rule does not know that the virtualizer's functions change.
   // eslint-disable-next-line react-hooks/incompatible-library
   const virtual = useVirtualizer({
     count: rows.length,
+    // Rows that are not in memory are height alone.
+    paddingStart: skipped * rowHeight,
     getScrollElement: () => scroller.current,
-    estimateSize: () => (narrow ? narrowRow : wideRow),
+    estimateSize: () => rowHeight,
     overscan: 8,
     getItemKey: (index) => rows[index]?.task_id ?? index,
   })
   const items = virtual.getVirtualItems()
-  const last = items.at(-1)?.index ?? 0
+  const last = skipped + (items.at(-1)?.index ?? 0)
+  const first = Math.floor((virtual.scrollOffset ?? 0) / rowHeight)
 
   useEffect(() => virtual.measure(), [narrow, virtual])
   useEffect(() => {
-    if (hasMore && !loadingMore && last > rows.length - ahead) loadMore()
-  }, [hasMore, loadingMore, last, rows.length, loadMore])
+    if (hasMore && !loadingMore && last > count - ahead) loadMore()
+  }, [hasMore, loadingMore, last, count, loadMore])
+  useEffect(() => {
+    if (skipped > 0 && first < skipped + ahead) loadBefore(first)
+  })
   const [shown, setShown] = useState(resetKey)
   if (shown !== resetKey) {
     setShown(resetKey)
@@ -59,23 +74,27 @@ export function TaskTable(props: Props) {
     scroller.current?.scrollTo({ top: 0 })
   }, [resetKey])
 
-  const toggle = (id: string) => {
-    const next = new Set(selected)
-    if (!next.delete(id)) next.add(id)
+  const all = rows.length > 0 && rows.every((row) => selected.has(row.task_id))
+  const toggle = (task: Task) => {
+    const next = new Map(selected)
+    if (!next.delete(task.task_id)) next.set(task.task_id, task)
     onSelected(next)
   }
-  const move = (to: number) => {
-    const index = Math.max(0, Math.min(rows.length - 1, to))
-    setActive(index)
-    virtual.scrollToIndex(index)
+  const chooseAll = (chosen: boolean) =>
+    onSelected(new Map(chosen ? rows.map((row) => [row.task_id, row]) : []))
+  const scrollToRow = (row: number) => {
+    if (row >= skipped) virtual.scrollToIndex(row - skipped)
+    else virtual.scrollToOffset(row * rowHeight)
   }
-  const page = Math.max(
-    1,
-    Math.floor((scroller.current?.clientHeight ?? 0) / (narrow ? narrowRow : wideRow)) - 1,
-  )
+  const move = (to: number) => {
+    const index = Math.max(0, Math.min(count - 1, to))
+    setActive(index)
+    scrollToRow(index)
+  }
+  const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 1)
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.target !== scroller.current || event.ctrlKey || event.metaKey || event.altKey) return
-    const task = rows[active]
+    const task = rows[active - skipped]
     const keys: Record<string, () => void> = {
       ArrowDown: () => move(active + 1),
       j: () => move(active + 1),
@@ -84,12 +103,12 @@ export function TaskTable(props: Props) {
       PageDown: () => move(active + page),
       PageUp: () => move(active - page),
       Home: () => move(0),
-      End: () => move(rows.length - 1),
+      End: () => move(count - 1),
       Enter: () => task && onOpen(task.task_id),
-      ' ': () => task && toggle(task.task_id),
-      x: () => task && toggle(task.task_id),
-      a: () => onSelected(new Set(selected.size === rows.length ? [] : rows.map((row) => row.task_id))),
-      Escape: () => onSelected(new Set()),
+      ' ': () => task && toggle(task),
+      x: () => task && toggle(task),
+      a: () => chooseAll(!all),
+      Escape: () => chooseAll(false),
     }
     const act = keys[event.key]
     if (!act) return
@@ -97,7 +116,6 @@ export function TaskTable(props: Props) {
     act()
   }
 
-  const all = rows.length > 0 && rows.every((row) => selected.has(row.task_id))
   return (
     <div
       ref={scroller}
@@ -105,9 +123,9 @@ export function TaskTable(props: Props) {
       role="grid"
       aria-label="Tasks"
       aria-multiselectable="true"
-      aria-rowcount={hasMore ? -1 : rows.length + 1}
+      aria-rowcount={hasMore ? -1 : count + 1}
       aria-activedescendant={
-        rows[active] && items.some((i) => i.index === active) ? rowID(active) : undefined
+        rows[active - skipped] && items.some((i) => i.index + skipped === active) ? rowID(active) : undefined
       }
       tabIndex={0}
       onKeyDown={onKeyDown}
@@ -122,7 +140,7 @@ export function TaskTable(props: Props) {
             tabIndex={-1}
             aria-label="Select all that are loaded"
             checked={all}
-            onChange={() => onSelected(new Set(all ? [] : rows.map((row) => row.task_id)))}
+            onChange={() => chooseAll(!all)}
           />
         </div>
         <div role="columnheader">Status</div>
@@ -147,19 +165,20 @@ export function TaskTable(props: Props) {
       <div role="presentation" className={classes.body} style={{ height: virtual.getTotalSize() }}>
         {items.map((item) => {
           const task = rows[item.index]
+          const row = skipped + item.index
           return (
             task && (
               <TaskRow
                 key={item.key}
-                id={rowID(item.index)}
-                index={item.index}
+                id={rowID(row)}
+                index={row}
                 top={item.start}
                 height={item.size}
                 task={task}
-                active={item.index === active}
+                active={row === active}
                 selected={selected.has(task.task_id)}
-                onToggle={() => toggle(task.task_id)}
-                onActive={() => setActive(item.index)}
+                onToggle={() => toggle(task)}
+                onActive={() => setActive(row)}
               />
             )
           )

@@ -1,0 +1,52 @@
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
+import { useMemo, useRef } from 'react'
+import { firstPlace, pageSize, tasksPage, tasksQuery, type Place, type TaskFilters } from '@/api/queries'
+
+/** The part of a list that is in memory, and how to come to the others. */
+export function useTaskWindow(filters: TaskFilters) {
+  const queries = useQueryClient()
+  const query = tasksQuery(filters)
+  const list = useInfiniteQuery(query)
+  const { data } = list
+  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data])
+  const top = (data?.pageParams as Place[] | undefined)?.[0] ?? firstPlace
+  const aim = useRef<Place>(undefined)
+
+  /** Puts the page at a place where the others were. */
+  const jump = async (place: Place) => {
+    if (aim.current === place) return
+    aim.current = place
+    try {
+      await queries.cancelQueries({ queryKey: query.queryKey, exact: true })
+      const page = await tasksPage(filters, place)
+      // Another jump may have begun since.
+      if (aim.current === place) queries.setQueryData(query.queryKey, { pages: [page], pageParams: [place] })
+    } catch {
+      // What was there stays; the next turn of the wheel asks again.
+    } finally {
+      if (aim.current === place) aim.current = undefined
+    }
+  }
+
+  /** Brings what stands before the rows: the page next to them, or the one that is looked at. */
+  const before = (row: number) => {
+    if (list.isPlaceholderData || list.isFetching || aim.current) return
+    const page = Math.max(0, Math.floor(row / pageSize))
+    if (top.index - page <= 1) {
+      if (list.hasPreviousPage) void list.fetchPreviousPage()
+      return
+    }
+    let place = top
+    while (place.before && place.index > page) place = place.before
+    void jump(place)
+  }
+
+  return {
+    list,
+    rows,
+    /** How many rows stand before those in memory. */
+    skipped: top.index * pageSize,
+    before,
+    toNewest: () => void jump(firstPlace),
+  }
+}
