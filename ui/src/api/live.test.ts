@@ -79,6 +79,24 @@ it('asks for counts once, however many changes come in a moment', () => {
   expect(asked.mock.calls.filter(([filter]) => filter?.queryKey?.[0] === 'cluster')).toHaveLength(1)
 })
 
+it('touches the lists once for all the changes of a moment', () => {
+  const task = makeTask()
+  queries.setQueryData(['tasks', {}], { pages: [{ items: [task] }], pageParams: [''] })
+  live.start()
+  const tasks = FakeSocket.all.find((s) => s.url.endsWith('/ws/tasks'))
+  tasks?.open()
+  const touched = vi.spyOn(queries, 'setQueriesData')
+  tasks?.say({ seq: 1, type: 'snapshot', data: { items: [] } })
+  for (let version = 2; version < 100; version++) {
+    const status = version === 99 ? 'succeeded' : 'running'
+    tasks?.say({ seq: version, type: 'delta', data: { items: [{ ...task, version, status }] } })
+  }
+  expect(listOf(['tasks', {}])).toEqual(['queued'])
+  vi.advanceTimersByTime(100)
+  expect(listOf(['tasks', {}])).toEqual(['succeeded'])
+  expect(touched.mock.calls.filter(([filter]) => filter.queryKey?.[0] === 'tasks')).toHaveLength(1)
+})
+
 it('says how it hears of changes, and asks by itself where no socket is let through', () => {
   const seen: string[] = []
   live.subscribe(() => seen.push(live.current()))

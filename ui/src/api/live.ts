@@ -13,6 +13,8 @@ interface TaskPage {
 
 /** How often lists and counts are asked for again while tasks change. */
 const listPause = 1500
+/** So long changes are gathered before the cache, and with it the page, is touched. */
+const mergePause = 50
 /** How often the page asks when nothing is pushed. */
 const pollPause = 5000
 
@@ -28,6 +30,8 @@ export class Live {
   private listTimer: ReturnType<typeof setTimeout> | undefined
   private poll: ReturnType<typeof setInterval> | undefined
   private fresh = new Set<string>()
+  private readonly heard = new Map<string, Task>()
+  private mergeTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(private readonly queries: QueryClient) {}
 
@@ -52,8 +56,10 @@ export class Live {
     this.sockets.forEach((socket) => socket.close())
     this.sockets = []
     clearTimeout(this.listTimer)
+    clearTimeout(this.mergeTimer)
     clearInterval(this.poll)
-    this.listTimer = this.poll = undefined
+    this.listTimer = this.mergeTimer = this.poll = undefined
+    this.heard.clear()
     globalThis.removeEventListener('offline', this.told)
     globalThis.removeEventListener('online', this.told)
     this.links.tasks = this.links.telemetry = 'connecting'
@@ -94,9 +100,20 @@ export class Live {
     const { items, removed } = frame.data as { items: Task[]; removed?: string[] }
     // After a gap anything may have changed; what is shown is asked for once.
     if (frame.type !== 'delta') this.askAgain()
-    this.mergeTasks(items)
-    if (removed) this.dropTasks(new Set(removed))
+    for (const task of items) this.heard.set(task.task_id, task)
+    this.mergeTimer ??= setTimeout(() => this.mergeHeard(), mergePause)
+    if (removed) {
+      for (const id of removed) this.heard.delete(id)
+      this.dropTasks(new Set(removed))
+    }
     this.refreshSoon()
+  }
+
+  /** However many frames came in a moment, the page is drawn once for them. */
+  private mergeHeard() {
+    this.mergeTimer = undefined
+    this.mergeTasks([...this.heard.values()])
+    this.heard.clear()
   }
 
   /** Puts changed tasks in the place of what is known of them. */
