@@ -15,6 +15,8 @@ TEST_FUZZ_SHARE ?= 3
 # How long `make chaos` takes, and the seed of its choices (empty: a random one).
 CHAOS_SECONDS ?= 120
 CHAOS_SEED ?=
+# What `make bench-ui` measures (empty: everything).
+PARTS ?=
 # Further flags for go test: make unit TESTFLAGS='-run TestRetry -v'
 TESTFLAGS ?=
 
@@ -136,6 +138,11 @@ bench: ## Measure what CloudAI adds to the bare engine
 	@.tools/setup/setup.sh demo
 	@$(MAKE) --no-print-directory build
 	@cd master && go run ./e2e/bench
+
+# Parts by name, and how often the minute of events is run: PARTS='events 1'.
+.PHONY: bench-ui
+bench-ui: build ## Measure the dashboard in a browser, some 15 minutes; PARTS of: load lists scroll log events
+	@.tools/ui.sh bench $(PARTS)
 
 .PHONY: clean
 clean: ## Remove what was built: bin, .cache and the dashboard

@@ -7,6 +7,7 @@
 #   ui.sh check         types, lint, format and unit tests
 #   ui.sh journeys      a browser against the real binaries
 #   ui.sh screenshots   pictures of every page, in .cache/screenshots
+#   ui.sh bench [part...] [runs]   how fast it is, in a browser
 set -euo pipefail
 # shellcheck disable=SC2034 # for lib.sh
 speaker=ui
@@ -77,12 +78,12 @@ check)
 	install
 	npm --prefix ui run --silent check
 	;;
-journeys | screenshots)
+journeys | screenshots | bench)
 	need_node
 	install
 	PLAYWRIGHT_CHROMIUM=$(browser)
 	export PLAYWRIGHT_CHROMIUM
-	npm --prefix ui run --silent "$1"
+	npm --prefix ui run --silent "$1" -- "${@:2}"
 	;;
-*) die "usage: ui.sh install|build|check|journeys|screenshots" ;;
+*) die "usage: ui.sh install|build|check|journeys|screenshots|bench" ;;
 esac

@@ -15,9 +15,14 @@ export const patience = Number(process.env.JOURNEY_PATIENCE ?? 30_000)
 export const ann = { name: 'Ann', email: 'ann@example.org', password: 'correct horse' }
 
 /** One of the two programs, with what it has printed. */
-class Program {
+export class Program {
   output = ''
   private child: ChildProcess | undefined
+
+  /** Of the process that runs. */
+  get pid() {
+    return this.child?.pid
+  }
 
   constructor(
     private readonly name: string,
@@ -55,8 +60,12 @@ class Program {
 }
 
 /** Asks again and again until there is an answer. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const end = Date.now() + patience
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  within = patience,
+): Promise<T> {
+  const end = Date.now() + within
   for (;;) {
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer
@@ -64,6 +73,13 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined> |
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
+
+/** Starts the browser that is here, without a window. */
+export const launch = () =>
+  chromium.launch({
+    executablePath: process.env.PLAYWRIGHT_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+  })
 
 /** A master with a worker whose containers are only played, and a browser. */
 export class Rig {
@@ -97,11 +113,7 @@ export class Rig {
 
   /** A short timeout is for those who want to see a worker lost; on a busy machine it loses others too. */
   static async start(heartbeatTimeout = '15s'): Promise<Rig> {
-    const executablePath = process.env.PLAYWRIGHT_CHROMIUM ?? '/usr/bin/chromium'
-    const [dir, browser] = await Promise.all([
-      mkdtemp(join(tmpdir(), 'cloudai-ui-')),
-      chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] }),
-    ])
+    const [dir, browser] = await Promise.all([mkdtemp(join(tmpdir(), 'cloudai-ui-')), launch()])
     const rig = new Rig(dir, browser, heartbeatTimeout)
     await rig.startMaster()
     return rig

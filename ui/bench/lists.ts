@@ -1,0 +1,152 @@
+import type { Page } from 'playwright-core'
+import { MB, median, ms, percent, quantile, times, type Report } from './figures'
+import { mixed, running } from './fill'
+import { answered, heap, probe, shown } from './probe'
+import { Audience, Stage } from './stage'
+
+const few = 100
+const many = 100_000
+const statuses = ['queued', 'running', 'succeeded', 'failed', 'cancelled']
+
+/** Rows are there, and they are what was asked for. */
+const rows = `document.querySelector('[data-testid=task-table]:not([data-dim]) [data-task]') !== null`
+/** The statuses that are pressed are these, and all rows in sight are of one of them. */
+const only = (pressed: string[]) => `((wanted) => {
+  const buttons = [...document.querySelectorAll('[role=group][aria-label=Status] [aria-pressed=true]')]
+  const shown = [...document.querySelectorAll('[data-testid=task-table]:not([data-dim]) [data-task] [data-tone]')]
+  return buttons.length === wanted.length && shown.length > 0 &&
+    buttons.every((b) => wanted.some((w) => b.textContent.startsWith(w))) &&
+    shown.every((row) => wanted.some((w) => row.textContent.startsWith(w)))
+})(${JSON.stringify(pressed)})`
+
+interface Clicks {
+  cold: number[]
+  again: number[]
+  filter: number[]
+  search: number[]
+}
+
+/** From a click to the rows of the list, with few tasks and with many. */
+export async function lists(report: Report) {
+  const a = await clicks(few)
+  const b = await clicks(many)
+  const figure = (name: string, of: keyof Clicks) => {
+    const [p, q] = [quantile(a[of], 0.95), quantile(b[of], 0.95)]
+    const more = `, median ${ms(median(b[of]))}, n = ${b[of].length}`
+    report.most(`${name}, ${many} tasks, p95`, q, 100, ms, more)
+    report.most(`${name}, against ${few} tasks (p95 ${ms(p)})`, q / p, 1.5, times)
+  }
+  figure('click on Tasks, first of a window', 'cold')
+  figure('click on Tasks, again', 'again')
+  figure('click on a filter', 'filter')
+  report.note(`a letter typed into the search, ${many} tasks, p95`, ms(quantile(b.search, 0.95)))
+}
+
+async function clicks(n: number): Promise<Clicks> {
+  const stage = await Stage.open(mixed(n))
+  const audience = await Audience.seat(stage)
+  try {
+    await running(stage, 20)
+    const visitor = await audience.visitor()
+    const { page } = visitor
+    await probe(page)
+    const found: Clicks = { cold: [], again: [], filter: [], search: [] }
+    for (let i = 0; i < 20; i++) {
+      await page.goto('/workers')
+      await page.getByText('w1').first().waitFor()
+      found.cold.push(await open(page))
+    }
+    for (let i = 0; i < 40; i++) {
+      await page.getByRole('link', { name: i % 2 ? 'Dashboard' : 'Settings', exact: true }).click()
+      await page.getByRole('heading', { level: 1, name: i % 2 ? 'Dashboard' : 'Settings' }).waitFor()
+      found.again.push(await open(page))
+    }
+    found.filter = await filters(page)
+    found.search = await letters(page)
+    await visitor.close()
+    return found
+  } finally {
+    await audience.close()
+    await stage.close()
+  }
+}
+
+const open = (page: Page) =>
+  answered(page, 'click', rows, () => page.getByRole('link', { name: 'Tasks', exact: true }).click())
+
+/** Every set of statuses once, each of which the master is asked for anew. */
+async function filters(page: Page): Promise<number[]> {
+  const took: number[] = []
+  const pressed = new Set<string>()
+  // A Gray code: each step presses one.
+  for (let i = 1; i < 1 << statuses.length; i++) {
+    const status = statuses[Math.log2(i & -i)] ?? ''
+    if (!pressed.delete(status)) pressed.add(status)
+    const chip = page.getByRole('group', { name: 'Status' }).getByRole('button', { name: status })
+    took.push(await answered(page, 'click', only([...pressed]), () => chip.click()))
+  }
+  await page.goto('/tasks')
+  await shown(page, rows)
+  return took
+}
+
+async function letters(page: Page): Promise<number[]> {
+  const took: number[] = []
+  await page.getByRole('searchbox').focus()
+  for (const letter of 'train-77') {
+    const text = `location.search.includes('${letter}') && ${rows}`
+    const before = await page.getByRole('searchbox').inputValue()
+    took.push(
+      await answered(page, 'keydown', text.replace(`'${letter}'`, `'q=${before}${letter}'`), () =>
+        page.keyboard.press(letter),
+      ),
+    )
+  }
+  return took
+}
+
+/** The list scrolled without rest for a minute, downwards and up again. */
+export async function scroll(report: Report) {
+  const stage = await Stage.open(mixed(many))
+  const audience = await Audience.seat(stage)
+  try {
+    await running(stage, 20)
+    const visitor = await audience.visitor()
+    const { page } = visitor
+    await probe(page)
+    await page.goto('/tasks')
+    await shown(page, rows)
+    await page.getByTestId('task-table').hover()
+    const wheel = async (until: number, by: number) => {
+      while (Date.now() < until) {
+        await page.mouse.wheel(0, by)
+        await page.waitForTimeout(16)
+      }
+    }
+    await wheel(Date.now() + 5_000, 400) // what is made once is made
+    const before = await heap(page)
+    await page.evaluate('bench.watch()')
+    const began = Date.now()
+    await wheel(began + 40_000, 700)
+    const deepest = await page.evaluate(() =>
+      Math.max(
+        ...[...document.querySelectorAll('[data-task]')].map((e) => Number(e.getAttribute('aria-rowindex'))),
+      ),
+    )
+    await wheel(began + 60_000, -700)
+    const { frames } = await page.evaluate<{ frames: number[] }>('bench.watched()')
+    const after = await heap(page)
+    report.most(
+      `heap after a minute of scrolling, against before`,
+      after / before - 1,
+      0.1,
+      percent,
+      ` (${MB(before)} to ${MB(after)}, down to row ${deepest})`,
+    )
+    report.note('a frame while scrolling, p99', ms(quantile(frames, 0.99)))
+    await visitor.close()
+  } finally {
+    await audience.close()
+    await stage.close()
+  }
+}
