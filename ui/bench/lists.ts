@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core'
+import { spent } from './cost'
 import { MB, median, ms, percent, quantile, times, type Report } from './figures'
 import { mixed, running } from './fill'
 import { answered, heap, probe, shown } from './probe'
@@ -20,6 +21,8 @@ const only = (pressed: string[]) => `((wanted) => {
 })(${JSON.stringify(pressed)})`
 
 interface Clicks {
+  /** Processor time of master and browser for one filter, in milliseconds. */
+  cost: number
   cold: number[]
   again: number[]
   filter: number[]
@@ -30,7 +33,7 @@ interface Clicks {
 export async function lists(report: Report) {
   const a = await clicks(few)
   const b = await clicks(many)
-  const figure = (name: string, of: keyof Clicks) => {
+  const figure = (name: string, of: 'cold' | 'again' | 'filter') => {
     const [p, q] = [quantile(a[of], 0.95), quantile(b[of], 0.95)]
     const more = `, median ${ms(median(b[of]))}, n = ${b[of].length}`
     report.most(`${name}, ${many} tasks, p95`, q, 100, ms, more)
@@ -39,6 +42,10 @@ export async function lists(report: Report) {
   figure('click on Tasks, first of a window', 'cold')
   figure('click on Tasks, again', 'again')
   figure('click on a filter', 'filter')
+  report.note(
+    `processor time of master and browser per filter, ${few} and ${many} tasks`,
+    `${ms(a.cost)} and ${ms(b.cost)}`,
+  )
   report.note(`a letter typed into the search, ${many} tasks, p95`, ms(quantile(b.search, 0.95)))
 }
 
@@ -50,7 +57,7 @@ async function clicks(n: number): Promise<Clicks> {
     const visitor = await audience.visitor()
     const { page } = visitor
     await probe(page)
-    const found: Clicks = { cold: [], again: [], filter: [], search: [] }
+    const found: Clicks = { cost: NaN, cold: [], again: [], filter: [], search: [] }
     for (let i = 0; i < 20; i++) {
       await page.goto('/workers')
       await page.getByText('w1').first().waitFor()
@@ -61,7 +68,10 @@ async function clicks(n: number): Promise<Clicks> {
       await page.getByRole('heading', { level: 1, name: i % 2 ? 'Dashboard' : 'Settings' }).waitFor()
       found.again.push(await open(page))
     }
+    const costs = () => spent(stage.master.pid ?? 0) + spent(audience.pid)
+    const before = costs()
     found.filter = await filters(page)
+    found.cost = ((costs() - before) * 1000) / found.filter.length
     found.search = await letters(page)
     await visitor.close()
     return found
@@ -123,16 +133,18 @@ export async function scroll(report: Report) {
         await page.waitForTimeout(16)
       }
     }
-    await wheel(Date.now() + 5_000, 400) // what is made once is made
+    const row = () =>
+      page.evaluate(() => {
+        const shown = [...document.querySelectorAll('[data-task]')]
+        return Math.max(...shown.map((element) => Number(element.getAttribute('aria-rowindex'))))
+      })
+    const fresh = await heap(page)
+    while ((await row()) < 600) await wheel(Date.now() + 200, 400) // what is made once is made
     const before = await heap(page)
     await page.evaluate('bench.watch()')
     const began = Date.now()
     await wheel(began + 40_000, 700)
-    const deepest = await page.evaluate(() =>
-      Math.max(
-        ...[...document.querySelectorAll('[data-task]')].map((e) => Number(e.getAttribute('aria-rowindex'))),
-      ),
-    )
+    const deepest = await row()
     await wheel(began + 60_000, -700)
     const { frames } = await page.evaluate<{ frames: number[] }>('bench.watched()')
     const after = await heap(page)
@@ -141,7 +153,7 @@ export async function scroll(report: Report) {
       after / before - 1,
       0.1,
       percent,
-      ` (${MB(before)} to ${MB(after)}, down to row ${deepest})`,
+      ` (${MB(before)} to ${MB(after)}, down to row ${deepest}; just opened ${MB(fresh)})`,
     )
     report.note('a frame while scrolling, p99', ms(quantile(frames, 0.99)))
     await visitor.close()

@@ -15,7 +15,7 @@ export interface TaskFilters {
 }
 
 /** How many rows a page of a list brings. */
-export const pageSize = 100
+export const pageSize = 50
 
 /** Who is signed in; null when nobody is. */
 export const meQuery = queryOptions({
@@ -103,7 +103,7 @@ export const firstPlace: Place = { cursor: '', index: 0, before: undefined }
  * So many pages are kept of one list. Those that somebody has scrolled past are
  * let go of and read again on the way back, so that a long look costs no memory.
  */
-export const mostPages = 5
+export const mostPages = 6
 
 export const tasksPage = (filters: TaskFilters, { cursor }: Place, signal?: AbortSignal) =>
   call(

@@ -1,5 +1,6 @@
 import { IconPlus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import { useEffect } from 'react'
 import { useNavigate, useRouteContext, useSearch } from '@tanstack/react-router'
 import { clusterQuery } from '@/api/queries'
 import { ButtonLink } from '@/components/links'
@@ -11,6 +12,8 @@ export default function TasksRoute() {
   const filters = useSearch({ from: '/inside/tasks' })
   const { user } = useRouteContext({ from: '/inside' })
   const navigate = useNavigate()
+  // The page that comes next, most likely; it is here when a row is clicked.
+  useEffect(() => void import('./TaskRoute'), [])
   const admin = user.role === 'admin'
   const { data: cluster } = useQuery(clusterQuery)
   return (

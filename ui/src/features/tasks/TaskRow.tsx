@@ -1,4 +1,4 @@
-import { Link } from '@tanstack/react-router'
+import { memo } from 'react'
 import type { Task } from '@/api/client'
 import { Status } from '@/components/Status'
 import { Time } from '@/components/Time'
@@ -15,11 +15,17 @@ interface Props {
   task: Task
   active: boolean
   selected: boolean
-  onToggle: () => void
-  onActive: () => void
+  /** Both must stay the same functions, so that a row is drawn again only when it differs. */
+  onToggle: (task: Task) => void
+  onActive: (index: number) => void
 }
 
-export function TaskRow({ id, index, top, height, task, active, selected, onToggle, onActive }: Props) {
+/**
+ * One row. Its link is a plain one that the table follows: the router's own would
+ * look at the address again for every row, with each filter that is pressed.
+ */
+export const TaskRow = memo(function TaskRow(props: Props) {
+  const { id, index, top, height, task, active, selected, onToggle, onActive } = props
   const title = taskTitle(task)
   return (
     <div
@@ -32,7 +38,7 @@ export function TaskRow({ id, index, top, height, task, active, selected, onTogg
       data-selected={selected || undefined}
       data-task={task.task_id}
       style={{ transform: `translateY(${top}px)`, height }}
-      onMouseDown={onActive}
+      onMouseDown={() => onActive(index)}
     >
       <div role="gridcell">
         <input
@@ -41,16 +47,16 @@ export function TaskRow({ id, index, top, height, task, active, selected, onTogg
           tabIndex={-1}
           aria-label={`Select ${title}`}
           checked={selected}
-          onChange={onToggle}
+          onChange={() => onToggle(task)}
         />
       </div>
       <div role="gridcell" className={classes.status}>
         <Status status={task.status} detail={stateDetail(task)} />
       </div>
       <div role="gridcell" className={classes.title}>
-        <Link to="/tasks/$taskId" params={{ taskId: task.task_id }} tabIndex={-1} className={classes.link}>
+        <a href={`/tasks/${encodeURIComponent(task.task_id)}`} tabIndex={-1} className={classes.link}>
           {title}
-        </Link>
+        </a>
         <span className={classes.id}>{task.task_id}</span>
       </div>
       <div role="gridcell" className={`${classes.wide} ${classes.cut}`} title={task.docker_image}>
@@ -67,7 +73,7 @@ export function TaskRow({ id, index, top, height, task, active, selected, onTogg
       </div>
     </div>
   )
-}
+})
 
 function Took({ task }: { task: Task }) {
   return isTerminal(task) ? <>{spent(task, 0)}</> : <TookSoFar task={task} />

@@ -1,5 +1,14 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react'
+import {
+  useCallback,
+  useEffect,
+  useRef,
+  useState,
+  type Dispatch,
+  type KeyboardEvent,
+  type MouseEvent,
+  type SetStateAction,
+} from 'react'
 import type { Task } from '@/api/client'
 import { SortHeader } from './SortHeader'
 import { TaskRow } from './TaskRow'
@@ -15,7 +24,7 @@ interface Props {
   /** Asks for those before, where the row of this number is in sight. */
   loadBefore: (row: number) => void
   selected: Selection
-  onSelected: (selected: Selection) => void
+  onSelected: Dispatch<SetStateAction<Selection>>
   onOpen: (id: string) => void
   hasMore: boolean
   loadingMore: boolean
@@ -30,7 +39,7 @@ interface Props {
 const wideRow = 44
 const narrowRow = 68
 /** So many rows before either end of what is there, more is asked for. */
-const ahead = 30
+const ahead = 20
 
 const rowID = (index: number) => `task-row-${index}`
 
@@ -75,11 +84,15 @@ export function TaskTable(props: Props) {
   }, [resetKey])
 
   const all = rows.length > 0 && rows.every((row) => selected.has(row.task_id))
-  const toggle = (task: Task) => {
-    const next = new Map(selected)
-    if (!next.delete(task.task_id)) next.set(task.task_id, task)
-    onSelected(next)
-  }
+  const toggle = useCallback(
+    (task: Task) =>
+      onSelected((selected) => {
+        const next = new Map(selected)
+        if (!next.delete(task.task_id)) next.set(task.task_id, task)
+        return next
+      }),
+    [onSelected],
+  )
   const chooseAll = (chosen: boolean) =>
     onSelected(new Map(chosen ? rows.map((row) => [row.task_id, row]) : []))
   const scrollToRow = (row: number) => {
@@ -115,6 +128,14 @@ export function TaskTable(props: Props) {
     event.preventDefault()
     act()
   }
+  const onClick = (event: MouseEvent) => {
+    const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey
+    const link = (event.target as Element).closest('a')
+    const id = link?.closest('[data-task]')?.getAttribute('data-task')
+    if (!plain || !id) return // the browser's own: another tab, a download
+    event.preventDefault()
+    onOpen(id)
+  }
 
   return (
     <div
@@ -128,6 +149,7 @@ export function TaskTable(props: Props) {
         rows[active - skipped] && items.some((i) => i.index + skipped === active) ? rowID(active) : undefined
       }
       tabIndex={0}
+      onClick={onClick}
       onKeyDown={onKeyDown}
       data-dim={props.dim || undefined}
       data-testid="task-table"
@@ -177,8 +199,8 @@ export function TaskTable(props: Props) {
                 task={task}
                 active={row === active}
                 selected={selected.has(task.task_id)}
-                onToggle={() => toggle(task)}
-                onActive={() => setActive(row)}
+                onToggle={toggle}
+                onActive={setActive}
               />
             )
           )
