@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 	batchStep      = 256     // tasks in one commit
 	batchStepBytes = 8 << 20 // of specs in one commit
 	batchFaults    = 100     // named in one refusal
+	itemFaults     = 10_000  // named in the items of one reply
 )
 
 // The routes of a batch's keys: one comes with its first task, the other with
@@ -65,7 +67,7 @@ type batch struct {
 
 // SubmitBatch stores many tasks. When atomic, one that is wrong refuses all;
 // otherwise the others are taken, if there are any. What is wrong is a
-// cluster.ErrInvalid. Once a request with a key has begun to take effect, a
+// cluster.ErrInvalid. The entries are used up. Once a request with a key has begun to take effect, a
 // repeat of it completes it, with the same ids. kept is the reply to the first
 // request with the key, or nil.
 func (c *Coordinator) SubmitBatch(ctx context.Context, p cluster.Principal, entries []BatchEntry, atomic bool,
@@ -106,12 +108,15 @@ func (b *batch) judge(entries []BatchEntry, atomic bool) error {
 	}
 	b.items = make([]BatchItem, len(entries))
 	var all cluster.InvalidError
+	named := 0
 	for i, entry := range entries {
 		spec, faults := entry.judge()
+		entries[i] = BatchEntry{} // its memory may go
 		if len(faults) == 0 {
 			b.specs, b.at = append(b.specs, spec), append(b.at, i)
 			continue
 		}
+		faults = FewFaults(faults, &named)
 		b.items[i].Faults = faults
 		for _, f := range faults {
 			if len(all.Fields) < batchFaults {
@@ -129,6 +134,16 @@ func (b *batch) judge(entries []BatchEntry, atomic bool) error {
 // InBatch locates a field of the i-th task in its batch.
 func InBatch(i int, location string) string {
 	return strings.TrimSuffix(fmt.Sprintf("tasks[%d].%s", i, location), ".")
+}
+
+// FewFaults keeps a reply to a few bytes for each of its tasks: once so many
+// faults are named, only the first of each task is.
+func FewFaults(faults []cluster.FieldError, named *int) []cluster.FieldError {
+	if len(faults) > 1 && *named+len(faults) > itemFaults {
+		faults = slices.Clone(faults[:1])
+	}
+	*named += len(faults)
+	return faults
 }
 
 func (e BatchEntry) judge() (cluster.Spec, []cluster.FieldError) {

@@ -31,7 +31,8 @@ func (s *Server) bulkRoutes(api huma.API) {
 		Summary: "Submit up to 10,000 tasks at once", Tags: []string{"tasks"},
 		MaxBodyBytes: maxBatchBody + 1, BodyReadTimeout: batchTimeout,
 		Description: "With atomic, one task that is wrong refuses all of them; without it the others are taken, unless none is right. The " +
-			"items of the reply stand in the order of the request: each has the id of its task, or what is wrong with it. The tasks " +
+			"items of the reply stand in the order of the request: each has the id of its task, or what is wrong with it (of many " +
+			"faults at least the first). A task may be 1 MiB, all together 64 MiB and 2,000,000 values. The tasks " +
 			"that have an id survive a power cut. With Idempotency-Key the request may be repeated: the repeat also completes what a " +
 			"crash has cut off, under the same ids.",
 	}, s.submitBatch)
@@ -53,12 +54,12 @@ type bulkInput struct {
 }
 
 func (s *Server) submitBatch(ctx context.Context, in *bulkInput) (*struct{ Body client.BatchReply }, error) {
-	body, entries, err := decodeBatch(in.RawBody)
+	body, err := decodeBatch(in.RawBody, in.Key != "", s.batchValues)
 	if err != nil {
 		return nil, err
 	}
 	in.RawBody = nil // what was read of it is enough
-	items, kept, err := s.core.SubmitBatch(ctx, caller(ctx), entries, body.Atomic, named(&in.OnceParam, body, batchReply))
+	items, kept, err := s.core.SubmitBatch(ctx, caller(ctx), body.entries, body.atomic, named(&in.OnceParam, body.print, batchReply))
 	out, err := repliedTo(items, kept, err, batchReply)
 	if err == nil {
 		noteCount(ctx, "accepted", out.Body.Accepted)
@@ -94,7 +95,7 @@ func (s *Server) cancelTasks(ctx context.Context, in *bulkInput) (*struct{ Body 
 	reply := func(r coordinator.CancelReport) client.CancelReply {
 		return client.CancelReply{DryRun: body.DryRun, Matched: r.Matched, Cancelled: r.Cancelled, Requested: r.Requested}
 	}
-	report, kept, err := s.core.CancelTasks(ctx, caller(ctx), request, named(&in.OnceParam, body, reply))
+	report, kept, err := s.core.CancelTasks(ctx, caller(ctx), request, named(&in.OnceParam, in.print(body), reply))
 	out, err := repliedTo(report, kept, err, reply)
 	if err == nil {
 		noteCount(ctx, "cancelled", out.Body.Cancelled)

@@ -66,6 +66,46 @@ func TestBatchBodySize(t *testing.T) {
 	}
 }
 
+// F23: what a batch is made to make of its bytes is bounded, whatever they are.
+func TestF23BatchesThatSwell(t *testing.T) {
+	e := newEdge(t)
+	e.batchValues = 200_000
+	many := func(n int, each func(i int) string) string {
+		var b strings.Builder
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(each(i))
+		}
+		return b.String()
+	}
+	unknown := func(i int) string { return fmt.Sprintf(`"%x":0`, i) }
+	large := `{"docker_image":"a","env":{` + many(9, func(i int) string { return fmt.Sprintf(`"%d":%q`, i, strings.Repeat("x", 130_000)) }) + `}}`
+	full := `{"docker_image":"a","args":[` + many(35_000, func(int) string { return `""` }) + `]}`
+	for what, tt := range map[string]struct{ body, location string }{
+		"members that nobody knows": {`{` + many(100_000, unknown) + `}`, ""},
+		"a task too large alone":    {`{"tasks":[` + large + `]}`, "tasks[0]"},
+		"many short values":         {`{"tasks":[` + many(6, func(int) string { return full }) + `]}`, "tasks"},
+	} {
+		p := decode[client.Problem](t, e.ask(t, doorSocket, "POST", "/api/tasks/batch", tt.body), 422)
+		if n := len(p.Errors); tt.location != "" && (n != 1 || p.Errors[0].Location != tt.location) || n > maxFaults {
+			t.Errorf("%s: %d errors, %s", what, n, p.Detail)
+		}
+	}
+	wrong := `{` + many(150, unknown) + `}`
+	w := e.ask(t, doorSocket, "POST", "/api/tasks/batch", `{"tasks":[{"docker_image":"a"},`+many(999, func(int) string { return wrong })+`]}`)
+	named := 0
+	for i, item := range decode[client.BatchReply](t, w, 200).Items {
+		if named += len(item.Errors); i > 0 && len(item.Errors) == 0 {
+			t.Errorf("%d: nothing is wrong", i)
+		}
+	}
+	if named > 11_000 {
+		t.Errorf("%d faults in one reply", named)
+	}
+}
+
 // F02: on the real core, a repeat of a batch and of a cancel gets the first
 // reply, byte for byte, and makes nothing new.
 func TestF02BulkRepeats(t *testing.T) {
@@ -81,8 +121,15 @@ func TestF02BulkRepeats(t *testing.T) {
 	if _, again := post("/api/tasks/batch", "k", batch); code != 200 || again != first {
 		t.Fatalf("%d: %.200s\n%.200s", code, first, again)
 	}
-	if code, _ := post("/api/tasks/batch", "k", `{"tasks":[{"docker_image":"b"}]}`); code != 422 {
-		t.Errorf("another batch with the key: %d", code)
+	for _, other := range []string{
+		`{"tasks":[{"docker_image":"b"}]}`, strings.TrimSuffix(batch, "}") + `,"atomic":true}`, strings.Replace(batch, `{"docker_image":""}`, `{"a":1}`, 1),
+	} {
+		if code, _ := post("/api/tasks/batch", "k", other); code != 422 {
+			t.Errorf("another batch with the key: %d", code)
+		}
+	}
+	if _, again := post("/api/tasks/batch", "k", strings.ReplaceAll(batch, ",", " , ")); again != first {
+		t.Errorf("with more space: %.200s", again)
 	}
 	counts, err := store.CountTasks(t.Context(), cluster.TaskFilter{})
 	must(t, err)

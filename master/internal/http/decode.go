@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	maxDepth  = 32      // of a document
-	maxValues = 100_000 // in a document
-	maxFaults = 100     // listed in one refusal
+	maxDepth    = 32      // of a document
+	maxValues   = 100_000 // in a document
+	maxFaults   = 100     // listed in one refusal
+	maxLocation = 512     // bytes of one's place
 )
 
 // errMalformed is a body that is no JSON document at all.
@@ -29,24 +30,31 @@ var errMalformed = errors.New("malformed body")
 // same as absent. All faults are listed, located as the sender wrote them;
 // what could be read is filled in all the same. The error is errMalformed.
 func decodeJSON(data []byte, into any) ([]cluster.FieldError, error) {
+	faults, _, err := decodeSome(data, into, maxValues)
+	return faults, err
+}
+
+// decodeSome is decodeJSON for a document of at most so many values; it says how
+// many there were.
+func decodeSome(data []byte, into any, most int) (faults []cluster.FieldError, values int, err error) {
 	if !utf8.Valid(data) {
-		return nil, fmt.Errorf("%w: it is not UTF-8", errMalformed)
+		return nil, 0, fmt.Errorf("%w: it is not UTF-8", errMalformed)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	p := &parser{dec: dec}
+	p := &parser{dec: dec, most: most}
 	root, err := p.value()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errMalformed, err)
+		return nil, p.values, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: something follows the document", errMalformed)
+		return nil, p.values, fmt.Errorf("%w: something follows the document", errMalformed)
 	}
 	if _, isObject := root.(object); !isObject {
-		return nil, fmt.Errorf("%w: it must be an object in braces", errMalformed)
+		return nil, p.values, fmt.Errorf("%w: it must be an object in braces", errMalformed)
 	}
 	p.bind("", root, reflect.ValueOf(into).Elem())
-	return p.faults, nil
+	return p.faults, p.values, nil
 }
 
 // object keeps the members in their order, the first of repeated ones.
@@ -62,6 +70,7 @@ type parser struct {
 	faults []cluster.FieldError
 	path   []crumb // to the value that is read
 	values int
+	most   int // values
 }
 
 // crumb is a step into a document: a member, or an item of a list.
@@ -85,6 +94,9 @@ func (p *parser) here() string {
 }
 
 func (p *parser) fault(location, message string) {
+	if len(location) > maxLocation {
+		location = strings.ToValidUTF8(location[:maxLocation], "") + "…"
+	}
 	if len(p.faults) < maxFaults {
 		p.faults = append(p.faults, cluster.FieldError{Location: location, Message: message})
 	}
@@ -94,8 +106,8 @@ func (p *parser) value() (any, error) {
 	if len(p.path) > maxDepth {
 		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
 	}
-	if p.values++; p.values > maxValues {
-		return nil, fmt.Errorf("it has more than %d values", maxValues)
+	if p.values++; p.values > p.most {
+		return nil, fmt.Errorf("it has more than %d values", p.most)
 	}
 	token, err := p.dec.Token()
 	if err != nil {

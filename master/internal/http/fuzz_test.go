@@ -21,7 +21,7 @@ func FuzzTaskBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var strict, lenient client.TaskRequest
 		faults, err := decodeJSON(data, &strict)
-		if _, _, refused := taskRequest(data); (err != nil || len(faults) > 0) != (refused != nil) {
+		if _, _, _, refused := taskRequest(data, maxValues); (err != nil || len(faults) > 0) != (refused != nil) {
 			t.Fatalf("decoder says %v %v, request says %v", err, faults, refused)
 		}
 		if err != nil || len(faults) > 0 {

@@ -56,12 +56,20 @@ func printOf(body any) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// named is a request's key for a reply of its own kind.
-func named[T, R any](p *OnceParam, body any, reply func(T) R) coordinator.Named[T] {
+// print is that of a request's body, if it has a key.
+func (p *OnceParam) print(body any) string {
+	if p.Key == "" {
+		return ""
+	}
+	return printOf(body)
+}
+
+// named is a request's key and print for a reply of its own kind.
+func named[T, R any](p *OnceParam, print string, reply func(T) R) coordinator.Named[T] {
 	if p.Key == "" {
 		return coordinator.Named[T]{}
 	}
-	return coordinator.Named[T]{Key: p.Key, Print: printOf(body), Reply: func(made T) ([]byte, error) { return json.Marshal(reply(made)) }}
+	return coordinator.Named[T]{Key: p.Key, Print: print, Reply: func(made T) ([]byte, error) { return json.Marshal(reply(made)) }}
 }
 
 // repliedTo is the reply to what was made now, or when the request came first.

@@ -68,29 +68,30 @@ type Config struct {
 // Server is the edge. It is a handler, so that tests need no port; Run serves
 // it.
 type Server struct {
-	core     Core
-	accounts *accounts.Accounts
-	logs     *logs.Keeper
-	files    *storage.Keeper
-	audit    *audit.Log
-	version  client.Version
-	join     client.Join
-	origins  []string
-	disks    func() []client.Disk
-	metrics  nethttp.Handler
-	scraping chan struct{} // a turn of one of the few who ask for the metrics
-	observe  func(method, route string, status int, d time.Duration)
-	history  func() []history.Sample
-	pages    Pages
-	csrf     *nethttp.CrossOriginProtection
-	cors     *cors.Cors // nil: no other site
-	log      *slog.Logger
-	grace    time.Duration
-	bodies   bodyRoom
-	sockets  socketCount
-	mux      *nethttp.ServeMux
-	zipped   nethttp.Handler // the same, compressing
-	openAPI  []byte
+	core        Core
+	accounts    *accounts.Accounts
+	logs        *logs.Keeper
+	files       *storage.Keeper
+	audit       *audit.Log
+	version     client.Version
+	join        client.Join
+	origins     []string
+	disks       func() []client.Disk
+	metrics     nethttp.Handler
+	scraping    chan struct{} // a turn of one of the few who ask for the metrics
+	observe     func(method, route string, status int, d time.Duration)
+	history     func() []history.Sample
+	pages       Pages
+	csrf        *nethttp.CrossOriginProtection
+	cors        *cors.Cors // nil: no other site
+	log         *slog.Logger
+	grace       time.Duration
+	bodies      bodyRoom
+	sockets     socketCount
+	batchValues int // that a batch may have
+	mux         *nethttp.ServeMux
+	zipped      nethttp.Handler // the same, compressing
+	openAPI     []byte
 
 	unready atomic.Bool // that it is not ready was logged
 

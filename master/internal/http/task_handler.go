@@ -107,24 +107,24 @@ func (s *Server) submitTask(ctx context.Context, in *struct {
 	Strict  StrictQuery // not in an embedded struct: beside one that resolves itself huma would not see it
 },
 ) (*createdOutput, error) {
-	body, request, err := taskRequest(in.RawBody)
+	body, request, _, err := taskRequest(in.RawBody, maxValues)
 	if err != nil {
 		return nil, err
 	}
 	return createdReply(s.core.Submit(ctx, caller(ctx), request, in.of(body)))
 }
 
-// taskRequest decodes a task's body. When something in it does not decode,
-// the domain's own complaints about the rest are added, so that all come at
-// once.
-func taskRequest(raw []byte) (body client.TaskRequest, request cluster.TaskRequest, err error) {
-	faults, err := decodeJSON(raw, &body)
+// taskRequest decodes a task's body of at most so many values, and says how many
+// there were. When something in it does not decode, the domain's own complaints
+// about the rest are added, so that all come at once.
+func taskRequest(raw []byte, most int) (body client.TaskRequest, request cluster.TaskRequest, values int, err error) {
+	faults, values, err := decodeSome(raw, &body, most)
 	if err != nil {
-		return body, request, newProblem(nethttp.StatusBadRequest, err.Error())
+		return body, request, values, newProblem(nethttp.StatusBadRequest, err.Error())
 	}
 	request, more := requestOf(body)
 	if faults = append(faults, more...); len(faults) == 0 {
-		return body, request, nil
+		return body, request, values, nil
 	}
 	var invalid *cluster.InvalidError
 	if _, err := request.Spec(); errors.As(err, &invalid) {
@@ -135,7 +135,7 @@ func taskRequest(raw []byte) (body client.TaskRequest, request cluster.TaskReque
 			}
 		}
 	}
-	return body, request, &cluster.InvalidError{Fields: faults}
+	return body, request, values, &cluster.InvalidError{Fields: faults}
 }
 
 type getTaskInput struct {
