@@ -22,7 +22,7 @@ it('submits a task, shows its log live, its end, and its files', async () => {
   await page.keyboard.press('Escape') // the list of images
   await page.getByRole('textbox', { name: 'Arguments' }).fill(`sh -c 'echo "hi"'`)
   await page.getByRole('textbox', { name: 'Name' }).fill('first one')
-  await page.getByText('Environment, timeout, retries').click()
+  await page.getByText('Environment, files, timeout').click()
   await page
     .getByRole('textbox', { name: 'Environment' })
     .fill('FAKE_SLEEP=3s\nFAKE_LOG_LINES=40\nFAKE_OUTPUT_FILES=2\nFAKE_OUTPUT_BYTES=64')
@@ -36,8 +36,7 @@ it('submits a task, shows its log live, its end, and its files', async () => {
   expect(await page.getByRole('log').innerText()).not.toBe('')
   await visitor.isFine('task')
   await page.getByRole('tab', { name: 'Files' }).click()
-  const [file] = await page.getByRole('navigation', { name: 'Files' }).getByRole('button').all()
-  await file?.click()
+  await page.getByRole('navigation', { name: 'Files' }).getByRole('button').first().click()
   await page.getByText('SHA-256').waitFor()
   await visitor.isFine('files')
   const download = page.waitForEvent('download')

@@ -42,6 +42,14 @@ export const clusterQuery = queryOptions({
   queryFn: ({ signal }) => call(api.GET('/api/cluster', { signal })),
 })
 
+/** What the whole cluster did over the last hour. */
+export const historyQuery = queryOptions({
+  queryKey: ['history'],
+  queryFn: async ({ signal }) =>
+    (await call(api.GET('/api/cluster/metrics', { signal, params: { query: { step: '10s' } } }))).samples,
+  refetchInterval: 10_000,
+})
+
 export const healthQuery = queryOptions({
   queryKey: ['health'],
   queryFn: ({ signal }) => call(api.GET('/health', { signal })),
@@ -143,6 +151,37 @@ export const taskQuery = (id: string) =>
   queryOptions({
     queryKey: ['task', id],
     queryFn: ({ signal }) => call(api.GET('/api/tasks/{id}', { signal, params: { path: { id } } })),
+  })
+
+/** The body that submits the same task again, with the content of its input files. */
+export const taskSpecQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['task', id, 'spec'],
+    queryFn: ({ signal }) => call(api.GET('/api/tasks/{id}/spec', { signal, params: { path: { id } } })),
+    staleTime: Infinity, // it never changes but in name, priority and timeout while the task waits
+    gcTime: 0,
+  })
+
+export interface AuditFilters {
+  user_id?: string
+  action?: string
+  target?: string
+  outcome?: 'ok' | 'denied' | 'failed'
+}
+
+export const auditQuery = (filters: AuditFilters) =>
+  infiniteQueryOptions({
+    queryKey: ['audit', filters],
+    queryFn: ({ pageParam, signal }) =>
+      call(
+        api.GET('/api/audit', {
+          signal,
+          params: { query: { limit: pageSize, ...filters, ...(pageParam ? { cursor: pageParam } : {}) } },
+        }),
+      ),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
   })
 
 export const taskEventsQuery = (id: string) =>

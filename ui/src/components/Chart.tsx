@@ -25,6 +25,30 @@ interface Props {
   max?: number
   /** Its marks stand at powers of two, as sizes in memory do. */
   binary?: boolean
+  /** Its marks stand at whole numbers. */
+  whole?: boolean
+  /** A moment to be seen, as an upright line with a word. */
+  mark?: { at: number; label: string } | undefined
+}
+
+/** Draws the moment over all else. */
+function drawMark(plot: uPlot, mark: Props['mark'], color: string) {
+  if (!mark) return
+  const { ctx, bbox } = plot
+  const x = Math.round(plot.valToPos(mark.at, 'x', true))
+  if (x < bbox.left || x > bbox.left + bbox.width + 1) return
+  ctx.save()
+  ctx.strokeStyle = ctx.fillStyle = color
+  ctx.lineWidth = 2 * devicePixelRatio
+  ctx.beginPath()
+  ctx.moveTo(x, bbox.top)
+  ctx.lineTo(x, bbox.top + bbox.height)
+  ctx.stroke()
+  ctx.font = `600 ${12 * devicePixelRatio}px sans-serif`
+  ctx.textAlign = 'right'
+  ctx.textBaseline = 'top'
+  ctx.fillText(mark.label, x - 6 * devicePixelRatio, bbox.top + 4 * devicePixelRatio)
+  ctx.restore()
 }
 
 /** Marks within a minute say the second too. */
@@ -34,15 +58,25 @@ function moment(seconds: number): string {
 }
 
 /** Values over time. */
-export function Chart({ label, times, series, format, height = 180, max, binary = false }: Props) {
+export function Chart({
+  label,
+  times,
+  series,
+  format,
+  height = 180,
+  max,
+  binary = false,
+  whole = false,
+  mark,
+}: Props) {
   const holder = useRef<HTMLDivElement>(null)
   const scheme = useComputedColorScheme()
   const plot = useRef<uPlot>(undefined)
   const shape = JSON.stringify(series, (key, value: unknown) => (key === 'values' ? undefined : value))
   const data: uPlot.AlignedData = [times, ...series.map((s) => s.values)]
-  const latest = useRef({ data, format, max })
+  const latest = useRef({ data, format, max, mark })
   useEffect(() => {
-    latest.current = { data, format, max }
+    latest.current = { data, format, max, mark }
     plot.current?.setData(data)
   })
   useEffect(() => {
@@ -62,6 +96,7 @@ export function Chart({ label, times, series, format, height = 180, max, binary 
         height,
         cursor: { y: false },
         legend: { live: true },
+        hooks: { draw: [(plot) => drawMark(plot, latest.current.mark, color('--bad'))] },
         scales: { y: { range: (_, __, most) => [0, Math.max(most, latest.current.max ?? 0, 0.001) * 1.08] } },
         axes: [
           { ...axis, space: 90, values: (_, ticks) => ticks.map(moment) },
@@ -69,6 +104,9 @@ export function Chart({ label, times, series, format, height = 180, max, binary 
             ...axis,
             size: 72,
             ...(binary ? { incrs: Array.from({ length: 40 }, (_, power) => 2 ** power) } : {}),
+            ...(whole
+              ? { incrs: Array.from({ length: 10 }, (_, n) => [1, 2, 5].map((i) => i * 10 ** n)).flat() }
+              : {}),
             values: (_, ticks) => ticks.map((t) => latest.current.format(t)),
           },
         ],
@@ -99,6 +137,6 @@ export function Chart({ label, times, series, format, height = 180, max, binary 
       made.destroy()
       plot.current = undefined
     }
-  }, [shape, scheme, height, binary])
+  }, [shape, scheme, height, binary, whole])
   return <div ref={holder} role="img" aria-label={label} />
 }

@@ -1,4 +1,4 @@
-import type { Cluster, LogRecord, Task, User, Worker } from '@/api/client'
+import type { Cluster, ClusterSample, LogRecord, Task, User, Worker } from '@/api/client'
 
 let made = 0
 
@@ -67,6 +67,17 @@ export const makeCluster = (more: Partial<Cluster> = {}): Cluster => ({
   total: { cpu: 0, memory: 0, storage: 0, gpu: 0 },
   allocated: { cpu: 0, memory: 0, storage: 0, gpu: 0 },
   queue_length: 0,
+  ...more,
+})
+
+/** A step of the cluster's history in which nothing was heard or looked at. */
+export const makeSample = (more: Partial<ClusterSample> = {}): ClusterSample => ({
+  time: '2026-01-01T00:00:00Z',
+  workers: 0,
+  cpu: 0,
+  memory: 0,
+  storage: 0,
+  gpu: 0,
   ...more,
 })
 

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { taskQuery } from '@/api/queries'
+import { taskSpecQuery } from '@/api/queries'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { SubmitPage } from '@/features/tasks/SubmitPage'
@@ -8,7 +8,7 @@ import { SubmitPage } from '@/features/tasks/SubmitPage'
 export default function SubmitRoute() {
   const { from } = useSearch({ from: '/inside/submit' })
   const navigate = useNavigate()
-  const { data: original, error } = useQuery({ ...taskQuery(from ?? ''), enabled: from !== undefined })
+  const { data: original, error } = useQuery({ ...taskSpecQuery(from ?? ''), enabled: from !== undefined })
   if (from !== undefined && !original) return error ? <PageError error={error} /> : <PageLoading />
   return (
     <SubmitPage

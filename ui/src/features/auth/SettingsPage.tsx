@@ -2,10 +2,11 @@ import { Tabs } from '@mantine/core'
 import type { User } from '@/api/client'
 import { PageTitle } from '@/components/PageTitle'
 import { Account } from './Account'
+import { Audit } from './Audit'
 import { Tokens } from './Tokens'
 import { Users } from './Users'
 
-export type SettingsTab = 'account' | 'tokens' | 'users'
+export type SettingsTab = 'account' | 'tokens' | 'users' | 'audit'
 
 interface Props {
   user: User
@@ -22,6 +23,7 @@ export function SettingsPage({ user, tab, onTab }: Props) {
           <Tabs.Tab value="account">Account</Tabs.Tab>
           <Tabs.Tab value="tokens">API tokens</Tabs.Tab>
           {user.role === 'admin' && <Tabs.Tab value="users">Users</Tabs.Tab>}
+          {user.role === 'admin' && <Tabs.Tab value="audit">Audit</Tabs.Tab>}
         </Tabs.List>
         <Tabs.Panel value="account">
           <Account user={user} />
@@ -32,6 +34,11 @@ export function SettingsPage({ user, tab, onTab }: Props) {
         {user.role === 'admin' && (
           <Tabs.Panel value="users">
             <Users me={user} />
+          </Tabs.Panel>
+        )}
+        {user.role === 'admin' && (
+          <Tabs.Panel value="audit">
+            <Audit />
           </Tabs.Panel>
         )}
       </Tabs>

@@ -3,7 +3,7 @@ import { IconServer } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import type { Cluster, Health, Worker } from '@/api/client'
-import { clusterQuery, healthQuery, recentTasksQuery, workersQuery } from '@/api/queries'
+import { clusterQuery, healthQuery, historyQuery, recentTasksQuery, workersQuery } from '@/api/queries'
 import { AnchorLink } from '@/components/links'
 import { Command } from '@/components/Command'
 import { Empty } from '@/components/Empty'
@@ -15,6 +15,7 @@ import { formatBytes, formatCount } from '@/lib/format'
 import { Counts } from './Counts'
 import { Failures } from './Failures'
 import { HeatMap } from './HeatMap'
+import { CapacityHistory, QueueHistory } from './History'
 import { Recent } from './Recent'
 import { Throughput } from './Throughput'
 
@@ -28,7 +29,8 @@ export function OverviewPage({ admin, firstSteps }: Props) {
   const cluster = useQuery(clusterQuery)
   const { data: health } = useQuery(healthQuery)
   const { data: workers } = useQuery(workersQuery)
-  const { data: recent } = useQuery(recentTasksQuery(100))
+  const { data: history } = useQuery(historyQuery)
+  const { data: recent } = useQuery(recentTasksQuery(8))
   const { data: failed } = useQuery(recentTasksQuery(50, { status: ['failed'] }))
   if (!cluster.data) {
     return cluster.error ? (
@@ -62,11 +64,17 @@ export function OverviewPage({ admin, firstSteps }: Props) {
             </Stack>
           )}
         </Section>
-        <Section title="Tasks ended in the last hour" hint={admin ? undefined : 'Yours'}>
-          <Throughput tasks={recent ?? []} />
+        <Section title="Capacity over the last hour">
+          <CapacityHistory samples={history ?? []} total={cluster.data.total} />
+        </Section>
+        <Section title="Queue" hint={queueHint(cluster.data)}>
+          <QueueHistory samples={history ?? []} />
+        </Section>
+        <Section title="Tasks ended in the last hour" hint={admin ? undefined : "Everybody's"}>
+          <Throughput samples={history ?? []} />
         </Section>
         <Section title="Newest tasks">
-          {recent?.length === 0 ? firstSteps : <Recent tasks={recent?.slice(0, 8) ?? []} />}
+          {recent?.length === 0 ? firstSteps : <Recent tasks={recent ?? []} />}
         </Section>
         <Section title="Last failures">
           <Failures tasks={failed ?? []} />
@@ -75,6 +83,9 @@ export function OverviewPage({ admin, firstSteps }: Props) {
     </Stack>
   )
 }
+
+const queueHint = ({ queue_length: n }: Cluster) =>
+  n === 0 ? 'Nothing waits' : `${formatCount(n)} ${n === 1 ? 'waits' : 'wait'}`
 
 function Section({
   title,

@@ -1,5 +1,5 @@
 import { Text } from '@mantine/core'
-import type { Task } from '@/api/client'
+import type { ClusterSample } from '@/api/client'
 import { formatClock, formatCount } from '@/lib/format'
 import { useNow } from '@/lib/now'
 import classes from './Overview.module.css'
@@ -9,13 +9,16 @@ const minutes = 5
 const columns = 12
 
 /** How many tasks ended in each five minutes of the last hour. */
-export function Throughput({ tasks }: { tasks: Task[] }) {
+export function Throughput({ samples }: { samples: ClusterSample[] }) {
   const now = Math.ceil(useNow() / 60_000) * 60_000
-  const bins = endedPer(tasks, now, minutes * 60_000, columns)
+  const bins = endedPer(samples, now, minutes * 60_000, columns)
   const most = Math.max(1, ...bins.map((bin) => bin.good + bin.bad))
   const total = bins.reduce((sum, bin) => sum + bin.good + bin.bad, 0)
   const bad = bins.reduce((sum, bin) => sum + bin.bad, 0)
-  const words = `${formatCount(total)} ended, ${formatCount(bad)} of them not well`
+  const words =
+    total === 0
+      ? 'None ended in the last hour'
+      : `${formatCount(total)} ended, ${formatCount(bad)} of them failed or cancelled`
   return (
     <div>
       <div className={classes.columns} role="img" aria-label={words}>
@@ -23,16 +26,19 @@ export function Throughput({ tasks }: { tasks: Task[] }) {
           <div
             key={bin.from}
             className={classes.column}
-            title={`${formatClock(new Date(bin.from))}: ${bin.good + bin.bad}, ${bin.bad} not well`}
+            title={`From ${formatClock(new Date(bin.from))}: ${bin.good + bin.bad}, ${bin.bad} failed or cancelled`}
           >
             <div className={classes.bad} style={{ height: `${(bin.bad / most) * 100}%` }} />
             <div className={classes.good} style={{ height: `${(bin.good / most) * 100}%` }} />
           </div>
         ))}
       </div>
+      <div className={classes.axis} aria-hidden="true">
+        <span>an hour ago</span>
+        <span>now</span>
+      </div>
       <Text size="sm" c="dimmed" mt={4}>
         {words}
-        {tasks.length >= 100 && ', among the newest hundred'}
       </Text>
     </div>
   )

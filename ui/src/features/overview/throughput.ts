@@ -1,4 +1,4 @@
-import type { Task } from '@/api/client'
+import type { ClusterSample } from '@/api/client'
 
 export interface Bin {
   from: number
@@ -6,20 +6,20 @@ export interface Bin {
   bad: number
 }
 
-/** Tasks by when they ended, in equal spans up to now. */
-export function endedPer(tasks: Task[], now: number, span: number, count: number): Bin[] {
+/** What ended, in equal spans up to now. */
+export function endedPer(samples: ClusterSample[], now: number, span: number, count: number): Bin[] {
   const bins: Bin[] = Array.from({ length: count }, (_, i) => ({
     from: now - (count - i) * span,
     good: 0,
     bad: 0,
   }))
-  for (const task of tasks) {
-    if (!task.finished_at) continue
-    const ago = now - new Date(task.finished_at).getTime()
-    const bin = bins[count - 1 - Math.floor(ago / span)]
-    if (!bin || ago < 0) continue
-    if (task.status === 'succeeded') bin.good++
-    else bin.bad++
+  for (const { time, ended } of samples) {
+    if (!ended) continue
+    const ago = now - new Date(time).getTime()
+    const bin = bins[count - Math.ceil(ago / span)]
+    if (!bin || ago <= 0) continue
+    bin.good += ended.succeeded
+    bin.bad += ended.failed + ended.cancelled
   }
   return bins
 }

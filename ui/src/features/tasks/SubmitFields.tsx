@@ -10,6 +10,7 @@ import {
   TextInput,
 } from '@mantine/core'
 import { useState } from 'react'
+import { InputFiles } from './InputFiles'
 import type { Draft, Errors } from './submit'
 
 interface Props {
@@ -34,7 +35,9 @@ type MapField = 'env' | 'labels' | 'constraints'
 
 export function SubmitFields({ draft, errors, images, onChange }: Props) {
   // A clone shows all that it brings along.
-  const [further] = useState(() => Boolean(draft.env || draft.labels || draft.constraints || draft.timeout))
+  const [further] = useState(() =>
+    Boolean(draft.env || draft.labels || draft.constraints || draft.timeout || draft.inputs.length),
+  )
   const text = (
     field: TextField,
     label: string,
@@ -129,7 +132,9 @@ export function SubmitFields({ draft, errors, images, onChange }: Props) {
         </SimpleGrid>
       </Fieldset>
       <details open={further}>
-        <summary style={{ cursor: 'pointer' }}>Environment, timeout, retries, placement and more</summary>
+        <summary style={{ cursor: 'pointer' }}>
+          Environment, files, timeout, retries, placement and more
+        </summary>
         <Stack mt="sm" gap="sm">
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
             {map('env', 'Environment', 'LEVEL=debug')}
@@ -155,6 +160,11 @@ export function SubmitFields({ draft, errors, images, onChange }: Props) {
             {number('max_reschedules', 'Retries after losses')}
             {number('shm_size', '/dev/shm (0: default)', 64, ' MiB')}
           </SimpleGrid>
+          <InputFiles
+            inputs={draft.inputs}
+            error={errors.inputs}
+            onChange={(inputs) => onChange({ inputs })}
+          />
         </Stack>
       </details>
     </Stack>

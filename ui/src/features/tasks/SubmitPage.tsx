@@ -12,8 +12,8 @@ import { asCurl, asPrompt, draftOf, emptyDraft, requestOf, type Draft, type Erro
 import classes from './SubmitPage.module.css'
 
 interface Props {
-  /** The task that is cloned. */
-  from: Task | undefined
+  /** What the task that is cloned was made from. */
+  from: TaskRequest | undefined
   onSubmitted: (task: Task) => void
   onTemplate: (id: string) => void
 }
@@ -64,12 +64,6 @@ export function SubmitPage({ from, onSubmitted, onTemplate }: Props) {
               images={[...new Set(earlier.map((task) => task.docker_image))].slice(0, 20)}
               onChange={change}
             />
-            {from?.inputs && from.inputs.length > 0 && (
-              <Text size="sm" c="dimmed">
-                The original had {from.inputs.length} input {from.inputs.length === 1 ? 'file' : 'files'},
-                which only a retry brings along.
-              </Text>
-            )}
             {tried && (refusal ?? shown.form) && (
               <Alert color="red" variant="outline" role="alert">
                 {refusal?.message ?? shown.form}

@@ -26,14 +26,22 @@ export function UsageChart({ task, attempt }: { task: Task; attempt: number }) {
       </Text>
     )
   }
-  const times = data.samples.map((sample) => new Date(sample.time).getTime() / 1000)
+  const ending = task.attempts.find((a) => a.attempt === attempt)
+  const oom = ending?.failure === 'oom'
+  const end = oom && ending.finished_at ? new Date(ending.finished_at).getTime() / 1000 : undefined
+  // The last point carries what was measured last up to the end, which lies behind it.
+  const samples = [...data.samples]
+  const last = samples.at(-1)
+  if (end !== undefined && last && new Date(last.time).getTime() / 1000 < end)
+    samples.push({ ...last, time: new Date(end * 1000).toISOString() })
+  const times = samples.map((sample) => new Date(sample.time).getTime() / 1000)
   const limit = (value: number) => times.map(() => value)
-  const oom = task.attempts.find((a) => a.attempt === attempt)?.failure === 'oom'
+  const mark = end === undefined ? undefined : { at: end, label: 'out of memory' }
   return (
     <Stack>
       {oom && (
         <Alert color="red" variant="outline" p="xs">
-          The attempt ended here because it reached its memory limit.
+          The attempt ended because it reached its memory limit; the mark is where.
         </Alert>
       )}
       <div className="card" style={{ padding: '0.75rem' }}>
@@ -46,7 +54,7 @@ export function UsageChart({ task, attempt }: { task: Task; attempt: number }) {
           format={formatCores}
           max={data.cpu_limit}
           series={[
-            { label: 'used', values: data.samples.map((s) => s.cpu), color: '--busy', fill: true },
+            { label: 'used', values: samples.map((s) => s.cpu), color: '--busy', fill: true },
             { label: 'limit', values: limit(data.cpu_limit), color: '--bad', dashed: true },
           ]}
         />
@@ -61,8 +69,9 @@ export function UsageChart({ task, attempt }: { task: Task; attempt: number }) {
           format={formatMiB}
           binary
           max={data.memory_limit}
+          mark={mark}
           series={[
-            { label: 'used', values: data.samples.map((s) => s.memory), color: '--busy', fill: true },
+            { label: 'used', values: samples.map((s) => s.memory), color: '--busy', fill: true },
             { label: 'limit', values: limit(data.memory_limit), color: '--bad', dashed: true },
           ]}
         />

@@ -14,7 +14,8 @@ export const retryTask = (id: string, key: string) =>
  * or where it would take other tasks than the list shows.
  */
 export function cancelFilter(filters: TaskFilters) {
-  const { sort: _, failure, label, ...rest } = filters
+  const { failure, label, ...rest } = filters
+  delete rest.sort
   if (failure !== undefined) return undefined // what has failed is over
   if (label === undefined && Object.keys(rest).length === 0) return undefined
   const cut = label?.indexOf('=') ?? -1

@@ -1,8 +1,8 @@
-import type { Task } from '@/api/client'
+import type { Task, TaskRequest } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
 
 /** What people call a task: its name, or else what it runs. */
-export function taskTitle(task: Pick<Task, 'name' | 'docker_image' | 'command' | 'args'>): string {
+export function taskTitle(task: Pick<TaskRequest, 'name' | 'docker_image' | 'command' | 'args'>): string {
   if (task.name) return task.name
   const what = task.command ?? task.args?.join(' ')
   return what ? `${task.docker_image} ${what}` : task.docker_image
@@ -22,8 +22,10 @@ export const orders = [
 ] as const
 
 /** The same filters in another order; the usual one needs no word in the address. */
-export function sortedBy({ sort: _, ...filters }: TaskFilters, sort: string): TaskFilters {
-  return sort === newestFirst ? filters : { ...filters, sort }
+export function sortedBy(filters: TaskFilters, sort: string): TaskFilters {
+  const sorted: TaskFilters = { ...filters, sort }
+  if (sort === newestFirst) delete sorted.sort
+  return sorted
 }
 
 /** The fine state where it says more than the status. */

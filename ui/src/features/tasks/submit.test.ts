@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { TaskRequest } from '@/api/client'
 import { splitWords } from '@/lib/shell'
-import { makeTask } from '@/test/factories'
 import { asCurl, asPrompt, draftOf, emptyDraft, requestOf } from './submit'
 
 describe('requestOf', () => {
@@ -39,26 +39,23 @@ describe('requestOf', () => {
     })
   })
 
-  it('gives back what a task was made from', () => {
-    const task = makeTask({
+  it('gives back what a task was made from, its files too', () => {
+    const asked: TaskRequest = {
       docker_image: 'alpine',
       args: ['sh', '-c', `echo 'it''s'`, ''],
+      name: 'again',
       env: { A: '1', B: 'x=y' },
-      timeout: '90s',
+      timeout: '1m30s',
       memory_required: 64,
       network: 'none',
       labels: { team: 'blue' },
-    })
-    expect(requestOf(draftOf(task)).body).toEqual({
-      docker_image: 'alpine',
-      args: task.args,
-      name: task.name,
-      env: task.env,
-      timeout: '90s',
-      memory_required: 64,
-      network: 'none',
-      labels: { team: 'blue' },
-    })
+      inputs: [
+        { path: 'a.txt', content: 'text' },
+        { path: 'b', content: '/wA=', encoding: 'base64' },
+      ],
+    }
+    const whole = { ...asked, cpu_required: 1, priority: 50, max_retries: 0, grace_period: '10s' }
+    expect(requestOf(draftOf(whole)).body).toEqual(asked)
   })
 })
 

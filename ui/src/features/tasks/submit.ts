@@ -1,6 +1,6 @@
 import { Validator } from '@cfworker/json-schema'
 import taskRequestSchema from '@/api/generated/taskRequest.json'
-import type { Task, TaskRequest } from '@/api/client'
+import type { TaskRequest } from '@/api/client'
 import { commandLine, quote, splitWords } from '@/lib/shell'
 
 /** What the form holds: texts as they were typed. */
@@ -26,7 +26,10 @@ export interface Draft {
   labels: string
   constraints: string
   shm_size: number | string
+  inputs: InputFile[]
 }
+
+export type InputFile = NonNullable<TaskRequest['inputs']>[number]
 
 const defaults = taskRequestSchema.properties
 
@@ -52,6 +55,7 @@ export const emptyDraft: Draft = {
   labels: '',
   constraints: '',
   shm_size: 0,
+  inputs: [],
 }
 
 export type Errors = Partial<Record<keyof Draft | 'form', string>>
@@ -106,6 +110,7 @@ export function requestOf(draft: Draft): { body: TaskRequest; errors: Errors } {
     if ('bad' in read) errors[field] = `Not of the form NAME=value: ${read.bad}`
     else if (Object.keys(read.values).length > 0) body[field] = read.values
   }
+  if (draft.inputs.length > 0) body.inputs = draft.inputs
   if (draft.network !== 'bridge') body.network = draft.network
   for (const [field, message] of Object.entries(schemaErrors(body))) errors[field as keyof Errors] ??= message
   return { body, errors }
@@ -154,31 +159,24 @@ const lines = (values: Record<string, string>) =>
     .map(([name, value]) => `${name}=${value}`)
     .join('\n')
 
-/** The draft of the same again. Files that were given with it are not known any more. */
-export function draftOf(task: Task): Draft {
-  return {
-    docker_image: task.docker_image,
-    name: task.name,
-    how: task.command === undefined ? 'args' : 'command',
-    args: (task.args ?? []).map(quote).join(' '),
-    command: task.command ?? '',
-    cpu_required: task.cpu_required,
-    memory_required: task.memory_required,
-    storage_required: task.storage_required,
-    gpu_required: task.gpu_required,
-    timeout: task.timeout ?? '',
-    priority: task.priority,
-    max_retries: task.max_retries,
-    max_reschedules: task.max_reschedules,
-    grace_period: task.grace_period === '10s' ? '' : task.grace_period,
-    network: task.network === 'none' ? 'none' : 'bridge',
-    workdir: task.workdir ?? '',
-    target_worker_id: task.target_worker_id ?? '',
-    env: lines(task.env),
-    labels: lines(task.labels),
-    constraints: lines(task.constraints),
-    shm_size: task.shm_size ?? 0,
+/** The draft of the same again, with its input files. */
+export function draftOf(body: TaskRequest): Draft {
+  const draft: Draft = {
+    ...emptyDraft,
+    docker_image: body.docker_image,
+    how: body.command === undefined ? 'args' : 'command',
+    args: (body.args ?? []).map(quote).join(' '),
+    command: body.command ?? '',
+    grace_period: body.grace_period === '10s' ? '' : (body.grace_period ?? ''),
+    network: body.network === 'none' ? 'none' : 'bridge',
+    shm_size: body.shm_size ?? 0,
+    inputs: body.inputs ?? [],
   }
+  for (const field of numbers) draft[field] = body[field] ?? emptyDraft[field]
+  for (const field of ['name', 'timeout', 'workdir', 'target_worker_id'] as const)
+    draft[field] = body[field] ?? ''
+  for (const field of maps) draft[field] = lines(body[field] ?? {})
+  return draft
 }
 
 /** The same call with curl; the token is the caller's to fill in. */
@@ -215,7 +213,7 @@ export function asPrompt(body: TaskRequest): { line: string; missing: string[] }
   flag('--command', body.command)
   if (body.args?.length) groups.push(['--', ...body.args])
   const missing = (
-    ['workdir', 'grace_period', 'max_reschedules', 'target_worker_id', 'shm_size'] as const
+    ['workdir', 'grace_period', 'max_reschedules', 'target_worker_id', 'shm_size', 'inputs'] as const
   ).filter((field) => body[field] !== undefined)
   return { line: groups.map((group) => group.map(quote).join(' ')).join(' '), missing }
 }
