@@ -175,3 +175,21 @@ type StateTime struct {
 	State State
 	Time  time.Time
 }
+
+// Size is about how much memory a spec takes, in bytes.
+func (s Spec) Size() int {
+	const fixed, each = 512, 32 // without strings; per string
+	n := fixed + len(s.Image) + len(s.Command) + len(s.Name) + len(s.Workdir)
+	for _, arg := range s.Args {
+		n += each + len(arg)
+	}
+	for _, pairs := range []map[string]string{s.Env, s.Labels, s.Constraints} {
+		for name, value := range pairs {
+			n += 2*each + len(name) + len(value)
+		}
+	}
+	for _, f := range s.Inputs {
+		n += 2*each + len(f.Path) + len(f.Content)
+	}
+	return n
+}

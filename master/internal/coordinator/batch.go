@@ -283,7 +283,7 @@ func (b *batch) store(ctx context.Context, numbers []int) error {
 func (b *batch) stepFrom(numbers []int) int {
 	n, size := 0, 0
 	for n < len(numbers) && n < batchStep && (n == 0 || size < batchStepBytes) {
-		size += sizeOf(b.specs[numbers[n]])
+		size += b.specs[numbers[n]].Size()
 		n++
 	}
 	return n

@@ -45,7 +45,7 @@ func newEntering() entering {
 // add takes note of an admission, unless its request is under way already or
 // there is no room.
 func (n *entering) add(a admission) error {
-	size := sizeOf(a.spec)
+	size := a.spec.Size()
 	full := len(n.tasks) >= maxEntering || n.bytes+size > maxEnteringBytes && n.bytes > 0
 	if a.key != nil {
 		if err := n.free(*a.key, a.print); err != nil {
@@ -61,7 +61,7 @@ func (n *entering) add(a admission) error {
 
 // take takes note of an admission, whether there is room or not.
 func (n *entering) take(a admission) {
-	size := sizeOf(a.spec)
+	size := a.spec.Size()
 	n.tasks[a.id], n.bytes = entrant{size, a.key}, n.bytes+size
 	if a.key != nil {
 		n.keys[*a.key] = a.print
@@ -96,22 +96,4 @@ func (n *entering) remove(id cluster.TaskID) {
 	if e.key != nil {
 		delete(n.keys, *e.key)
 	}
-}
-
-// sizeOf is about how much memory a spec takes in bytes.
-func sizeOf(s cluster.Spec) int {
-	const fixed, each = 512, 32 // without strings; per string
-	n := fixed + len(s.Image) + len(s.Command) + len(s.Name) + len(s.Workdir)
-	for _, arg := range s.Args {
-		n += each + len(arg)
-	}
-	for _, pairs := range []map[string]string{s.Env, s.Labels, s.Constraints} {
-		for name, value := range pairs {
-			n += 2*each + len(name) + len(value)
-		}
-	}
-	for _, f := range s.Inputs {
-		n += 2*each + len(f.Path) + len(f.Content)
-	}
-	return n
 }

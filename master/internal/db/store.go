@@ -137,7 +137,9 @@ type Tasks interface {
 	// what changes meanwhile, either state may be seen.
 	ActiveTasks(ctx context.Context, yield func(cluster.Task) error) error
 	// ListTasks gives a page in the page's order; next is the zero Cursor at the
-	// end. Stable under inserts. A Limit below 1 is cluster.ErrInvalid.
+	// end. Stable under inserts. A page has fewer than its Limit when they would
+	// be larger than PageBytes together, and one at least. A Limit below 1 is
+	// cluster.ErrInvalid.
 	ListTasks(ctx context.Context, filter cluster.TaskFilter, page cluster.Page) (tasks []cluster.Task, next cluster.Cursor, err error)
 	// CountTasks counts by status; every status is in the map.
 	CountTasks(ctx context.Context, filter cluster.TaskFilter) (map[cluster.Status]int, error)
@@ -159,6 +161,10 @@ type Workers interface {
 	DeleteWorker(ctx context.Context, id cluster.WorkerID) error // nil when absent
 	ListWorkers(ctx context.Context) ([]cluster.Worker, error)   // by id
 }
+
+// PageBytes bounds the tasks of one page, by their specs' sizes: a thousand of the
+// largest would take a gigabyte.
+const PageBytes = 4 << 20
 
 // Files reads what Write.Files published.
 type Files interface {

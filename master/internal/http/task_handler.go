@@ -36,7 +36,8 @@ func (s *Server) taskRoutes(api huma.API) {
 	register(api, accessRead, huma.Operation{
 		OperationID: "listTasks", Method: nethttp.MethodGet, Path: "/api/tasks",
 		Summary: "List tasks, newest first", Tags: []string{"tasks"},
-		Description: "One's own tasks; for admins everyone's. Filters apply before the limit.",
+		Description: "One's own tasks; for admins everyone's. Filters apply before the limit. A page of large tasks has fewer than limit: " +
+			"it is over when there is no next_cursor.",
 	}, s.listTasks)
 	register(api, accessRead, huma.Operation{
 		OperationID: "listTaskIDs", Method: nethttp.MethodGet, Path: "/api/task-ids",

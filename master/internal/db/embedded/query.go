@@ -3,12 +3,14 @@ package embedded
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/document"
 )
 
@@ -191,17 +193,33 @@ func quoted(statuses []cluster.Status) string {
 	return strings.Join(names, ", ")
 }
 
-// taskPage reads at most one row more than the limit, which tells whether
-// there is a next page.
+// errPageFull ends the reading of a page.
+var errPageFull = errors.New("the page is full")
+
+// taskPage reads at most one row more than the page has, which tells whether there
+// is a next one.
 func (s *Store) taskPage(ctx context.Context, query string, args []any, page cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
 	var list []cluster.Task
-	if err := s.query(ctx, query, args, collectTasks(&list)); err != nil {
+	full, size := false, 0
+	err := s.query(ctx, query, args, func(rows *sql.Rows) error {
+		t, err := scanTask(rows)
+		if err != nil {
+			return err
+		}
+		size += t.Spec.Size()
+		if full = len(list) == page.Limit || len(list) > 0 && size > db.PageBytes; full {
+			return errPageFull
+		}
+		list = append(list, t)
+		return nil
+	})
+	switch {
+	case full:
+		return list, page.Order.Place(list[len(list)-1]), nil
+	case err != nil:
 		return nil, cluster.Cursor{}, err
 	}
-	if len(list) <= page.Limit {
-		return list, cluster.Cursor{}, nil
-	}
-	return list[:page.Limit], page.Order.Place(list[page.Limit-1]), nil
+	return list, cluster.Cursor{}, nil
 }
 
 func checkLimit(page cluster.Page) error {

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/db"
 	"cloudai/master/internal/db/document"
 )
 
@@ -128,13 +129,17 @@ func (s *Store) ListTasks(ctx context.Context, filter cluster.TaskFilter, page c
 	return s.taskPage(ctx, c, page)
 }
 
-// taskPage reads at most one task more than the limit, which tells whether
-// there is a next page.
+// pageStep is how many tasks are asked for at first: they are in memory at once. It
+// grows while they are small.
+const pageStep = 64
+
+// taskPage reads at most one task more than the page has, which tells whether
+// there is a next one.
 func (s *Store) taskPage(ctx context.Context, c condition, page cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
 	var list []cluster.Task
-	place := page.After
-	for {
-		ask := page.Limit + 1 - len(list)
+	place, size := page.After, 0
+	for step := pageStep; ; {
+		ask, came := min(page.Limit+1-len(list), step), 0
 		rows, err := findAll[taskRow](ctx, s, s.in.tasks, behind(c.filter, place, page.Order),
 			options.Find().SetProjection(taskFields).SetSort(sortBy(page.Order)).SetLimit(int64(ask)))
 		if err != nil {
@@ -146,15 +151,21 @@ func (s *Store) taskPage(ctx context.Context, c condition, page cluster.Page) ([
 		}
 		for _, t := range tasks {
 			place = page.Order.Place(t)
-			if c.rest == nil || c.rest(t) {
-				list = append(list, t)
+			came += t.Spec.Size()
+			if c.rest != nil && !c.rest(t) {
+				continue
 			}
-		}
-		if len(list) > page.Limit {
-			return list[:page.Limit], page.Order.Place(list[page.Limit-1]), nil
+			size += t.Spec.Size()
+			if len(list) == page.Limit || len(list) > 0 && size > db.PageBytes {
+				return list, page.Order.Place(list[len(list)-1]), nil
+			}
+			list = append(list, t)
 		}
 		if len(rows) < ask {
 			return list, cluster.Cursor{}, nil
+		}
+		if came < db.PageBytes/4 {
+			step *= 2
 		}
 	}
 }

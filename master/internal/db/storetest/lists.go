@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,30 @@ func testListOrder(t *testing.T, b Backend) {
 	rows, _, err := s.ListTasks(t.Context(), cluster.TaskFilter{}, cluster.Page{Limit: 2, After: cluster.Cursor{CreatedAt: minute(1), ID: "bb"}})
 	isErr(t, "page after no row", err, nil)
 	same(t, "page after no row", taskIDs(rows), []cluster.TaskID{"c", "d"})
+}
+
+// testListLarge lists tasks that are too large for one page.
+func testListLarge(t *testing.T, b Backend) {
+	s := b.Open(t)
+	var want []cluster.TaskID
+	for i := range 10 {
+		task := queued(fmt.Sprintf("t%d", i), minute(1))
+		size := 1 << 20
+		if i == 3 {
+			size = db.PageBytes + 1 // one alone is a page
+		}
+		task.Spec.Env = map[string]string{"E": strings.Repeat("x", size)}
+		put(t, s, task)
+		want = append(want, task.ID)
+	}
+	same(t, "all of them", listIDs(t, s, cluster.TaskFilter{}, 1000), want)
+	var sizes []int
+	pages(t, 1000, func(ctx context.Context, p cluster.Page) ([]cluster.Task, cluster.Cursor, error) {
+		list, next, err := s.ListTasks(ctx, cluster.TaskFilter{}, p)
+		sizes = append(sizes, len(list))
+		return list, next, err
+	})
+	same(t, "pages", sizes, []int{3, 1, 3, 3})
 }
 
 // testListStable inserts tasks before, at and behind the reader's place and

@@ -90,8 +90,17 @@ func (m *Memory) listTasks(ctx context.Context, page cluster.Page, want func(clu
 				rows = append(rows, t)
 			}
 		}
-		tasks, next, err = pageOf(rows, page.Order.Place, page)
-		return err
+		if tasks, next, err = pageOf(rows, page.Order.Place, page); err != nil {
+			return err
+		}
+		size := 0
+		for n, t := range tasks {
+			if size += t.Spec.Size(); n > 0 && size > db.PageBytes {
+				tasks, next = tasks[:n], page.Order.Place(tasks[n-1])
+				break
+			}
+		}
+		return nil
 	})
 	return tasks, next, err
 }

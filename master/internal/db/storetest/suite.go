@@ -82,6 +82,7 @@ var tests = []struct {
 	{"active tasks while they change", testActiveChanging, true},
 	{"list order", testListOrder, false},
 	{"list stable under inserts", testListStable, false},
+	{"list of large tasks", testListLarge, false},
 	{"list stable under deletes", testListShrinks, false},
 	{"each filter", testEachFilter, false},
 	{"random filters", testRandomFilters, false},
