@@ -22,6 +22,7 @@ import (
 	"cloudai/master/client"
 	"cloudai/master/internal/accounts"
 	"cloudai/master/internal/audit"
+	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/config"
 	"cloudai/master/internal/coordinator"
 	"cloudai/master/internal/dashboard"
@@ -127,7 +128,10 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("logs: %w", err)
 	}
-	if m.files, err = storage.New(storage.Config{Dir: cfg.FilesDir, Reserve: (cfg.Retention.DiskReserve + 1<<20 - 1) >> 20}); err != nil {
+	m.files, err = storage.New(storage.Config{
+		Dir: cfg.FilesDir, Reserve: (cfg.Retention.DiskReserve + 1<<20 - 1) >> 20, Quota: func(cluster.UserID) int64 { return cfg.FileQuota },
+	})
+	if err != nil {
 		return nil, fmt.Errorf("FILES_DIR: %w", err)
 	}
 	measures := newMetrics()

@@ -16,6 +16,13 @@ type User struct {
 	Role      string    `json:"role" enum:"user,admin"`
 	Disabled  bool      `json:"disabled"`
 	CreatedAt time.Time `json:"created_at"`
+	Files     *FileUse  `json:"files,omitempty" doc:"What the output files of the account's tasks take. Absent in the reply to a sign-in."`
+}
+
+// FileUse is what one user's output files take, and may take.
+type FileUse struct {
+	Used  int64  `json:"used" doc:"Bytes, with what running tasks are uploading."`
+	Quota *int64 `json:"quota,omitempty" doc:"Bytes; beyond them files are not kept (skipped says so) and, once they are used up, tasks are refused with 507. Absent: no bound."`
 }
 
 // Session is what signing in gives.

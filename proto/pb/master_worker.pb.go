@@ -2248,21 +2248,24 @@ func (x *LogChunk) GetStderrLength() int64 {
 }
 
 type FileChunk struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TaskId        string                 `protobuf:"bytes,1,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
-	Attempt       int32                  `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`       // checked against the owner, never used as a path
-	FilePath      string                 `protobuf:"bytes,4,opt,name=file_path,json=filePath,proto3" json:"file_path,omitempty"` // relative to /output, slash separated
-	Data          []byte                 `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
-	Lease         string                 `protobuf:"bytes,6,opt,name=lease,proto3" json:"lease,omitempty"`
-	Session       string                 `protobuf:"bytes,7,opt,name=session,proto3" json:"session,omitempty"`
-	WorkerId      string                 `protobuf:"bytes,8,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
-	Kind          FileChunk_Kind         `protobuf:"varint,9,opt,name=kind,proto3,enum=cloudai.v1.FileChunk_Kind" json:"kind,omitempty"`
-	Offset        int64                  `protobuf:"varint,10,opt,name=offset,proto3" json:"offset,omitempty"` // of data in the file
-	Last          bool                   `protobuf:"varint,11,opt,name=last,proto3" json:"last,omitempty"`     // the file ends after data
-	Mode          uint32                 `protobuf:"varint,12,opt,name=mode,proto3" json:"mode,omitempty"`
-	Log           *LogChunk              `protobuf:"bytes,13,opt,name=log,proto3" json:"log,omitempty"`       // with kind LOG
-	Sha256        string                 `protobuf:"bytes,14,opt,name=sha256,proto3" json:"sha256,omitempty"` // with last: of the whole file, hex
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	TaskId   string                 `protobuf:"bytes,1,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
+	Attempt  int32                  `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	UserId   string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`       // checked against the owner, never used as a path
+	FilePath string                 `protobuf:"bytes,4,opt,name=file_path,json=filePath,proto3" json:"file_path,omitempty"` // relative to /output, slash separated
+	Data     []byte                 `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
+	Lease    string                 `protobuf:"bytes,6,opt,name=lease,proto3" json:"lease,omitempty"`
+	Session  string                 `protobuf:"bytes,7,opt,name=session,proto3" json:"session,omitempty"`
+	WorkerId string                 `protobuf:"bytes,8,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
+	Kind     FileChunk_Kind         `protobuf:"varint,9,opt,name=kind,proto3,enum=cloudai.v1.FileChunk_Kind" json:"kind,omitempty"`
+	Offset   int64                  `protobuf:"varint,10,opt,name=offset,proto3" json:"offset,omitempty"` // of data in the file
+	Last     bool                   `protobuf:"varint,11,opt,name=last,proto3" json:"last,omitempty"`     // the file ends after data
+	Mode     uint32                 `protobuf:"varint,12,opt,name=mode,proto3" json:"mode,omitempty"`
+	Log      *LogChunk              `protobuf:"bytes,13,opt,name=log,proto3" json:"log,omitempty"`       // with kind LOG
+	Sha256   string                 `protobuf:"bytes,14,opt,name=sha256,proto3" json:"sha256,omitempty"` // with last: of the whole file, hex
+	// Bytes of the whole file, so that one that does not fit is refused before it
+	// is sent; 0: not said.
+	Size          int64 `protobuf:"varint,15,opt,name=size,proto3" json:"size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2395,6 +2398,13 @@ func (x *FileChunk) GetSha256() string {
 	return ""
 }
 
+func (x *FileChunk) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 type FileUploadAck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the master holds of this attempt, after the stream (QUERY: now, of
@@ -2404,7 +2414,9 @@ type FileUploadAck struct {
 	StderrOffset int64           `protobuf:"varint,3,opt,name=stderr_offset,json=stderrOffset,proto3" json:"stderr_offset,omitempty"`
 	// The list would be too long for a message: ask for the files after the last
 	// one of it by a QUERY with its path.
-	More          bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	More          bool  `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	Bounded       bool  `protobuf:"varint,5,opt,name=bounded,proto3" json:"bounded,omitempty"` // the user's output files have a quota
+	Room          int64 `protobuf:"varint,6,opt,name=room,proto3" json:"room,omitempty"`       // with bounded: bytes that it leaves
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2465,6 +2477,20 @@ func (x *FileUploadAck) GetMore() bool {
 		return x.More
 	}
 	return false
+}
+
+func (x *FileUploadAck) GetBounded() bool {
+	if x != nil {
+		return x.Bounded
+	}
+	return false
+}
+
+func (x *FileUploadAck) GetRoom() int64 {
+	if x != nil {
+		return x.Room
+	}
+	return 0
 }
 
 type UploadedFile struct {
@@ -2748,7 +2774,7 @@ const file_master_worker_proto_rawDesc = "" +
 	"\n" +
 	"\x06STDOUT\x10\x01\x12\n" +
 	"\n" +
-	"\x06STDERR\x10\x02\"\xab\x03\n" +
+	"\x06STDERR\x10\x02\"\xbf\x03\n" +
 	"\tFileChunk\x12\x17\n" +
 	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12\x17\n" +
@@ -2764,16 +2790,19 @@ const file_master_worker_proto_rawDesc = "" +
 	"\x04last\x18\v \x01(\bR\x04last\x12\x12\n" +
 	"\x04mode\x18\f \x01(\rR\x04mode\x12&\n" +
 	"\x03log\x18\r \x01(\v2\x14.cloudai.v1.LogChunkR\x03log\x12\x16\n" +
-	"\x06sha256\x18\x0e \x01(\tR\x06sha256\"$\n" +
+	"\x06sha256\x18\x0e \x01(\tR\x06sha256\x12\x12\n" +
+	"\x04size\x18\x0f \x01(\x03R\x04size\"$\n" +
 	"\x04Kind\x12\b\n" +
 	"\x04FILE\x10\x00\x12\a\n" +
 	"\x03LOG\x10\x01\x12\t\n" +
-	"\x05QUERY\x10\x02\"\x9d\x01\n" +
+	"\x05QUERY\x10\x02\"\xcb\x01\n" +
 	"\rFileUploadAck\x12.\n" +
 	"\x05files\x18\x01 \x03(\v2\x18.cloudai.v1.UploadedFileR\x05files\x12#\n" +
 	"\rstdout_offset\x18\x02 \x01(\x03R\fstdoutOffset\x12#\n" +
 	"\rstderr_offset\x18\x03 \x01(\x03R\fstderrOffset\x12\x12\n" +
-	"\x04more\x18\x04 \x01(\bR\x04more\"Z\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\x12\x18\n" +
+	"\abounded\x18\x05 \x01(\bR\abounded\x12\x12\n" +
+	"\x04room\x18\x06 \x01(\x03R\x04room\"Z\n" +
 	"\fUploadedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1a\n" +
 	"\breceived\x18\x02 \x01(\x03R\breceived\x12\x1a\n" +

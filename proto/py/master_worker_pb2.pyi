@@ -40,7 +40,7 @@ class Empty(_message.Message):
     def __init__(self) -> None: ...
 
 class FileChunk(_message.Message):
-    __slots__ = ["attempt", "data", "file_path", "kind", "last", "lease", "log", "mode", "offset", "session", "sha256", "task_id", "user_id", "worker_id"]
+    __slots__ = ["attempt", "data", "file_path", "kind", "last", "lease", "log", "mode", "offset", "session", "sha256", "size", "task_id", "user_id", "worker_id"]
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class FileChunk(_message.Message):
     QUERY: FileChunk.Kind
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -71,22 +72,27 @@ class FileChunk(_message.Message):
     offset: int
     session: str
     sha256: str
+    size: int
     task_id: str
     user_id: str
     worker_id: str
-    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., user_id: _Optional[str] = ..., file_path: _Optional[str] = ..., data: _Optional[bytes] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., worker_id: _Optional[str] = ..., kind: _Optional[_Union[FileChunk.Kind, str]] = ..., offset: _Optional[int] = ..., last: bool = ..., mode: _Optional[int] = ..., log: _Optional[_Union[LogChunk, _Mapping]] = ..., sha256: _Optional[str] = ...) -> None: ...
+    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., user_id: _Optional[str] = ..., file_path: _Optional[str] = ..., data: _Optional[bytes] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., worker_id: _Optional[str] = ..., kind: _Optional[_Union[FileChunk.Kind, str]] = ..., offset: _Optional[int] = ..., last: bool = ..., mode: _Optional[int] = ..., log: _Optional[_Union[LogChunk, _Mapping]] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
 
 class FileUploadAck(_message.Message):
-    __slots__ = ["files", "more", "stderr_offset", "stdout_offset"]
+    __slots__ = ["bounded", "files", "more", "room", "stderr_offset", "stdout_offset"]
+    BOUNDED_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    ROOM_FIELD_NUMBER: _ClassVar[int]
     STDERR_OFFSET_FIELD_NUMBER: _ClassVar[int]
     STDOUT_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    bounded: bool
     files: _containers.RepeatedCompositeFieldContainer[UploadedFile]
     more: bool
+    room: int
     stderr_offset: int
     stdout_offset: int
-    def __init__(self, files: _Optional[_Iterable[_Union[UploadedFile, _Mapping]]] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., more: bool = ...) -> None: ...
+    def __init__(self, files: _Optional[_Iterable[_Union[UploadedFile, _Mapping]]] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., more: bool = ..., bounded: bool = ..., room: _Optional[int] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ["absent", "cpu_usage", "gpu_usage", "healthy", "leaving", "memory_usage", "message", "number", "restart_grace", "running_tasks", "session", "storage_usage", "worker_id"]

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -65,13 +66,16 @@ func (n *Node) Lost(now time.Time, id uint64) {
 	}
 }
 
-// uploaded completes an upload's answer with the hashes. r.Files are, with
-// ReplyQuota, those that the master has whole.
+// uploaded completes an upload's answer with the hashes, and leaves out what the
+// master refuses. r.Files are, with ReplyQuota, those that it has whole.
 func (n *Node) uploaded(x agent.Upload, r UploadReply) UploadReply {
-	whole := r.Files
+	refused, whole := r.Code == ReplyQuota, r.Files
 	r.Files = nil
+	if refused {
+		r.Code, r.Refused = agent.ReplyOK, cmp.Or(r.Message, "no room")
+	}
 	for _, f := range n.fact(x.Ref).Files {
-		kept := r.Code != ReplyQuota || slices.ContainsFunc(whole, func(w File) bool { return w.Path == f.Path })
+		kept := !refused || slices.ContainsFunc(whole, func(w File) bool { return w.Path == f.Path })
 		if kept {
 			r.Files = append(r.Files, f)
 		} else {

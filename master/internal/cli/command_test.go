@@ -70,6 +70,7 @@ func TestGolden(t *testing.T) {
 		"files.json":     "files ann -o json",
 		"task-files":     "task-files task0003",
 		"task-files-not": "task-files task0002",
+		"task-files-del": "task-files task0003 --delete",
 		"stats":          "stats w1",
 		"stats.json":     "stats w1 -o json",
 		"stats-lost":     "stats w2",

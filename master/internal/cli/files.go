@@ -13,7 +13,7 @@ import (
 func (c *command) filesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "files [user]",
-		Short:             "List the tasks that have left files",
+		Short:             "List the tasks that have left files, and what these take",
 		Example:           "files",
 		Args:              arguments("[user]"),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -38,27 +38,101 @@ func (c *command) files(ctx context.Context, users []string) error {
 	}
 	if len(all) == 0 {
 		c.err.line(c.err.paint(dim, "no task has left files; what a container puts into /output is kept"))
+	} else {
+		out := table{head: []string{"TASK", "NAME", "USER", "FILES", "SIZE", "CREATED"}}
+		for _, f := range all {
+			out.row(cells(f.TaskID, shorten(f.TaskName, longestName), f.UserID, number(f.Files), bytesInWords(f.TotalSize), c.ago(f.CreatedAt))...)
+		}
+		out.print(c.out, "")
+	}
+	return c.fileUse(ctx, users)
+}
+
+// fileUse says what the files of the caller take, or those of the user that was
+// named, where that is known.
+func (c *command) fileUse(ctx context.Context, users []string) error {
+	u, err := c.client.Me(ctx)
+	if err != nil {
+		return err
+	}
+	whose := "your files"
+	if len(users) > 0 && users[0] != u.ID {
+		whose = "the files of " + users[0]
+		if u.Role != "admin" {
+			return nil // another's
+		}
+		for u, err = range c.client.Users(ctx) {
+			if err != nil {
+				return err
+			}
+			if u.ID == users[0] {
+				break
+			}
+		}
+		if u.ID != users[0] {
+			return nil // an account that is gone
+		}
+	}
+	if u.Files == nil {
 		return nil
 	}
-	out := table{head: []string{"TASK", "NAME", "USER", "FILES", "SIZE", "CREATED"}}
-	for _, f := range all {
-		out.row(cells(f.TaskID, shorten(f.TaskName, longestName), f.UserID, number(f.Files), bytesInWords(f.TotalSize), c.ago(f.CreatedAt))...)
-	}
-	out.print(c.out, "")
+	c.err.line(c.err.paint(dim, c.err.text(whose+" take "+fileUseInWords(*u.Files))))
 	return nil
 }
 
+// fileUseInWords is what somebody's files take, and may.
+func fileUseInWords(u client.FileUse) string {
+	if u.Quota == nil {
+		return bytesInWords(u.Used)
+	}
+	return bytesInWords(u.Used) + " of " + bytesInWords(*u.Quota)
+}
+
 func (c *command) taskFilesCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:               "task-files <task>",
-		Short:             "List what a task has left in /output",
-		Example:           "task-files 4f2c",
+	remove, yes := false, false
+	cmd := &cobra.Command{
+		Use:               "task-files <task> [flags]",
+		Short:             "List what a task has left in /output, or delete it",
+		Example:           "task-files 4f2c\ntask-files 4f2c --delete",
 		Args:              arguments("a task"),
 		ValidArgsFunction: c.taskIDs(false),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if remove {
+				return c.deleteFiles(cmd.Context(), args[0], yes)
+			}
 			return c.taskFiles(cmd.Context(), args[0])
 		},
 	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVar(&remove, "delete", false, "delete the files of a task that is over, after a question")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// deleteFiles makes room.
+func (c *command) deleteFiles(ctx context.Context, prefix string, yes bool) error {
+	id, err := c.task(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	files, err := c.client.TaskFiles(ctx, id)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%s of task %s, %s", plural(len(files.Files), "file"), id, bytesInWords(files.TotalSize))
+	if !yes {
+		if err := c.confirm(ctx, "Delete "+what+"?"); err != nil {
+			return err
+		}
+	}
+	if err := c.client.DeleteFiles(ctx, id); err != nil {
+		return err
+	}
+	if c.asDocument() {
+		return c.document(files)
+	}
+	c.err.line("deleted: " + what)
+	return nil
 }
 
 func (c *command) taskFiles(ctx context.Context, prefix string) error {

@@ -63,14 +63,18 @@ func (c *command) users(ctx context.Context) error {
 		c.err.line(c.err.paint(dim, "there are no accounts; "+c.typed("users add <email>")+" adds one"))
 		return nil
 	}
-	out := table{head: []string{"USER", "EMAIL", "NAME", "ROLE", "STATUS", "CREATED"}}
+	out := table{head: []string{"USER", "EMAIL", "NAME", "ROLE", "STATUS", "FILES", "CREATED"}}
 	for _, u := range all {
 		status := cell{"enabled", plainly}
 		if u.Disabled {
 			status = cell{"disabled", yellow}
 		}
+		files := ""
+		if u.Files != nil {
+			files = fileUseInWords(*u.Files)
+		}
 		out.row(cell{u.ID, plainly}, cell{u.Email, plainly}, cell{shorten(u.Name, longestName), plainly}, cell{u.Role, plainly},
-			status, cell{c.ago(u.CreatedAt), plainly})
+			status, cell{files, plainly}, cell{c.ago(u.CreatedAt), plainly})
 	}
 	out.print(c.out, "")
 	return nil

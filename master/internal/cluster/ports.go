@@ -9,6 +9,12 @@ type Target struct {
 	Fingerprint string
 }
 
+// Placed is the attempt that a task has now, and whose the task is.
+type Placed struct {
+	Owner UserID
+	Ref   AttemptRef
+}
+
 // LogEnd is what a worker says of an attempt's complete log.
 type LogEnd struct {
 	Length LogOffsets // of the whole log

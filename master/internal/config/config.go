@@ -35,6 +35,7 @@ type Config struct {
 	Scheduler string
 	Heartbeat Heartbeat
 	LogLimit  int64 // bytes per attempt
+	FileQuota int64 // bytes of output files per user; 0: no bound
 	Retention Retention
 	Log       Log
 	TLS       bool

@@ -67,6 +67,8 @@ func TestBadValuesNameTheSetting(t *testing.T) {
 		{[]string{"--retention-files", "1d-2h"}, "RETENTION_FILES"},
 		{[]string{"--retention-bytes", "0"}, "RETENTION_BYTES"},
 		{[]string{"--disk-reserve", "lots"}, "DISK_RESERVE"},
+		{[]string{"--files-quota", "much"}, "FILES_QUOTA"},
+		{[]string{"--files-quota", "-1"}, "FILES_QUOTA"},
 		{[]string{"--log-limit", ""}, "LOG_LIMIT"},
 		{[]string{"--log-format", "xml"}, "LOG_FORMAT"},
 		{[]string{"--log-level", "loud"}, "LOG_LEVEL"},
@@ -143,5 +145,14 @@ func TestRetention(t *testing.T) {
 	}
 	if c, err = Load(nil, env(), nil); err != nil || c.Retention != (Retention{}) {
 		t.Fatalf("by default something goes: %+v, %v", c.Retention, err)
+	}
+}
+
+func TestFileQuota(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for value, want := range map[string]int64{"": 0, "0": 0, "10g": 10 << 30, "1000000": 1_000_000} {
+		if c, err := Load(nil, env("FILES_QUOTA", value), nil); err != nil || c.FileQuota != want {
+			t.Errorf("%q: %d, %v", value, c.FileQuota, err)
+		}
 	}
 }

@@ -42,6 +42,7 @@ var settings = []setting{
 	{"HEARTBEAT_INTERVAL", "5s", "between a worker's signs of life", duration(10*time.Millisecond, func(c *Config) *time.Duration { return &c.Heartbeat.Interval })},
 	{"HEARTBEAT_TIMEOUT", "15s", "a worker silent for so long is lost", duration(20*time.Millisecond, func(c *Config) *time.Duration { return &c.Heartbeat.Timeout })},
 	{"LOG_LIMIT", "1g", "of one attempt's log; the rest but its end is dropped", setLogLimit},
+	{"FILES_QUOTA", "", "of one user's output files, as 10g; empty or 0: no bound", setFileQuota},
 	{"RETENTION_TASKS", "", "age at which finished tasks go, as 720h or 30d; empty: never", age(func(c *Config) *time.Duration { return &c.Retention.Tasks })},
 	{"RETENTION_LOGS", "", "the same for their logs alone", age(func(c *Config) *time.Duration { return &c.Retention.Logs })},
 	{"RETENTION_FILES", "", "the same for their output files alone", age(func(c *Config) *time.Duration { return &c.Retention.Files })},
@@ -119,6 +120,13 @@ func setOrigins(c *Config, value string) error {
 func setLogLimit(c *Config, value string) (err error) {
 	c.LogLimit, err = ParseBytes(value)
 	return err
+}
+
+func setFileQuota(c *Config, value string) error {
+	if value == "0" {
+		return nil
+	}
+	return size(func(c *Config) *int64 { return &c.FileQuota })(c, value)
 }
 
 // size is an amount of bytes; empty leaves it 0.

@@ -69,7 +69,7 @@ type batch struct {
 // otherwise the others are taken, if there are any. What is wrong is a
 // cluster.ErrInvalid. The entries are used up. Once a request with a key has begun to take effect, a
 // repeat of it completes it, with the same ids. kept is the reply to the first
-// request with the key, or nil.
+// request with the key, or nil. cluster.ErrQuota as for Submit.
 func (c *Coordinator) SubmitBatch(ctx context.Context, p cluster.Principal, entries []BatchEntry, atomic bool,
 	once Named[[]BatchItem],
 ) (items []BatchItem, kept []byte, err error) {
@@ -95,6 +95,9 @@ func (c *Coordinator) SubmitBatch(ctx context.Context, p cluster.Principal, entr
 	}
 	b.since = c.now()
 	if once.Key == "" {
+		if err := c.mayLeaveFiles(b.user); err != nil {
+			return nil, nil, err
+		}
 		b.name(func(int) cluster.TaskID { return cluster.TaskID(c.newID()) })
 		return b.items, nil, b.store(ctx, b.all())
 	}
@@ -180,6 +183,9 @@ func (b *batch) storeOnce(ctx context.Context, name db.KeyName, once Named[[]Bat
 	case known && first.Print != once.Print:
 		return nil, nil, errOtherRequest
 	case !known:
+		if err := b.c.mayLeaveFiles(b.user); err != nil {
+			return nil, nil, err
+		}
 		first = db.Key{Name: name, Print: once.Print, StoredAt: b.since, ExpiresAt: b.since.Add(KeyLifetime)}
 	}
 	b.name(func(n int) cluster.TaskID { return idIn(first, n) })

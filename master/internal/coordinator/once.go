@@ -54,10 +54,21 @@ func printOf(parts ...string) string {
 // so. Whether it has, the store says: the key is in the same write, so there is
 // no moment between looking and writing.
 func (c *Coordinator) admit(ctx context.Context, a admission, route string, once Once) (Created, error) {
+	full := c.mayLeaveFiles(a.user)
 	if once.Key == "" {
+		if full != nil {
+			return Created{}, full
+		}
 		return c.enter(ctx, a, once)
 	}
 	a.key, a.print = &db.KeyName{UserID: a.user, Route: route, Key: once.Key}, once.Print
+	if full != nil { // which does not unmake what the key's first request has made
+		created, err := c.keptReply(ctx, *a.key, a.print)
+		if isNotFound(err) {
+			err = full
+		}
+		return created, err
+	}
 	for range 3 {
 		created, err := c.enter(ctx, a, once)
 		if !errors.Is(err, db.ErrKeyTaken) {

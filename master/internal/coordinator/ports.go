@@ -98,8 +98,11 @@ type FileKeeper interface {
 	// Sweep puts the disk in order at the master's start: staging of attempts
 	// that live() denies is removed; a published folder without a committed
 	// result (committed() false) is retracted to the staging of its live
-	// attempt, or removed.
-	Sweep(ctx context.Context, live func(cluster.TaskID) (cluster.AttemptRef, bool), committed func(context.Context, cluster.TaskID) (bool, error)) error
+	// attempt, or removed. committed() also says how many bytes the files have.
+	Sweep(ctx context.Context, live func(cluster.TaskID) (cluster.Placed, bool), committed func(context.Context, cluster.TaskID) (int64, bool, error)) error
+	// Use is what a user's files take and may take, known once Sweep has
+	// returned: those published and those being uploaded.
+	Use(owner cluster.UserID) cluster.FileUse
 }
 
 // Clock gives the time; its monotonic reading drives deadlines.

@@ -86,14 +86,14 @@ func (c *Coordinator) Recover(ctx context.Context) error {
 		c.m.restoreWorker(c.now(), w)
 	}
 	c.mu.Unlock()
-	placed := map[cluster.TaskID]cluster.AttemptRef{}
+	placed := map[cluster.TaskID]cluster.Placed{}
 	waiting := 0
 	err = c.store.ActiveTasks(ctx, func(t cluster.Task) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.m.restoreTask(c.now(), t)
 		if t.State.Placed() {
-			placed[t.ID] = t.Ref()
+			placed[t.ID] = cluster.Placed{Owner: t.UserID, Ref: t.Ref()}
 		} else {
 			waiting++
 		}
@@ -103,7 +103,7 @@ func (c *Coordinator) Recover(ctx context.Context) error {
 		return fmt.Errorf("reading active tasks: %w", err)
 	}
 	c.giveUpAgain(placed)
-	live := func(id cluster.TaskID) (cluster.AttemptRef, bool) { ref, ok := placed[id]; return ref, ok }
+	live := func(id cluster.TaskID) (cluster.Placed, bool) { p, ok := placed[id]; return p, ok }
 	if err := c.files.Sweep(ctx, live, c.hasPublished); err != nil {
 		return fmt.Errorf("sweeping files: %w", err)
 	}
@@ -116,9 +116,9 @@ func (c *Coordinator) Recover(ctx context.Context) error {
 // giveUpAgain ends the attempts whose logs were ended as lost ones' before the
 // master stopped, and whose loss was not stored: nothing can be added to such a
 // log, so that no result of theirs could be whole.
-func (c *Coordinator) giveUpAgain(placed map[cluster.TaskID]cluster.AttemptRef) {
+func (c *Coordinator) giveUpAgain(placed map[cluster.TaskID]cluster.Placed) {
 	for _, id := range sortedKeys(placed) {
-		if !c.logs.Abandoned(placed[id]) {
+		if !c.logs.Abandoned(placed[id].Ref) {
 			continue
 		}
 		c.mu.Lock()
@@ -129,14 +129,15 @@ func (c *Coordinator) giveUpAgain(placed map[cluster.TaskID]cluster.AttemptRef) 
 	}
 }
 
-// hasPublished reports whether the task's committed result refers to files.
-func (c *Coordinator) hasPublished(ctx context.Context, id cluster.TaskID) (bool, error) {
+// hasPublished reports whether the task's committed result refers to files, and
+// how many bytes they have.
+func (c *Coordinator) hasPublished(ctx context.Context, id cluster.TaskID) (int64, bool, error) {
 	t, err := c.store.Task(ctx, id)
 	if err != nil {
 		if isNotFound(err) {
-			return false, nil
+			return 0, false, nil
 		}
-		return false, err
+		return 0, false, err
 	}
-	return t.Terminal() && t.Files.Attempt > 0 && !t.Files.Deleted, nil
+	return t.Files.TotalSize, t.Terminal() && t.Files.Attempt > 0 && !t.Files.Deleted, nil
 }

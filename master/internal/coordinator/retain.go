@@ -214,7 +214,7 @@ func (c *Coordinator) removeUnkept(ctx context.Context, r remnant) error {
 	if err == nil && !logs {
 		err = c.logs.RemoveLogs(ctx, r.id)
 	}
-	files, ferr := c.hasPublished(ctx, r.id)
+	_, files, ferr := c.hasPublished(ctx, r.id)
 	if ferr == nil && !files {
 		ferr = c.files.RemoveUnread(r.owner, r.id)
 	}

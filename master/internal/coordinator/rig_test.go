@@ -173,9 +173,10 @@ type noteKeeper struct {
 	full      bool                        // no log can be ended
 	lost      map[cluster.AttemptRef]bool // whose logs were ended
 	publish   error
+	use       map[cluster.UserID]cluster.FileUse
 	reading   cluster.TaskID // somebody reads log and files of it
 	sweptLogs func(ctx context.Context, keeps func(context.Context, cluster.TaskID) (bool, error))
-	swept     func(live func(cluster.TaskID) (cluster.AttemptRef, bool), committed func(context.Context, cluster.TaskID) (bool, error))
+	swept     func(live func(cluster.TaskID) (cluster.Placed, bool), committed func(context.Context, cluster.TaskID) (int64, bool, error))
 }
 
 func (k *noteKeeper) note(format string, args ...any) {
@@ -275,12 +276,27 @@ func (k *noteKeeper) SweepLogs(ctx context.Context, keeps func(context.Context, 
 	return nil
 }
 
+func (k *noteKeeper) Use(user cluster.UserID) cluster.FileUse {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.use[user]
+}
+
+func (k *noteKeeper) set(user cluster.UserID, use cluster.FileUse) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.use == nil {
+		k.use = map[cluster.UserID]cluster.FileUse{}
+	}
+	k.use[user] = use
+}
+
 func (k *noteKeeper) RemoveTask(cluster.UserID, cluster.TaskID) error {
 	k.note("remove")
 	return nil
 }
 
-func (k *noteKeeper) Sweep(_ context.Context, live func(cluster.TaskID) (cluster.AttemptRef, bool), committed func(context.Context, cluster.TaskID) (bool, error)) error {
+func (k *noteKeeper) Sweep(_ context.Context, live func(cluster.TaskID) (cluster.Placed, bool), committed func(context.Context, cluster.TaskID) (int64, bool, error)) error {
 	if k.swept != nil {
 		k.swept(live, committed)
 	}

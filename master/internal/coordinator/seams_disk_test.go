@@ -174,17 +174,17 @@ func TestSeam5Uploads(t *testing.T) {
 				t.Fatal(err)
 			}
 			swept := false
-			r.keeper.swept = func(isLive func(cluster.TaskID) (cluster.AttemptRef, bool), committed func(context.Context, cluster.TaskID) (bool, error)) {
+			r.keeper.swept = func(isLive func(cluster.TaskID) (cluster.Placed, bool), committed func(context.Context, cluster.TaskID) (int64, bool, error)) {
 				swept = true
-				if ref, ok := isLive(live); !ok || ref != r.client.order(t, 1).Ref {
-					t.Errorf("%v, %v", ref, ok)
+				if now, ok := isLive(live); !ok || now.Ref != r.client.order(t, 1).Ref || now.Owner != ann.UserID {
+					t.Errorf("%v, %v", now, ok)
 				}
 				if _, ok := isLive(done); ok {
 					t.Error("a finished task is live")
 				}
 				for id, want := range map[cluster.TaskID]bool{done: true, live: false, "unknown": false} {
-					if ok, err := committed(t.Context(), id); err != nil || ok != want {
-						t.Errorf("%s: %v, %v", id, ok, err)
+					if size, ok, err := committed(t.Context(), id); err != nil || ok != want || want && size != 3 {
+						t.Errorf("%s: %d bytes, %v, %v", id, size, ok, err)
 					}
 				}
 			}

@@ -40,7 +40,7 @@ func (s *Server) authRoutes(api huma.API) {
 	}), s.logout)
 	register(api, accessAnyone, huma.Operation{
 		OperationID: "getMe", Method: nethttp.MethodGet, Path: "/api/auth/me",
-		Summary: "Who calls", Tags: []string{"auth"},
+		Summary: "Who calls, and what their output files take", Tags: []string{"auth"},
 	}, s.getMe)
 	register(api, accessAnyone, guarded(huma.Operation{
 		OperationID: "changePassword", Method: nethttp.MethodPost, Path: "/api/auth/password",
@@ -135,12 +135,9 @@ func (s *Server) logout(ctx context.Context, _ *struct {
 	}{cookie(ctx, "", time.Time{})}, nil
 }
 
-func (s *Server) getMe(ctx context.Context, _ *struct{ Strict StrictQuery }) (*struct{ Body client.User }, error) {
+func (s *Server) getMe(ctx context.Context, _ *struct{ Strict StrictQuery }) (*userOutput, error) {
 	u, err := s.accounts.Me(ctx, caller(ctx))
-	if err != nil {
-		return nil, err
-	}
-	return &struct{ Body client.User }{userOf(u)}, nil
+	return s.userReply(ctx, u, err)
 }
 
 func (s *Server) changePassword(ctx context.Context, in *BodyInput) (*sessionOutput, error) {

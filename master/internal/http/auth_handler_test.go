@@ -98,6 +98,10 @@ func TestSigningInAndOut(t *testing.T) {
 	e := newEdge(t)
 	bearer, s := e.signUp(t, "ann")
 	me := decode[client.User](t, e.from(t, elsewhere, "GET", "/api/auth/me", "", bearer), 200)
+	if me.Files == nil || me.Files.Used != 0 || me.Files.Quota != nil {
+		t.Fatalf("files: %+v", me.Files)
+	}
+	me.Files = nil // not in the reply to a sign-in
 	if me != s.User || me.Email != "ann@example.org" {
 		t.Fatalf("%+v, %+v", me, s.User)
 	}

@@ -293,6 +293,14 @@ func userOf(u cluster.User) client.User {
 	}
 }
 
+func fileUseOf(u cluster.FileUse) *client.FileUse {
+	out := &client.FileUse{Used: u.Used}
+	if u.Bounded() {
+		out.Quota = &u.Quota
+	}
+	return out
+}
+
 func sessionOf(s accounts.Session) client.Session {
 	return client.Session{User: userOf(s.User), Token: s.Token, ExpiresAt: s.ExpiresAt.UTC()}
 }

@@ -56,6 +56,8 @@ type Core interface {
 	TaskFiles(context.Context, cluster.Principal, cluster.TaskID) (coordinator.TaskView, []cluster.File, error)
 	FilesOf(context.Context, cluster.Principal, cluster.Page) ([]cluster.Task, cluster.Cursor, error)
 	DeleteFiles(context.Context, cluster.Principal, cluster.TaskID) error
+	// FileUse is what a user's files take and may take.
+	FileUse(p cluster.Principal, user cluster.UserID) (cluster.FileUse, error)
 
 	// Prune removes what the policy does not keep of finished tasks, or only
 	// counts it; nil: the master's own policy.

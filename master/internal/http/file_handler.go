@@ -38,7 +38,7 @@ func (s *Server) fileRoutes(api huma.API) {
 	register(api, accessSubmit, s.aboutTask(huma.Operation{
 		OperationID: "deleteTaskFiles", Method: nethttp.MethodDelete, Path: "/api/files/{id}", DefaultStatus: nethttp.StatusNoContent,
 		Summary: "Delete what one task has left", Tags: []string{"files"},
-		Description: "409 while the task is not finished.",
+		Description: "Makes room in a quota of files. 409 while the task is not finished.",
 	}), s.deleteTaskFiles)
 }
 

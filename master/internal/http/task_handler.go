@@ -30,7 +30,8 @@ func (s *Server) taskRoutes(api huma.API) {
 		OperationID: "submitTask", Method: nethttp.MethodPost, Path: "/api/tasks", DefaultStatus: nethttp.StatusCreated,
 		Summary: "Submit a task", Tags: []string{"tasks"},
 		Description: "Accepts a task. The 201 means that it is on disk and survives a power cut. With Idempotency-Key the request " +
-			"may be repeated: see there. 429 when more tasks come than the disk takes; nothing has happened then.",
+			"may be repeated: see there. 429 when more tasks come than the disk takes; 507 when the caller's output files have used up " +
+			"their quota, or the master's disk is full; nothing has happened then.",
 	}, s.submitTask)
 	withBody[client.TaskRequest](api, nethttp.MethodPost, "/api/tasks")
 	register(api, accessRead, huma.Operation{

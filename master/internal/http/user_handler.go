@@ -47,11 +47,28 @@ type userOutput struct {
 	Body client.User
 }
 
-func userReply(u cluster.User, err error) (*userOutput, error) {
+func (s *Server) userReply(ctx context.Context, u cluster.User, err error) (*userOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &userOutput{userOf(u)}, nil
+	list, err := s.withFileUse(ctx, []cluster.User{u})
+	if err != nil {
+		return nil, err
+	}
+	return &userOutput{list[0]}, nil
+}
+
+// withFileUse are accounts with what their files take.
+func (s *Server) withFileUse(ctx context.Context, users []cluster.User) ([]client.User, error) {
+	out := each(users, userOf)
+	for i, u := range users {
+		use, err := s.core.FileUse(caller(ctx), u.ID)
+		if err != nil {
+			return nil, err
+		}
+		out[i].Files = fileUseOf(use)
+	}
+	return out, nil
 }
 
 func (s *Server) listUsers(ctx context.Context, in *struct {
@@ -66,7 +83,11 @@ func (s *Server) listUsers(ctx context.Context, in *struct {
 	users, next := pageOf("listUsers", all, in.PageParams, func(u cluster.User, after place) bool {
 		return after.before(u.CreatedAt, string(u.ID))
 	}, func(u cluster.User) place { return place{at: u.CreatedAt.UnixNano(), id: string(u.ID)} })
-	return &listOutput[client.User]{client.List[client.User]{Items: each(users, userOf), NextCursor: next}}, nil
+	items, err := s.withFileUse(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	return &listOutput[client.User]{client.List[client.User]{Items: items, NextCursor: next}}, nil
 }
 
 func (s *Server) createUser(ctx context.Context, in *BodyInput) (*userOutput, error) {
@@ -79,7 +100,7 @@ func (s *Server) createUser(ctx context.Context, in *BodyInput) (*userOutput, er
 	})
 	noteTarget(ctx, string(u.ID))
 	noteDetail(ctx, "role", string(u.Role))
-	return userReply(u, err)
+	return s.userReply(ctx, u, err)
 }
 
 func (s *Server) changeUser(ctx context.Context, in *struct {
@@ -106,7 +127,8 @@ func (s *Server) changeUser(ctx context.Context, in *struct {
 	if body.Password != nil {
 		noteDetail(ctx, "password", "")
 	}
-	return userReply(s.accounts.ChangeUser(ctx, caller(ctx), cluster.UserID(in.ID), change))
+	u, err := s.accounts.ChangeUser(ctx, caller(ctx), cluster.UserID(in.ID), change)
+	return s.userReply(ctx, u, err)
 }
 
 func (s *Server) deleteUser(ctx context.Context, in *struct {

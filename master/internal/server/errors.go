@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -28,7 +29,7 @@ func statusOf(err error) error {
 	case errors.Is(err, cluster.ErrBarred), errors.Is(err, cluster.ErrVersion):
 		return status.Error(codes.FailedPrecondition, err.Error())
 	case errors.Is(err, cluster.ErrQuota):
-		return transport.Errorf(codes.ResourceExhausted, transport.ReasonQuota, "%v", err)
+		return transport.Errorf(codes.ResourceExhausted, transport.ReasonQuota, "%s", strings.TrimPrefix(err.Error(), cluster.ErrQuota.Error()+": "))
 	case errors.Is(err, cluster.ErrDenied):
 		return status.Error(codes.Unauthenticated, err.Error())
 	case errors.Is(err, cluster.ErrInvalid):

@@ -31,7 +31,8 @@ type Core interface {
 
 // Files takes the pieces of output files. Implemented by storage.
 type Files interface {
-	WriteChunk(ref cluster.AttemptRef, c storage.Chunk) error
+	WriteChunk(owner cluster.UserID, ref cluster.AttemptRef, c storage.Chunk) error
+	Use(owner cluster.UserID) cluster.FileUse
 	Staged(ctx context.Context, ref cluster.AttemptRef, after string, limit int) (files []storage.StagedFile, more bool, err error)
 }
 

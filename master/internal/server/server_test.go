@@ -81,9 +81,12 @@ type disk struct {
 	err    error
 	staged []storage.StagedFile
 	after  string
+	use    cluster.FileUse
 }
 
-func (d *disk) WriteChunk(_ cluster.AttemptRef, c storage.Chunk) error {
+func (d *disk) Use(cluster.UserID) cluster.FileUse { return d.use }
+
+func (d *disk) WriteChunk(_ cluster.UserID, _ cluster.AttemptRef, c storage.Chunk) error {
 	c.Data = bytes.Clone(c.Data)
 	d.chunks = append(d.chunks, c)
 	return d.err

@@ -25,6 +25,7 @@ const (
 func (s *Server) UploadTaskFiles(stream grpc.ClientStreamingServer[pb.FileChunk, pb.FileUploadAck]) error {
 	ctx := stream.Context()
 	var ref cluster.AttemptRef
+	var owner cluster.UserID
 	after := "" // of the files to be listed
 	for first := true; ; first = false {
 		chunk, err := stream.Recv()
@@ -32,7 +33,7 @@ func (s *Server) UploadTaskFiles(stream grpc.ClientStreamingServer[pb.FileChunk,
 			if first {
 				return stream.SendAndClose(&pb.FileUploadAck{})
 			}
-			ack, err := s.uploadAck(ctx, ref, after)
+			ack, err := s.uploadAck(ctx, owner, ref, after)
 			if err != nil {
 				return s.failed(ctx, err)
 			}
@@ -46,7 +47,8 @@ func (s *Server) UploadTaskFiles(stream grpc.ClientStreamingServer[pb.FileChunk,
 			return transport.Errorf(codes.InvalidArgument, "task_id", "one stream carries one attempt")
 		}
 		ref = of
-		owner, recorded, err := s.cfg.Core.AuthorizeUpload(ctx, caller(ctx, chunk.GetWorkerId(), chunk.GetSession()), ref)
+		var recorded bool
+		owner, recorded, err = s.cfg.Core.AuthorizeUpload(ctx, caller(ctx, chunk.GetWorkerId(), chunk.GetSession()), ref)
 		if err != nil {
 			return s.failed(ctx, err)
 		}
@@ -60,13 +62,13 @@ func (s *Server) UploadTaskFiles(stream grpc.ClientStreamingServer[pb.FileChunk,
 			after = chunk.GetFilePath()
 			continue
 		}
-		if err := s.take(ref, chunk); err != nil {
+		if err := s.take(owner, ref, chunk); err != nil {
 			return s.failed(ctx, err)
 		}
 	}
 }
 
-func (s *Server) take(ref cluster.AttemptRef, chunk *pb.FileChunk) error {
+func (s *Server) take(owner cluster.UserID, ref cluster.AttemptRef, chunk *pb.FileChunk) error {
 	switch chunk.GetKind() {
 	case pb.FileChunk_LOG:
 		piece, err := logChunk(chunk.GetLog())
@@ -75,9 +77,9 @@ func (s *Server) take(ref cluster.AttemptRef, chunk *pb.FileChunk) error {
 		}
 		return s.cfg.Logs.Append(ref, []cluster.LogChunk{piece})
 	case pb.FileChunk_FILE:
-		return s.cfg.Files.WriteChunk(ref, storage.Chunk{
+		return s.cfg.Files.WriteChunk(owner, ref, storage.Chunk{
 			Path: chunk.GetFilePath(), Offset: chunk.GetOffset(), Data: chunk.GetData(),
-			Last: chunk.GetLast(), Mode: chunk.GetMode(), SHA256: chunk.GetSha256(),
+			Last: chunk.GetLast(), Mode: chunk.GetMode(), SHA256: chunk.GetSha256(), Size: chunk.GetSize(),
 		})
 	case pb.FileChunk_QUERY:
 	}
@@ -85,13 +87,16 @@ func (s *Server) take(ref cluster.AttemptRef, chunk *pb.FileChunk) error {
 }
 
 // uploadAck says what is here of an attempt.
-func (s *Server) uploadAck(ctx context.Context, ref cluster.AttemptRef, after string) (*pb.FileUploadAck, error) {
+func (s *Server) uploadAck(ctx context.Context, owner cluster.UserID, ref cluster.AttemptRef, after string) (*pb.FileUploadAck, error) {
 	staged, more, err := s.cfg.Files.Staged(ctx, ref, after, pageFiles)
 	if err != nil {
 		return nil, err
 	}
 	at := s.cfg.Logs.Offsets(ref)
-	ack := &pb.FileUploadAck{StdoutOffset: at.Stdout, StderrOffset: at.Stderr, More: more}
+	use := s.cfg.Files.Use(owner)
+	ack := &pb.FileUploadAck{
+		StdoutOffset: at.Stdout, StderrOffset: at.Stderr, More: more, Bounded: use.Bounded(), Room: use.Room(),
+	}
 	size := 0
 	for _, f := range staged {
 		if size += len(f.Path); size > pageBytes && len(ack.Files) > 0 {

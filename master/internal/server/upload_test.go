@@ -35,19 +35,26 @@ func TestUpload(t *testing.T) {
 	d := open(t, nil)
 	d.disk.staged = []storage.StagedFile{{Path: "a", Received: 2, Complete: true}}
 	ack, err := send(t, d,
-		&pb.FileChunk{UserId: "ann", FilePath: "a", Data: []byte("xy"), Last: true, Mode: 0o755, Sha256: "00"},
+		&pb.FileChunk{UserId: "ann", FilePath: "a", Data: []byte("xy"), Last: true, Mode: 0o755, Sha256: "00", Size: 2},
 		&pb.FileChunk{UserId: "ann", Kind: pb.FileChunk_LOG, Log: &pb.LogChunk{Stream: pb.LogChunk_STDOUT, Data: []byte("z")}},
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := d.disk.chunks[0]; c.Path != "a" || string(c.Data) != "xy" || !c.Last || c.Mode != 0o755 || c.SHA256 != "00" {
+	if c := d.disk.chunks[0]; c.Path != "a" || string(c.Data) != "xy" || !c.Last || c.Mode != 0o755 || c.SHA256 != "00" || c.Size != 2 {
 		t.Fatalf("%+v", c)
 	}
 	if len(d.disk.logs) != 1 || ack.GetStdoutOffset() != 11 || ack.GetStderrOffset() != 22 || len(ack.GetFiles()) != 1 || ack.GetMore() {
 		t.Fatalf("%+v, %v", d.disk.logs, ack)
 	}
-	if d.core.asked != 2 || d.core.caller.WorkerID != "w" || d.core.caller.Session != "s" {
+	if ack.GetBounded() {
+		t.Errorf("a quota of nobody: %v", ack)
+	}
+	d.disk.use = cluster.FileUse{Used: 7, Quota: 10}
+	if ack, err = send(t, d, &pb.FileChunk{UserId: "ann", Kind: pb.FileChunk_QUERY}); err != nil || !ack.GetBounded() || ack.GetRoom() != 3 {
+		t.Errorf("with a quota: %v, %v", ack, err)
+	}
+	if d.core.asked != 3 || d.core.caller.WorkerID != "w" || d.core.caller.Session != "s" {
 		t.Fatalf("asked %d times for %+v", d.core.asked, d.core.caller)
 	}
 }

@@ -26,7 +26,7 @@ func BenchmarkUpload(b *testing.B) {
 		r := cluster.AttemptRef{TaskID: cluster.TaskID(strconv.Itoa(n)), Lease: "l"}
 		for i := range pieces {
 			c := Chunk{Path: "f", Offset: int64(i * len(piece)), Data: piece, Last: i == pieces-1}
-			if err := k.WriteChunk(r, c); err != nil {
+			if err := k.WriteChunk(owner, r, c); err != nil {
 				b.Fatal(err)
 			}
 		}

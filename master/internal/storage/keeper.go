@@ -26,6 +26,9 @@ type Config struct {
 	// Free gives the bytes that are free on the disk of Dir; nil asks the
 	// system.
 	Free func() (int64, error)
+	// Quota gives the bytes that a user's files may take, 0: any number; nil:
+	// nobody has a bound. It is asked for each piece of a file.
+	Quota func(cluster.UserID) int64
 }
 
 // Keeper keeps the files of all tasks. All methods are safe for concurrent
@@ -35,6 +38,8 @@ type Keeper struct {
 	reserve  int64 // bytes
 	maxFiles int
 	free     func() (int64, error)
+	quota    func(cluster.UserID) int64
+	use      *ledger
 	trashed  atomic.Int64 // makes names in the trash unique
 	born     int64
 	received atomic.Int64 // bytes of files taken since the start
@@ -82,6 +87,8 @@ func New(cfg Config) (*Keeper, error) {
 		reserve:  cfg.Reserve << 20,
 		maxFiles: cmp.Or(cfg.MaxFiles, 250_000),
 		free:     cfg.Free,
+		quota:    cfg.Quota,
+		use:      newLedger(),
 		born:     time.Now().UnixNano(),
 		reads:    make(map[string]int),
 		going:    make(map[string]bool),
@@ -94,6 +101,9 @@ func New(cfg Config) (*Keeper, error) {
 	}
 	if k.reserve == 0 {
 		k.reserve = DefaultReserve(total)
+	}
+	if k.quota == nil {
+		k.quota = func(cluster.UserID) int64 { return 0 }
 	}
 	if k.free == nil {
 		k.free = func() (int64, error) {
@@ -259,6 +269,7 @@ func (k *Keeper) remove(dir string) error {
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", dir, err)
 	}
+	k.use.drop(dir)
 	if err := k.root.RemoveAll(away); err != nil {
 		return fmt.Errorf("remove %s: %w", dir, err)
 	}

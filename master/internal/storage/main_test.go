@@ -55,7 +55,7 @@ func (f tree) upload(t testing.TB, k *Keeper, ref cluster.AttemptRef, n int) {
 		for at := 0; ; at += n {
 			end := min(at+n, len(data))
 			c := Chunk{Path: p, Offset: int64(at), Data: []byte(data[at:end]), Last: end == len(data), Mode: 0o644}
-			if err := k.WriteChunk(ref, c); err != nil {
+			if err := k.WriteChunk(owner, ref, c); err != nil {
 				t.Fatalf("write %q at %d: %v", p, at, err)
 			}
 			if c.Last {
@@ -125,12 +125,16 @@ func wantDisk(t testing.TB, dir string, want ...string) {
 	}
 }
 
-func noneLive(cluster.TaskID) (cluster.AttemptRef, bool) { return cluster.AttemptRef{}, false }
+func noneLive(cluster.TaskID) (cluster.Placed, bool) { return cluster.Placed{}, false }
 
-func onlyLive(ref cluster.AttemptRef) func(cluster.TaskID) (cluster.AttemptRef, bool) {
-	return func(t cluster.TaskID) (cluster.AttemptRef, bool) { return ref, t == ref.TaskID }
+func onlyLive(ref cluster.AttemptRef) func(cluster.TaskID) (cluster.Placed, bool) {
+	return func(t cluster.TaskID) (cluster.Placed, bool) {
+		return cluster.Placed{Owner: owner, Ref: ref}, t == ref.TaskID
+	}
 }
 
-func committed(tasks ...cluster.TaskID) func(context.Context, cluster.TaskID) (bool, error) {
-	return func(_ context.Context, t cluster.TaskID) (bool, error) { return slices.Contains(tasks, t), nil }
+func committed(tasks ...cluster.TaskID) func(context.Context, cluster.TaskID) (int64, bool, error) {
+	return func(_ context.Context, t cluster.TaskID) (int64, bool, error) {
+		return 0, slices.Contains(tasks, t), nil
+	}
 }

@@ -80,14 +80,14 @@ func (k *Keeper) Publish(ctx context.Context, owner cluster.UserID, ref cluster.
 	if err != nil {
 		return nil, err
 	}
-	rows, err := k.publish(ctx, s, home, p)
+	rows, err := k.publish(ctx, owner, s, home, p)
 	if err != nil {
 		return nil, fmt.Errorf("publish the files of task %s attempt %d: %w", ref.TaskID, ref.Attempt, full(err))
 	}
 	return rows, nil
 }
 
-func (k *Keeper) publish(ctx context.Context, s *stage, home string, p plan) ([]cluster.File, error) {
+func (k *Keeper) publish(ctx context.Context, owner cluster.UserID, s *stage, home string, p plan) ([]cluster.File, error) {
 	there, err := k.exists(home)
 	if err != nil {
 		return nil, err
@@ -118,6 +118,7 @@ func (k *Keeper) publish(ctx context.Context, s *stage, home string, p plan) ([]
 	if err := k.prune(ctx, s.dir, p); err != nil {
 		return nil, err
 	}
+	k.use.set(s.dir, owner, totalOf(rows))
 	if err := k.flush(ctx, s.dir, p); err != nil {
 		return nil, err
 	}
@@ -126,6 +127,13 @@ func (k *Keeper) publish(ctx context.Context, s *stage, home string, p plan) ([]
 	}
 	s.files = nil
 	return rows, k.removeEmpty(path.Dir(s.dir))
+}
+
+func totalOf(files []cluster.File) (size int64) {
+	for _, f := range files {
+		size += f.Size
+	}
+	return size
 }
 
 // verify compares a folder with the plan. With a stage, sums that were taken
@@ -288,6 +296,7 @@ func (k *Keeper) move(from, to string) error {
 	if err := k.root.Rename(from, to); err != nil {
 		return err
 	}
+	k.use.move(from, to)
 	for _, dir := range []string{above, path.Dir(above)} {
 		if err := k.sync(dir); err != nil {
 			return err

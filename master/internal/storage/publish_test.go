@@ -25,7 +25,7 @@ func TestUploadPublishRead(t *testing.T) {
 	dir := t.TempDir()
 	k := newKeeper(t, dir)
 	some.upload(t, k, ref, 700)
-	if err := k.WriteChunk(ref, Chunk{Path: "not/in/manifest", Data: []byte("x"), Last: true}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "not/in/manifest", Data: []byte("x"), Last: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := k.OpenFile(owner, ref.TaskID, "result.json"); !errors.Is(err, cluster.ErrNotFound) {
@@ -144,10 +144,10 @@ func TestBadManifests(t *testing.T) {
 		if _, err := k.Publish(t.Context(), cluster.UserID(name), ref, cluster.Manifest{}); !errors.Is(err, cluster.ErrInvalid) {
 			t.Errorf("owner %q: got %v, want ErrInvalid", name, err)
 		}
-		if err := k.WriteChunk(cluster.AttemptRef{TaskID: cluster.TaskID(name), Lease: "l"}, Chunk{Path: "x"}); !errors.Is(err, cluster.ErrInvalid) {
+		if err := k.WriteChunk(owner, cluster.AttemptRef{TaskID: cluster.TaskID(name), Lease: "l"}, Chunk{Path: "x"}); !errors.Is(err, cluster.ErrInvalid) {
 			t.Errorf("task %q: got %v, want ErrInvalid", name, err)
 		}
-		if err := k.WriteChunk(cluster.AttemptRef{TaskID: "t", Lease: name}, Chunk{Path: "x"}); !errors.Is(err, cluster.ErrInvalid) {
+		if err := k.WriteChunk(owner, cluster.AttemptRef{TaskID: "t", Lease: name}, Chunk{Path: "x"}); !errors.Is(err, cluster.ErrInvalid) {
 			t.Errorf("lease %q: got %v, want ErrInvalid", name, err)
 		}
 	}

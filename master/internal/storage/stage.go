@@ -24,6 +24,7 @@ type Chunk struct {
 	Offset int64  // of Data in the file
 	Data   []byte
 	Last   bool   // the file ends after Data
+	Size   int64  // of the whole file; 0: not said
 	Mode   uint32 // permission bits; only those to read and execute are kept
 	SHA256 string // with Last: of the whole file, hex; empty: not said
 }
@@ -49,9 +50,10 @@ type upload struct {
 // WriteChunk adds a piece to an attempt's file. Pieces of a file come in
 // order; what is there already is skipped. cluster.ErrConflict for a hole, or
 // for bytes after the end; cluster.ErrStaleAttempt after Discard; cluster.ErrInvalid for a path that is none;
-// cluster.ErrQuota when the disk has too little left or the files are too
-// many.
-func (k *Keeper) WriteChunk(ref cluster.AttemptRef, c Chunk) error {
+// cluster.ErrQuota when the disk has too little left, the files are too many,
+// or the file does not fit into its owner's quota; what has come of it is
+// removed then, to make room for those that do.
+func (k *Keeper) WriteChunk(owner cluster.UserID, ref cluster.AttemptRef, c Chunk) error {
 	if err := CheckPath(c.Path); err != nil {
 		return err
 	}
@@ -87,13 +89,9 @@ func (k *Keeper) WriteChunk(ref cluster.AttemptRef, c Chunk) error {
 	}
 	data := c.Data[min(up.received-c.Offset, int64(len(c.Data))):]
 	if len(data) > 0 || s.files[c.Path] == nil {
-		if err := k.room(len(s.files), s.files[c.Path] == nil, int64(len(data))); err != nil {
+		if err := k.add(owner, s, c, up, data); err != nil {
 			return err
 		}
-		if err := k.write(s.dir, c, up.received, data); err != nil {
-			return fmt.Errorf("write %q: %w", c.Path, hostile(full(err)))
-		}
-		k.received.Add(int64(len(data)))
 	}
 	s.know(c.Path, up)
 	up.take(data, c.Last)
@@ -166,6 +164,24 @@ func (u *upload) take(data []byte, last bool) {
 	}
 }
 
+// add writes the next bytes of a file while there is room for them.
+func (k *Keeper) add(owner cluster.UserID, s *stage, c Chunk, up *upload, data []byte) error {
+	n := int64(len(data))
+	if err := k.room(len(s.files), s.files[c.Path] == nil, n); err != nil {
+		return err
+	}
+	rest := max(c.Size-up.received-n, 0)
+	if err := k.use.grow(s.dir, owner, n, rest, k.quota(owner)); err != nil {
+		return errors.Join(err, k.dropFile(s, c.Path))
+	}
+	if err := k.write(s.dir, c, up.received, data); err != nil {
+		k.use.shrink(s.dir, n)
+		return fmt.Errorf("write %q: %w", c.Path, hostile(full(err)))
+	}
+	k.received.Add(n)
+	return nil
+}
+
 // room refuses n more bytes, or a new file, while there is still something
 // left of the disk.
 func (k *Keeper) room(files int, another bool, n int64) error {
@@ -221,10 +237,19 @@ func hostile(err error) error {
 }
 
 func (k *Keeper) dropFile(s *stage, name string) error {
+	size := int64(0)
+	if up := s.files[name]; up != nil {
+		size = up.received
+	} else if info, err := k.root.Lstat(path.Join(s.dir, name)); err == nil && info.Mode().IsRegular() {
+		size = info.Size()
+	}
 	delete(s.files, name)
 	err := k.root.Remove(path.Join(s.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err == nil {
+		k.use.shrink(s.dir, size)
 	}
 	return err
 }

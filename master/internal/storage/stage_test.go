@@ -42,7 +42,7 @@ func TestPiecesComeInOrder(t *testing.T) {
 	}
 	for i, s := range steps {
 		s.chunk.Path = "f"
-		if err := k.WriteChunk(ref, s.chunk); !errors.Is(err, s.want) {
+		if err := k.WriteChunk(owner, ref, s.chunk); !errors.Is(err, s.want) {
 			t.Fatalf("step %d: got %v, want %v", i, err, s.want)
 		}
 		got, _, err := k.Staged(t.Context(), ref, "", 1000)
@@ -58,7 +58,7 @@ func TestPiecesComeInOrder(t *testing.T) {
 		}
 	}
 	// An end before what is there: the file has to come anew.
-	if err := k.WriteChunk(ref, Chunk{Path: "f", Offset: 1, Data: []byte("1"), Last: true}); !errors.Is(err, cluster.ErrConflict) {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "f", Offset: 1, Data: []byte("1"), Last: true}); !errors.Is(err, cluster.ErrConflict) {
 		t.Fatalf("shorter file: %v", err)
 	}
 	want := tree{"f": "09"}
@@ -89,7 +89,7 @@ func TestF20BrokenOffAgainAndAgain(t *testing.T) {
 		at = max(0, at-rng.IntN(5000)) // resumes a little too early
 		for range 1 + rng.IntN(4) {
 			end := min(at+1+rng.IntN(64<<10), len(data))
-			if err := k.WriteChunk(ref, Chunk{Path: "big", Offset: int64(at), Data: data[at:end], Last: end == len(data)}); err != nil {
+			if err := k.WriteChunk(owner, ref, Chunk{Path: "big", Offset: int64(at), Data: data[at:end], Last: end == len(data)}); err != nil {
 				t.Fatal(err)
 			}
 			if at = end; at == len(data) {
@@ -107,21 +107,21 @@ func TestF14FullDiskIsRefusedEarly(t *testing.T) {
 		c.MaxFiles = 2
 		c.Free = func() (int64, error) { return free, nil }
 	})
-	if err := k.WriteChunk(ref, Chunk{Path: "a", Data: []byte("1")}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "a", Data: []byte("1")}); err != nil {
 		t.Fatal(err)
 	}
 	free = 256 << 20
-	if err := k.WriteChunk(ref, Chunk{Path: "a", Offset: 1, Data: []byte("2")}); !errors.Is(err, cluster.ErrQuota) {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "a", Offset: 1, Data: []byte("2")}); !errors.Is(err, cluster.ErrQuota) {
 		t.Fatalf("got %v, want ErrQuota", err)
 	}
-	if err := k.WriteChunk(ref, Chunk{Path: "b"}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "b"}); err != nil {
 		t.Fatalf("a file without a byte needs no room: %v", err)
 	}
 	free = 1 << 40
-	if err := k.WriteChunk(ref, Chunk{Path: "c"}); !errors.Is(err, cluster.ErrQuota) {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "c"}); !errors.Is(err, cluster.ErrQuota) {
 		t.Fatalf("one file too many: got %v, want ErrQuota", err)
 	}
-	if err := k.WriteChunk(ref, Chunk{Path: "a", Offset: 1, Data: []byte("2"), Last: true}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "a", Offset: 1, Data: []byte("2"), Last: true}); err != nil {
 		t.Fatalf("a file that is there already: %v", err)
 	}
 	mustPublish(t, k, ref, tree{"a": "12"})
@@ -135,7 +135,7 @@ func TestF21HostilePaths(t *testing.T) {
 		"", ".", "..", "/", "/etc/passwd", "../x", "a/../../x", "a/..", "./a", "a/./b", "a//b", "a/", "a\x00b",
 		"\xff\xfe", strings.Repeat("a", 256), strings.Repeat("a/", 256) + "a", strings.Repeat("abcdefg/", 600),
 	} {
-		if err := k.WriteChunk(ref, Chunk{Path: p, Data: []byte("x"), Last: true}); !errors.Is(err, cluster.ErrInvalid) {
+		if err := k.WriteChunk(owner, ref, Chunk{Path: p, Data: []byte("x"), Last: true}); !errors.Is(err, cluster.ErrInvalid) {
 			t.Errorf("%.40q: got %v, want ErrInvalid", p, err)
 		}
 		if _, _, err := k.OpenFile(owner, ref.TaskID, p); !errors.Is(err, cluster.ErrInvalid) {
@@ -147,7 +147,7 @@ func TestF21HostilePaths(t *testing.T) {
 	// Paths that contradict each other.
 	tree{"file": "x", "folder/x": "y"}.upload(t, k, ref, 1)
 	for _, p := range []string{"file/below", "folder"} {
-		if err := k.WriteChunk(ref, Chunk{Path: p, Data: []byte("x")}); !errors.Is(err, cluster.ErrInvalid) {
+		if err := k.WriteChunk(owner, ref, Chunk{Path: p, Data: []byte("x")}); !errors.Is(err, cluster.ErrInvalid) {
 			t.Errorf("%q: got %v, want ErrInvalid", p, err)
 		}
 	}
@@ -161,7 +161,7 @@ func TestF21HostilePaths(t *testing.T) {
 		}
 	}
 	for _, p := range []string{"out/x", "abs", "loop", "loop/x", "up/x", "out/secret"} {
-		if err := k.WriteChunk(ref, Chunk{Path: p, Data: []byte("x"), Last: true}); err == nil {
+		if err := k.WriteChunk(owner, ref, Chunk{Path: p, Data: []byte("x"), Last: true}); err == nil {
 			t.Errorf("written through the link: %s", p)
 		}
 	}
@@ -194,7 +194,7 @@ func FuzzPath(f *testing.F) {
 	dir := filepath.Join(top, "files")
 	k := newKeeper(f, dir)
 	f.Fuzz(func(t *testing.T, p string) {
-		err := k.WriteChunk(ref, Chunk{Path: p, Data: []byte(p), Last: true})
+		err := k.WriteChunk(owner, ref, Chunk{Path: p, Data: []byte(p), Last: true})
 		if (err == nil) != (CheckPath(p) == nil) {
 			t.Fatalf("%q: %v, but check says %v", p, err, CheckPath(p))
 		}
@@ -255,7 +255,7 @@ func TestOneAttemptFromManySides(t *testing.T) {
 		wg.Go(func() { // repeats of each other, as after a lost reply
 			for at := 0; at < len(data); at += 500 {
 				for {
-					err := k.WriteChunk(ref, Chunk{Path: "f", Offset: int64(at), Data: []byte(data[at : at+500]), Last: at+500 == len(data)})
+					err := k.WriteChunk(owner, ref, Chunk{Path: "f", Offset: int64(at), Data: []byte(data[at : at+500]), Last: at+500 == len(data)})
 					if err == nil {
 						break
 					}
@@ -286,7 +286,7 @@ func TestF20ConstantMemory(t *testing.T) {
 	for i := range pieces {
 		sum.Write(piece)
 		c := Chunk{Path: "big", Offset: int64(i * len(piece)), Data: piece, Last: i == pieces-1}
-		if err := k.WriteChunk(ref, c); err != nil {
+		if err := k.WriteChunk(owner, ref, c); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -313,7 +313,7 @@ func TestF21ManySmallFiles(t *testing.T) {
 	for i := range n {
 		data := fmt.Sprint(i)
 		p := fmt.Sprintf("%d/%d.txt", i%100, i)
-		if err := k.WriteChunk(ref, Chunk{Path: p, Data: []byte(data), Last: true}); err != nil {
+		if err := k.WriteChunk(owner, ref, Chunk{Path: p, Data: []byte(data), Last: true}); err != nil {
 			t.Fatal(err)
 		}
 		m.Files = append(m.Files, cluster.File{Path: p, Size: int64(len(data)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(data)))})

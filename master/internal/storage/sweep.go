@@ -15,9 +15,10 @@ import (
 // uploaded: staging of attempts that live denies is removed; a published
 // folder without a committed result is retracted to the staging of its live
 // attempt, or removed; the trash is emptied. What is not named like ours is
-// left alone.
-func (k *Keeper) Sweep(ctx context.Context, live func(cluster.TaskID) (cluster.AttemptRef, bool),
-	committed func(context.Context, cluster.TaskID) (bool, error),
+// left alone. committed says how many bytes the task's files have. From then on
+// it is known what each user's files take.
+func (k *Keeper) Sweep(ctx context.Context, live func(cluster.TaskID) (cluster.Placed, bool),
+	committed func(context.Context, cluster.TaskID) (size int64, ok bool, err error),
 ) error {
 	err := k.each(ctx, trashDir, func(name string) error { return k.root.RemoveAll(path.Join(trashDir, name)) })
 	if err != nil {
@@ -42,10 +43,11 @@ func (k *Keeper) Sweep(ctx context.Context, live func(cluster.TaskID) (cluster.A
 	return nil
 }
 
-func (k *Keeper) sweepStaging(ctx context.Context, task string, live func(cluster.TaskID) (cluster.AttemptRef, bool)) error {
+func (k *Keeper) sweepStaging(ctx context.Context, task string, live func(cluster.TaskID) (cluster.Placed, bool)) error {
 	keep := ""
-	if ref, ok := live(cluster.TaskID(task)); ok {
-		dir, err := stagingOf(ref)
+	now, ok := live(cluster.TaskID(task))
+	if ok {
+		dir, err := stagingOf(now.Ref)
 		if err != nil {
 			return err
 		}
@@ -56,7 +58,7 @@ func (k *Keeper) sweepStaging(ctx context.Context, task string, live func(cluste
 		if stage := path.Join(dir, attempt); stage != keep {
 			return k.remove(stage)
 		}
-		return nil
+		return k.measure(ctx, keep, now.Owner)
 	})
 	if err != nil {
 		return err
@@ -64,29 +66,36 @@ func (k *Keeper) sweepStaging(ctx context.Context, task string, live func(cluste
 	return k.removeEmpty(dir)
 }
 
-func (k *Keeper) sweepTask(ctx context.Context, user, task string, live func(cluster.TaskID) (cluster.AttemptRef, bool),
-	committed func(context.Context, cluster.TaskID) (bool, error),
+func (k *Keeper) sweepTask(ctx context.Context, user, task string, live func(cluster.TaskID) (cluster.Placed, bool),
+	committed func(context.Context, cluster.TaskID) (int64, bool, error),
 ) error {
 	if !safeName(task) {
 		return nil
 	}
-	ok, err := committed(ctx, cluster.TaskID(task))
-	if err != nil || ok {
+	home := path.Join(user, task)
+	size, ok, err := committed(ctx, cluster.TaskID(task))
+	if err != nil {
 		return err
 	}
-	home := path.Join(user, task)
-	ref, ok := live(cluster.TaskID(task))
+	if ok {
+		k.use.set(home, cluster.UserID(user), size)
+		return nil
+	}
+	now, ok := live(cluster.TaskID(task))
 	if !ok {
 		return k.remove(home)
 	}
-	stage, err := stagingOf(ref)
+	stage, err := stagingOf(now.Ref)
 	if err != nil {
 		return err
 	}
 	if err := k.root.MkdirAll(path.Dir(stage), 0o700); err != nil {
 		return err
 	}
-	return k.retract(home, stage)
+	if err := k.retract(home, stage); err != nil {
+		return err
+	}
+	return k.measure(ctx, stage, now.Owner)
 }
 
 // each calls f for the name of every folder in dir, without holding all of

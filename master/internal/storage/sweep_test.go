@@ -15,7 +15,7 @@ var two = tree{"a/b": "1234", "c": "5"}
 // to a committed result, and lets the attempt go on, or end, afterwards.
 func TestCrashPoints(t *testing.T) {
 	half := func(t *testing.T, k *Keeper) {
-		if err := k.WriteChunk(ref, Chunk{Path: "a/b", Data: []byte("12")}); err != nil {
+		if err := k.WriteChunk(owner, ref, Chunk{Path: "a/b", Data: []byte("12")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -134,7 +134,7 @@ func resume(t *testing.T, k *Keeper, ref cluster.AttemptRef, f tree) {
 	}
 	for p, data := range f {
 		at := min(have[p], int64(len(data)))
-		if err := k.WriteChunk(ref, Chunk{Path: p, Offset: at, Data: []byte(data[at:]), Last: true}); err != nil && !errors.Is(err, cluster.ErrConflict) {
+		if err := k.WriteChunk(owner, ref, Chunk{Path: p, Offset: at, Data: []byte(data[at:]), Last: true}); err != nil && !errors.Is(err, cluster.ErrConflict) {
 			t.Fatal(err)
 		}
 	}

@@ -18,16 +18,16 @@ func sumHex(text string) string {
 
 func TestSumThatComesWithTheLastPiece(t *testing.T) {
 	k := newKeeper(t, t.TempDir())
-	if err := k.WriteChunk(ref, Chunk{Path: "f", Data: []byte("ab"), Last: true, SHA256: "xyz"}); !errors.Is(err, cluster.ErrInvalid) {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "f", Data: []byte("ab"), Last: true, SHA256: "xyz"}); !errors.Is(err, cluster.ErrInvalid) {
 		t.Fatal(err)
 	}
-	if err := k.WriteChunk(ref, Chunk{Path: "f", Data: []byte("ab"), Last: true, SHA256: sumHex("other")}); !errors.Is(err, cluster.ErrConflict) {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "f", Data: []byte("ab"), Last: true, SHA256: sumHex("other")}); !errors.Is(err, cluster.ErrConflict) {
 		t.Fatal(err)
 	}
 	if files, _, _ := k.Staged(t.Context(), ref, "", 10); len(files) > 0 {
 		t.Fatalf("what differs is kept: %+v", files)
 	}
-	if err := k.WriteChunk(ref, Chunk{Path: "f", Data: []byte("ab"), Last: true, SHA256: sumHex("ab")}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "f", Data: []byte("ab"), Last: true, SHA256: sumHex("ab")}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -42,7 +42,7 @@ func TestPublishAsUploaded(t *testing.T) {
 		if last {
 			c.SHA256 = sumHex(text)
 		}
-		if err := k.WriteChunk(ref, c); err != nil {
+		if err := k.WriteChunk(owner, ref, c); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,7 +52,7 @@ func TestPublishAsUploaded(t *testing.T) {
 	if _, err := k.Publish(t.Context(), "ann", ref, as); !errors.Is(err, cluster.ErrConflict) {
 		t.Fatalf("a file that is not whole: %v", err)
 	}
-	if err := k.WriteChunk(ref, Chunk{Path: "half", Offset: 7, Data: []byte(" it"), Last: true, SHA256: sumHex("half of it")}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "half", Offset: 7, Data: []byte(" it"), Last: true, SHA256: sumHex("half of it")}); err != nil {
 		t.Fatal(err)
 	}
 	for try := range 2 { // the second as after a commit that failed
@@ -71,7 +71,7 @@ func TestPublishAsUploaded(t *testing.T) {
 func TestPublishAsUploadedAfterRestart(t *testing.T) {
 	dir := t.TempDir()
 	k := newKeeper(t, dir)
-	if err := k.WriteChunk(ref, Chunk{Path: "f", Data: []byte("text"), Last: true, SHA256: sumHex("text")}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "f", Data: []byte("text"), Last: true, SHA256: sumHex("text")}); err != nil {
 		t.Fatal(err)
 	}
 	as := cluster.Manifest{AsUploaded: true}
@@ -79,13 +79,13 @@ func TestPublishAsUploadedAfterRestart(t *testing.T) {
 	if _, err := k.Publish(t.Context(), "ann", ref, as); !errors.Is(err, cluster.ErrConflict) {
 		t.Fatal(err)
 	}
-	if err := k.WriteChunk(ref, Chunk{Path: "f", Offset: 4, Last: true, SHA256: sumHex("lies")}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "f", Offset: 4, Last: true, SHA256: sumHex("lies")}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := k.Publish(t.Context(), "ann", ref, as); !errors.Is(err, cluster.ErrConflict) {
 		t.Fatal(err)
 	}
-	if err := k.WriteChunk(ref, Chunk{Path: "f", Data: []byte("text"), Last: true, SHA256: sumHex("text")}); err != nil {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "f", Data: []byte("text"), Last: true, SHA256: sumHex("text")}); err != nil {
 		t.Fatal(err)
 	}
 	if rows, err := k.Publish(t.Context(), "ann", ref, as); err != nil || len(rows) != 1 || rows[0].SHA256 != sumHex("text") {
@@ -98,7 +98,7 @@ func TestStagedComesInPages(t *testing.T) {
 	var want []string
 	for _, path := range []string{"a-b", "a/b", "a/c/d", "a/c-d", "b", "z/1", "z/2", "z0"} {
 		want = append(want, path)
-		if err := k.WriteChunk(ref, Chunk{Path: path, Data: []byte("x"), Last: true}); err != nil {
+		if err := k.WriteChunk(owner, ref, Chunk{Path: path, Data: []byte("x"), Last: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,7 +130,7 @@ func TestNothingIsStagedAfterDiscard(t *testing.T) {
 	if err := k.Discard(ref); err != nil {
 		t.Fatal(err)
 	}
-	if err := k.WriteChunk(ref, Chunk{Path: "f", Data: []byte("x")}); !errors.Is(err, cluster.ErrStaleAttempt) {
+	if err := k.WriteChunk(owner, ref, Chunk{Path: "f", Data: []byte("x")}); !errors.Is(err, cluster.ErrStaleAttempt) {
 		t.Fatal(err)
 	}
 	for n := range 2 * maxRecent {

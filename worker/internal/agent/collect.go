@@ -55,6 +55,8 @@ type UploadReply struct {
 	Files   []File // all of them, with the hashes known by now
 	Skipped []Skipped
 	Moved   bool // the master took some bytes
+	// Refused is why the master did not take some of the files; empty: it did.
+	Refused string
 }
 
 // Uploaded brings the outcome of one upload.
@@ -65,20 +67,19 @@ func (m *Machine) Uploaded(now time.Time, ref Ref, r UploadReply) []Action {
 	}
 	a.end.output.Files = r.Files
 	a.end.output.Skipped = append(a.end.output.Skipped, r.Skipped...)
+	if r.Refused != "" { // also when the rest has to be tried again
+		a.end.upload = "the master does not take all of the output: " + r.Refused
+	}
 	switch r.Code {
 	case ReplyOK:
 		a.done()
-		m.toReport(now, a)
-	case ReplyQuota:
-		a.done()
-		a.end.upload = "the master takes no more of the output: " + r.Message
 		m.toReport(now, a)
 	case ReplyGone:
 		a.orders.discard = true
 	case ReplyUnknownSession:
 		m.lostSession(now)
 		m.again(now, a)
-	case ReplyRetry, ReplyDenied, ReplyClone, ReplyRefused:
+	case ReplyRetry, ReplyDenied, ReplyClone, ReplyRefused, ReplyQuota:
 		if r.Moved {
 			a.retry.tries = 0
 		}

@@ -36,6 +36,7 @@ type master struct {
 	files         map[string]*upload // by task/path
 	stdout        []byte             // pushed log
 	calls         int
+	room          *int64 // that the user's quota leaves; nil: there is none
 
 	onRegister  func(*pb.WorkerInfo) (*pb.RegisterAck, error)
 	onHeartbeat func(*pb.Heartbeat) (*pb.HeartbeatAck, error)
@@ -240,6 +241,9 @@ func (m *master) uploaded(taskID, after string) *pb.FileUploadAck {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ack := &pb.FileUploadAck{StdoutOffset: int64(len(m.stdout))}
+	if m.room != nil {
+		ack.Bounded, ack.Room = true, *m.room
+	}
 	var paths []string
 	for key := range m.files {
 		if p, ok := strings.CutPrefix(key, taskID+"/"); ok && p > after {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"cloudai/proto/pb"
@@ -31,11 +33,8 @@ func (a *Agent) upload(ctx context.Context, x Upload) feedback {
 	u.report = a.throttle(func(done, total int64) feedback {
 		return func(m *Machine, now time.Time) []Action { return m.Uploading(now, x.Ref, done, total) }
 	})
-	err := u.run(ctx)
-	u.reply.Reply = replyOf(err)
-	if u.reply.Code == ReplyQuota {
-		u.dropIncomplete()
-	}
+	u.reply.Reply = replyOf(u.run(ctx))
+	u.nameTheRest()
 	return func(m *Machine, now time.Time) []Action { return m.Uploaded(now, x.Ref, u.reply) }
 }
 
@@ -44,33 +43,53 @@ type uploading struct {
 	agent  *Agent
 	job    Upload
 	have   map[string]*pb.UploadedFile // at the master
+	room   int64                       // bytes that it takes beyond these; negative: no bound
 	reply  UploadReply
 	done   int64
 	total  int64
 	report func(done, total int64)
+
+	skippedBytes int
+	unnamed      int // skipped beyond the bound
 }
 
+// run sends until the master has all that it takes. A file that it refuses is
+// left out, and the others go on.
 func (u *uploading) run(ctx context.Context) error {
 	if err := u.query(ctx); err != nil {
 		return err
 	}
-	sent := u.sendMissing(ctx)
-	if sent != nil && replyOf(sent).Code != ReplyQuota {
-		return sent
+	for refusals := 0; ; {
+		sent := u.sendMissing(ctx)
+		refused := sent != nil && replyOf(sent).Code == ReplyQuota
+		if sent != nil && !refused {
+			return sent
+		}
+		// What it has now decides, be the stream finished or refused.
+		if err := u.query(ctx); err != nil {
+			return err
+		}
+		if !refused {
+			return u.complete()
+		}
+		refusals++
+		u.leaveOut(replyOf(sent).Message, refusals == maxRefusals)
 	}
-	// What it has now decides, be the stream finished or refused.
-	if err := u.query(ctx); err != nil {
-		return err
-	}
-	if sent != nil {
-		return sent
-	}
+}
+
+func (u *uploading) complete() error {
 	for _, f := range u.reply.Files {
-		if h := u.have[f.Path]; h == nil || !h.GetComplete() || h.GetReceived() != f.Size {
+		if !u.whole(f) {
 			return fmt.Errorf("the master has not all of %q", f.Path)
 		}
 	}
 	return nil
+}
+
+// whole reports whether the master has all of a file.
+func (u *uploading) whole(f File) bool {
+	h := u.have[f.Path]
+	return h.GetComplete() && h.GetReceived() == f.Size
 }
 
 // query asks what the master has, page by page.
@@ -88,6 +107,10 @@ func (u *uploading) query(ctx context.Context) error {
 			return err
 		}
 		more = ack.GetMore() && len(ack.GetFiles()) > 0
+		u.room = -1
+		if ack.GetBounded() {
+			u.room = ack.GetRoom()
+		}
 		for _, f := range ack.GetFiles() {
 			have[f.GetPath()], after = f, f.GetPath()
 		}
@@ -109,10 +132,11 @@ func (u *uploading) sendMissing(ctx context.Context) error {
 		return err
 	}
 	defer out.close()
+	u.done = 0
 	kept := u.reply.Files[:0]
 	for _, f := range u.reply.Files {
 		if err := u.sendFile(ctx, out, root, &f); err != nil && !out.failed && ctx.Err() == nil {
-			u.reply.Skipped = append(u.reply.Skipped, Skipped{Path: f.Path, Reason: plainError(err)})
+			u.skip(f, plainError(err))
 			continue
 		}
 		kept = append(kept, f)
@@ -150,7 +174,7 @@ func (u *uploading) sendFile(ctx context.Context, out *uploadStream, root *os.Ro
 			return err
 		}
 		sum.Write(data)
-		chunk := &pb.FileChunk{FilePath: f.Path, Data: data, Offset: at, Mode: f.Mode}
+		chunk := &pb.FileChunk{FilePath: f.Path, Data: data, Offset: at, Mode: f.Mode, Size: f.Size}
 		at += int64(len(data))
 		if complete = at == f.Size; complete {
 			chunk.Last, chunk.Sha256 = true, hex.EncodeToString(sum.Sum(nil))
@@ -186,17 +210,51 @@ func (u *uploading) moved(n int) {
 	u.report(u.done, u.total)
 }
 
-// dropIncomplete moves what the master did not take to the skipped files.
-func (u *uploading) dropIncomplete() {
-	var whole []File
+// maxRefusals is how often the master may refuse a file before no other is
+// tried. Each time only files are left that fit into what it says it has room
+// for, so that it refuses again only when others use that up meanwhile.
+const maxRefusals = 8
+
+// leaveOut moves the file that the master has refused to the skipped ones, and
+// with it those that it would refuse, too. The refused one is the first that it
+// has not got whole, since they are sent in order.
+func (u *uploading) leaveOut(why string, all bool) {
+	why = strings.TrimPrefix(why, transport.ReasonQuota+": ")
+	u.reply.Refused = cmp.Or(u.reply.Refused, why)
+	room, first := u.room, true
+	kept := u.reply.Files[:0]
 	for _, f := range u.reply.Files {
-		if h := u.have[f.Path]; h.GetComplete() && h.GetReceived() == f.Size && f.SHA256 != "" {
-			whole = append(whole, f)
+		missing := f.Size - u.have[f.Path].GetReceived()
+		switch {
+		case u.whole(f):
+		case first, all, room >= 0 && missing > room:
+			first = false
+			u.skip(f, why)
 			continue
+		case room >= 0:
+			room -= missing
 		}
-		u.reply.Skipped = append(u.reply.Skipped, Skipped{Path: f.Path, Reason: "the master takes no more"})
+		kept = append(kept, f)
 	}
-	u.reply.Files = whole
+	u.reply.Files = kept
+}
+
+// skip names a file that is not kept, as long as the list is not too long for a
+// message.
+func (u *uploading) skip(f File, reason string) {
+	u.total -= f.Size
+	if u.skippedBytes += len(f.Path) + len(reason); u.skippedBytes > maxSkippedBytes {
+		u.unnamed++
+		return
+	}
+	u.reply.Skipped = append(u.reply.Skipped, Skipped{Path: f.Path, Reason: reason})
+}
+
+// nameTheRest counts the skipped files that are not named.
+func (u *uploading) nameTheRest() {
+	if u.unnamed > 0 {
+		u.reply.Skipped = append(u.reply.Skipped, Skipped{Reason: fmt.Sprintf("and %d more", u.unnamed)})
+	}
 }
 
 // uploadStream is an UploadTaskFiles call that is given up when it stalls.

@@ -32,6 +32,7 @@ type Core struct {
 	submits  []cluster.TaskRequest
 	keys     map[string]kept
 	cancels  int
+	quota    int64
 	changed  chan struct{} // closed at every change and replaced
 	clock    time.Time
 
