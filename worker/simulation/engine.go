@@ -169,6 +169,7 @@ func (n *Node) StopEngine(now time.Time) bool {
 	if n.gone || !n.engine.up || n.proc == nil || !n.proc.open {
 		return false
 	}
+	n.lastLate(now)
 	n.engine.up = false
 	for _, b := range n.engine.boxes {
 		if b.Phase == executor.PhaseRunning && (!n.live || b.unkept) {
@@ -182,6 +183,17 @@ func (n *Node) StopEngine(now time.Time) bool {
 	}
 	n.proc.breakStreams()
 	return true
+}
+
+// lastLate decides what becomes of the calls of dead processes when the engine
+// stops: it carries some out at the last moment, and the others end with it.
+func (n *Node) lastLate(now time.Time) {
+	for _, j := range n.late {
+		if n.chance(50) {
+			n.effect(now, &j)
+		}
+	}
+	n.late = nil
 }
 
 // StartEngine starts the engine again. No engine starts before the worker has

@@ -123,6 +123,26 @@ func TestF08ForgottenStart(t *testing.T) {
 	}
 }
 
+// F08: the call of a worker that was killed may start the container after the next
+// one has looked at it. That the engine went down before it heard this one's call
+// says nothing about the earlier one's.
+func TestF08EarlierCallStartsLate(t *testing.T) {
+	for name, earlier := range map[string]time.Time{"told": time.Unix(990, 0), "never told": {}} {
+		b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
+		b.m.Marked(map[Ref]time.Time{ref1: earlier})
+		found := executor.Container{ID: "id1", Spec: spec1(), Phase: executor.PhaseCreated}
+		b.in(b.m.Found(b.now, []executor.Container{found}, nil))
+		b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
+		b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+		b.forgottenOrStarted(name, false)
+		b.out = nil
+		b.in(b.m.Exited(b.now, ref1, executor.Container{}, executor.Offsets{}, errors.Join(executor.ErrNotTold, executor.ErrEngine)))
+		b.in(b.m.Probed(b.now, Alive{Outlived: true}))
+		b.pass(time.Second)
+		b.forgottenOrStarted(name, !earlier.IsZero())
+	}
+}
+
 // forgottenOrStarted looks at the container, which the engine calls not started.
 func (b *bench) forgottenOrStarted(name string, forgotten bool) {
 	b.t.Helper()

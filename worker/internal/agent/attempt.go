@@ -72,7 +72,8 @@ type box struct {
 	running   bool      // as far as is known
 	ran       bool      // it was started once
 	doubt     bool      // it may have been: the engine went away meanwhile
-	toldAt    time.Time // when the engine was told to start it, perhaps by an earlier process
+	toldAt    time.Time // when the engine was first told to start it, perhaps by an earlier process; zero: never
+	retold    bool      // it is told so again: an earlier call may yet be carried out
 	forgotten bool      // it was told so before it went down, and may know nothing of it
 	startedAt time.Time // engine's clock
 	deadline  time.Time // for the timeout; zero: none

@@ -56,7 +56,9 @@ func (m *Machine) stepRun(now time.Time, a *attempt) {
 		return
 	}
 	if !a.box.ran {
-		a.box.toldAt = now
+		if a.box.retold = !a.box.toldAt.IsZero(); !a.box.retold {
+			a.box.toldAt = now
+		}
 	}
 	m.start(a, RunContainer{work: work{a.ref}, ID: a.box.id})
 }
@@ -162,7 +164,10 @@ func (m *Machine) Exited(now time.Time, ref Ref, c executor.Container, log execu
 		a.box.confirmAfter = m.engine.began
 		a.phase = phaseConfirm
 	case errors.Is(err, executor.ErrEngine):
-		a.box.doubt = !a.box.ran && !errors.Is(err, executor.ErrNotTold)
+		if errors.Is(err, executor.ErrNotTold) && !a.box.retold {
+			a.box.toldAt = time.Time{}
+		}
+		a.box.doubt = !a.box.ran && !a.box.toldAt.IsZero()
 		m.engineFault(now, a, err)
 	case errors.Is(err, executor.ErrNotFound):
 		a.box.running = false
