@@ -97,6 +97,24 @@ it('touches the lists once for all the changes of a moment', () => {
   expect(touched.mock.calls.filter(([filter]) => filter.queryKey?.[0] === 'tasks')).toHaveLength(1)
 })
 
+it('lets no answer bring back what a task was before it was heard of', async () => {
+  const task = makeTask({ status: 'running', version: 2 })
+  live.start()
+  const tasks = FakeSocket.all.find((s) => s.url.endsWith('/ws/tasks'))
+  tasks?.open()
+  let answer: (list: Task[]) => void = () => undefined
+  const read = queries.fetchQuery({
+    queryKey: ['recent', 1],
+    queryFn: () => new Promise<Task[]>((resolve) => (answer = resolve)),
+  })
+  tasks?.say({ seq: 1, type: 'delta', data: { items: [{ ...task, status: 'succeeded', version: 3 }] } })
+  await vi.advanceTimersByTimeAsync(1000)
+  answer([task]) // read by the master before the change, but slow on its way
+  await read
+  await vi.advanceTimersByTimeAsync(100)
+  expect(queries.getQueryData<Task[]>(['recent', 1])?.[0]?.status).toBe('succeeded')
+})
+
 it('says how it hears of changes, and asks by itself where no socket is let through', () => {
   const seen: string[] = []
   live.subscribe(() => seen.push(live.current()))

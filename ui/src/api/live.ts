@@ -31,7 +31,11 @@ export class Live {
   private poll: ReturnType<typeof setInterval> | undefined
   private fresh = new Set<string>()
   private readonly heard = new Map<string, Task>()
+  /** What was heard while something was being read: the answer may be older than that. */
+  private readonly late = new Map<string, Task>()
+  private readonly gone = new Set<string>()
   private mergeTimer: ReturnType<typeof setTimeout> | undefined
+  private deaf: (() => void) | undefined
 
   constructor(private readonly queries: QueryClient) {}
 
@@ -48,6 +52,11 @@ export class Live {
       open('tasks', '/ws/tasks', (frame) => this.tasksFrame(frame)),
       open('telemetry', '/ws/telemetry', (frame) => this.telemetryFrame(frame)),
     ]
+    this.deaf = this.queries.getQueryCache().subscribe((event) => {
+      if (event.type !== 'updated' || event.action.type !== 'success' || event.action.manual) return
+      if (this.late.size + this.gone.size > 0 && readKeys.has(String(event.query.queryKey[0])))
+        this.mergeSoon()
+    })
     globalThis.addEventListener('offline', this.told)
     globalThis.addEventListener('online', this.told)
   }
@@ -60,6 +69,8 @@ export class Live {
     clearInterval(this.poll)
     this.listTimer = this.mergeTimer = this.poll = undefined
     this.heard.clear()
+    this.forget()
+    this.deaf?.()
     globalThis.removeEventListener('offline', this.told)
     globalThis.removeEventListener('online', this.told)
     this.links.tasks = this.links.telemetry = 'connecting'
@@ -100,25 +111,47 @@ export class Live {
     const { items, removed } = frame.data as { items: Task[]; removed?: string[] }
     // After a gap anything may have changed; what is shown is asked for once.
     if (frame.type !== 'delta') this.askAgain()
-    for (const task of items) this.heard.set(task.task_id, task)
-    this.mergeTimer ??= setTimeout(() => this.mergeHeard(), mergePause)
-    if (removed) {
-      for (const id of removed) this.heard.delete(id)
-      this.dropTasks(new Set(removed))
+    const reads = this.isReading()
+    for (const task of items) {
+      this.heard.set(task.task_id, task)
+      if (reads) this.late.set(task.task_id, task)
     }
+    for (const id of removed ?? []) {
+      this.heard.delete(id)
+      this.late.delete(id)
+      if (reads) this.gone.add(id)
+    }
+    if (removed) this.dropTasks(new Set(removed))
+    this.mergeSoon()
     this.refreshSoon()
   }
 
-  /** However many frames came in a moment, the page is drawn once for them. */
-  private mergeHeard() {
-    this.mergeTimer = undefined
-    this.mergeTasks([...this.heard.values()])
-    this.heard.clear()
+  private forget() {
+    this.late.clear()
+    this.gone.clear()
+  }
+
+  private isReading() {
+    return this.queries.isFetching({ predicate: (query) => readKeys.has(String(query.queryKey[0])) }) > 0
+  }
+
+  /** However many frames come in a moment, the page is drawn once for them. */
+  private mergeSoon() {
+    this.mergeTimer ??= setTimeout(() => {
+      this.mergeTimer = undefined
+      this.mergeTasks([...this.late.values(), ...this.heard.values()])
+      this.heard.clear()
+      if (this.gone.size > 0) this.takeOut(this.gone)
+      if (!this.isReading()) this.forget()
+    }, mergePause)
   }
 
   /** Puts changed tasks in the place of what is known of them. */
   mergeTasks(items: Task[]) {
-    const changed = new Map(items.map((task) => [task.task_id, task]))
+    const changed = new Map<string, Task>()
+    for (const task of items) {
+      if ((changed.get(task.task_id)?.version ?? 0) <= task.version) changed.set(task.task_id, task)
+    }
     const merge = (list: Task[]) => {
       let touched = false
       const merged = list.map((task) => {
@@ -141,17 +174,24 @@ export class Live {
       return touched ? { ...data, pages } : data
     })
     this.queries.setQueriesData<Task[]>({ queryKey: ['recent'] }, (list) => list && merge(list))
-    for (const task of items) {
-      const key = ['task', task.task_id]
-      const known = this.queries.getQueryData<Task>(key)
-      if (!known || task.version < known.version) continue
-      this.queries.setQueryData<Task>(key, task)
-      if (task.version > known.version) this.fresh.add(task.task_id)
+    // Of single tasks few are known, however many have changed.
+    for (const { queryKey: key, state } of this.queries.getQueryCache().findAll({ queryKey: ['task'] })) {
+      const now = key.length === 2 ? changed.get(String(key[1])) : undefined
+      const known = state.data as Task | undefined
+      if (!now || !known || now.version < known.version) continue
+      this.queries.setQueryData<Task>(key, now)
+      if (now.version > known.version) this.fresh.add(now.task_id)
     }
   }
 
   /** Takes tasks that are gone for good out of what is shown. */
   dropTasks(gone: Set<string>) {
+    this.takeOut(gone)
+    // A page about one of them asks, and hears that it is not there.
+    for (const id of gone) void this.queries.invalidateQueries({ queryKey: ['task', id] })
+  }
+
+  private takeOut(gone: Set<string>) {
     const keep = (list: Task[]) =>
       list.some((task) => gone.has(task.task_id)) ? list.filter((task) => !gone.has(task.task_id)) : list
     this.queries.setQueriesData<InfiniteData<TaskPage>>({ queryKey: ['tasks'] }, (data) => {
@@ -163,8 +203,6 @@ export class Live {
       return pages.every((page, i) => page === data.pages[i]) ? data : { ...data, pages }
     })
     this.queries.setQueriesData<Task[]>({ queryKey: ['recent'] }, (list) => list && keep(list))
-    // A page about one of them asks, and hears that it is not there.
-    for (const id of gone) void this.queries.invalidateQueries({ queryKey: ['task', id] })
   }
 
   /** Counts, lists and timelines follow a moment later, however many events there are. */
@@ -210,6 +248,9 @@ export class Live {
 }
 
 const liveKeys = new Set(['cluster', 'recent', 'tasks', 'task', 'workers', 'worker'])
+
+/** What brings tasks into the cache. */
+const readKeys = new Set(['tasks', 'page', 'recent', 'task'])
 
 const isShort = (query: Query) =>
   ((query.state.data as InfiniteData<TaskPage> | undefined)?.pages.length ?? 0) <= 2

@@ -113,10 +113,10 @@ export const firstPlace: Place = { cursor: '', index: 0, before: undefined }
  */
 export const mostPages = 6
 
-export const tasksPage = (filters: TaskFilters, { cursor }: Place, signal?: AbortSignal) =>
+export const tasksPage = (filters: TaskFilters, { cursor }: Place, signal: AbortSignal) =>
   call(
     api.GET('/api/tasks', {
-      ...(signal ? { signal } : {}),
+      signal,
       params: { query: { limit: pageSize, ...taskQueryParams(filters), ...(cursor ? { cursor } : {}) } },
     }),
   )

@@ -18,7 +18,12 @@ export function useTaskWindow(filters: TaskFilters) {
     aim.current = place
     try {
       await queries.cancelQueries({ queryKey: query.queryKey, exact: true })
-      const page = await tasksPage(filters, place)
+      const page = await queries.fetchQuery({
+        queryKey: ['page', filters, place.cursor],
+        queryFn: ({ signal }) => tasksPage(filters, place, signal),
+        staleTime: 0,
+        gcTime: 0,
+      })
       // Another jump may have begun since.
       if (aim.current === place) queries.setQueryData(query.queryKey, { pages: [page], pageParams: [place] })
     } catch {
