@@ -88,6 +88,9 @@ func (t *taskWatch) sendChanges(ctx context.Context, socket *socket) error {
 			case e.Task != nil && t.caller.MaySee(e.Task.Task.UserID) && e.Task.Task.Version > sent[e.Task.Task.ID]:
 				delta.change(e.Task.Task)
 			}
+			if delta.size >= deltaBytes {
+				return deltaMost
+			}
 			return len(delta.order) + len(delta.removed)
 		})
 		if err != nil {
@@ -101,16 +104,21 @@ func (t *taskWatch) sendChanges(ctx context.Context, socket *socket) error {
 	}
 }
 
+// deltaBytes is how large the tasks of one frame may become: as those of one page.
+const deltaBytes = 4 << 20
+
 // taskDelta is what has happened to tasks since the last frame.
 type taskDelta struct {
 	order   []cluster.TaskID // of those that have changed, also if removed since
 	newest  map[cluster.TaskID]cluster.Task
 	removed []string
+	size    int // of the specs
 }
 
 func (d *taskDelta) change(t cluster.Task) {
 	if _, known := d.newest[t.ID]; !known {
 		d.order = append(d.order, t.ID)
+		d.size += t.Spec.Size()
 	}
 	d.newest[t.ID] = t
 }

@@ -3,6 +3,7 @@ package http
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +91,29 @@ func TestF22WatchTasksOfOthers(t *testing.T) {
 	f := frame[client.WatchedTasks](t, conn)
 	if f.Seq != 2 || len(f.Data.Items) != 1 || f.Data.Items[0].TaskID != string(mine) || len(f.Data.Removed) > 0 {
 		t.Fatalf("%+v", f)
+	}
+}
+
+// Frames of large tasks are bounded: a thousand of them in one would be a gigabyte.
+func TestTaskFramesAreBounded(t *testing.T) {
+	e := newEdge(t)
+	bearer, _ := e.signUp(t, "root")
+	conn, _ := dial(t, e.served(t)+"/ws/tasks", bearer, "")
+	frame[client.WatchedTasks](t, conn)
+	env := map[string]string{}
+	for i := range 8 {
+		env[fmt.Sprint(i)] = strings.Repeat("x", 130_000)
+	}
+	const n = 12
+	for range n {
+		e.submit(t, "ann", cluster.TaskRequest{Env: env})
+	}
+	for seen := 0; seen < n; {
+		items := frame[client.WatchedTasks](t, conn).Data.Items
+		if len(items) > 5 {
+			t.Fatalf("%d in one frame", len(items))
+		}
+		seen += len(items)
 	}
 }
 
