@@ -107,7 +107,7 @@ func New(c Config) (*Server, error) {
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, audit: c.Audit, version: c.Version, join: c.Join,
 		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
 		disks: c.Disks, metrics: c.Metrics, observe: c.Observe, history: c.History, pages: c.Pages, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
-		scraping: make(chan struct{}, maxScrapes),
+		batchValues: maxBatchValues, scraping: make(chan struct{}, maxScrapes),
 	}
 	for _, origin := range c.Origins {
 		if err := s.csrf.AddTrustedOrigin(origin); err != nil {

@@ -66,7 +66,7 @@ func FuzzWorkerMessages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
 		core, disk := &core{}, &disk{}
 		s := New(Config{Core: core, Files: disk, Logs: disk, JoinSecret: "secret"})
-		err, known := deliver(t, s, kind, data)
+		known, err := deliver(t, s, kind, data)
 		if !known {
 			t.Skip("not a message")
 		}
@@ -86,7 +86,7 @@ func FuzzWorkerMessages(f *testing.F) {
 }
 
 // deliver makes the call whose message the data are, if they are one.
-func deliver(t *testing.T, s *Server, kind uint8, data []byte) (err error, known bool) {
+func deliver(t *testing.T, s *Server, kind uint8, data []byte) (known bool, err error) {
 	ctx := t.Context()
 	read := func(m proto.Message) bool {
 		known = proto.Unmarshal(data, m) == nil
@@ -121,7 +121,7 @@ func deliver(t *testing.T, s *Server, kind uint8, data []byte) (err error, known
 			err = s.UploadTaskFiles(&uploaded{t: t, chunks: []*pb.FileChunk{&chunk, &chunk}})
 		}
 	}
-	return err, known
+	return known, err
 }
 
 // checkTaken looks at what the core and the disks were given.
