@@ -183,7 +183,7 @@ func TestOpenAPIDocument(t *testing.T) {
 
 // operations lists method and path of every call in the document, with
 // parameters filled in.
-func operations(t *testing.T) map[[2]string]map[string]any {
+func operations(t testing.TB) map[[2]string]map[string]any {
 	t.Helper()
 	doc, err := OpenAPI()
 	must(t, err)

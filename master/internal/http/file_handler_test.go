@@ -20,7 +20,7 @@ import (
 )
 
 // publish puts files on the disk where storage has them, and into the core.
-func (e *edge) publish(t *testing.T, user cluster.UserID, id cluster.TaskID, contents map[string]string) {
+func (e *edge) publish(t testing.TB, user cluster.UserID, id cluster.TaskID, contents map[string]string) {
 	t.Helper()
 	var rows []cluster.File
 	for name, content := range contents {

@@ -29,7 +29,7 @@ type shape struct {
 }
 
 // bodyFields are the fields of every body that the document has, by call.
-func bodyFields(t *testing.T) map[[2]string]map[string]shape {
+func bodyFields(t testing.TB) map[[2]string]map[string]shape {
 	t.Helper()
 	doc, err := OpenAPI()
 	must(t, err)

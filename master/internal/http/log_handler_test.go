@@ -57,7 +57,7 @@ func (l *logMaker) seal(t testing.TB) {
 }
 
 // finished is a task with a complete log.
-func finished(t *testing.T, e *edge) *logMaker {
+func finished(t testing.TB, e *edge) *logMaker {
 	t.Helper()
 	id := e.submit(t, "ann", cluster.TaskRequest{})
 	must(t, e.core.Run(id, "w1"))
