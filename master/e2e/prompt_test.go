@@ -23,6 +23,7 @@ import (
 // The prompt at a real terminal: that of the serving master, that of bin/master
 // cli, and that of one whose master does not answer.
 func TestPromptAtATerminal(t *testing.T) {
+	t.Parallel()
 	p, tty := openTerminal(t)
 	w := newWorldAt(t, func(r *rig.Rig) { r.Seat(tty) }, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT=5s")
 	must(t, tty.Close())
