@@ -65,7 +65,11 @@ func testFollow(t *testing.T, w *world) {
 		t.Errorf("%+v", got)
 	}
 	got = w.cli(t, "task", w.image, "--follow", "--", "sh", "-c", "echo out; echo oops >&2")
-	if got.stdout != "out\n" || !strings.Contains(got.stderr, "oops\n") || got.code != 0 {
+	if got.stdout != "out\n" || !strings.Contains(got.stderr, "oops\n") || got.code != 0 || strings.Contains(got.stderr, "download") {
+		t.Errorf("%+v", got)
+	}
+	got = w.cli(t, "task", w.image, "--follow", "--", "sh", "-c", "echo 42 >/output/answer")
+	if got.stdout != "" || !strings.Contains(got.stderr, "it has left 3 B of files: bin/master cli download ") || got.code != 0 {
 		t.Errorf("%+v", got)
 	}
 }

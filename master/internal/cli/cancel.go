@@ -19,8 +19,9 @@ type cancelFlags struct {
 func (c *command) cancelCommand() *cobra.Command {
 	var f cancelFlags
 	cmd := &cobra.Command{
-		Use:   "cancel [task...] [flags]",
-		Short: "Stop tasks",
+		Use:        "cancel [task...] [flags]",
+		SuggestFor: []string{"kill", "stop", "rm", "delete"},
+		Short:      "Stop tasks",
 		Long: `Takes a waiting task out of the queue at once. A running one is sent TERM, and
 KILL after its grace period; what it has written until then is kept. In place of
 tasks by id, flags name all that they take, or --all every task that you may

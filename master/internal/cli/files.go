@@ -12,8 +12,11 @@ import (
 
 func (c *command) filesCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:               "files [user]",
-		Short:             "List the tasks that have left files, and what these take",
+		Use:   "files [user]",
+		Short: "List the tasks that have left files, and what these take",
+		Long: `Lists the tasks that have left files in /output, of everybody or of one user,
+by id, and what these take. task-files lists the files of a task, download
+copies them.`,
 		Example:           "files",
 		Args:              arguments("[user]"),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -177,8 +180,9 @@ func (c *command) skipped(files client.Files) {
 
 func (c *command) downloadCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "download <task> [dir]",
-		Short: "Copy what a task has left into a folder",
+		Use:        "download <task> [dir]",
+		SuggestFor: []string{"get", "fetch", "copy"},
+		Short:      "Copy what a task has left into a folder",
 		Long: `Copies the files into the folder, which is made when it is not there; without
 one into a folder with the task's id as name. Each file is checked against its
 SHA-256; one that is there already under the same name is replaced.`,
@@ -222,7 +226,11 @@ func (c *command) download(ctx context.Context, args []string) error {
 	if c.asDocument() {
 		return c.document(downloaded{dir, files})
 	}
-	c.err.linef("%s of %s are in %s", plural(len(files.Files), "file"), bytesInWords(files.TotalSize), dir)
+	verb := "are"
+	if len(files.Files) == 1 {
+		verb = "is"
+	}
+	c.err.linef("%s of %s %s in %s", plural(len(files.Files), "file"), bytesInWords(files.TotalSize), verb, dir)
 	c.skipped(files)
 	return nil
 }

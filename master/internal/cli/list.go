@@ -25,8 +25,9 @@ type listFlags struct {
 func (c *command) listCommand() *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
-		Use:   "list-tasks [status] [flags]",
-		Short: "List tasks, newest first",
+		Use:        "list-tasks [status] [flags]",
+		SuggestFor: []string{"tasks", "ls", "ps"},
+		Short:      "List tasks, newest first",
 		Long: "Lists tasks, newest first. Status is one of " + strings.Join(statuses, ", ") + ",\n" +
 			"or several of them with commas between.",
 		Example: `list-tasks

@@ -11,8 +11,9 @@ import (
 
 func (c *command) monitorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "monitor <task>",
-		Short: "Show a task's states and log live, to its end",
+		Use:        "monitor <task>",
+		SuggestFor: []string{"watch", "attach"},
+		Short:      "Show a task's states and log live, to its end",
 		Long: `Shows each state as the task enters it, and its log, until it is over. The exit
 code is the task's own, as with task --wait. Ctrl-C leaves; the task runs on.`,
 		Example:           "monitor 4f2c",

@@ -91,6 +91,7 @@ func (s *shell) prompt(ctx context.Context, opened func()) (code int, err error)
 	}
 	s.editor = editor
 	defer func() { s.editor = nil }()
+	s.out.line(s.out.paint(dim, "help lists the commands"))
 	for ctx.Err() == nil {
 		text, err := editor.Readline()
 		switch {

@@ -85,7 +85,7 @@ func (w *world) atPrompt(t *testing.T) *seat {
 	s := sit(t, func(tty *os.File) int {
 		return Run(context.Background(), nil, Config{Getenv: w.getenv, Stdin: tty, Stdout: tty, Stderr: tty})
 	})
-	s.sees("master> ")
+	s.sees("help lists the commands", "master> ")
 	return s
 }
 

@@ -103,4 +103,7 @@ func (c *command) verdict(t client.Task) {
 		line += ": " + c.err.text(why)
 	}
 	c.err.line(line)
+	if t.Usage != nil && t.Usage.OutputBytes > 0 {
+		c.err.line(c.err.paint(dim, "it has left "+bytesInWords(t.Usage.OutputBytes)+" of files: "+c.typed("download "+t.TaskID)))
+	}
 }

@@ -27,9 +27,10 @@ leaves the command; the task runs on.`
 func (c *command) taskCommand() *cobra.Command {
 	var f taskFlags
 	cmd := &cobra.Command{
-		Use:   "task <image> [flags] [-- args]",
-		Short: "Submit a task",
-		Long:  taskLong,
+		Use:        "task <image> [flags] [-- args]",
+		SuggestFor: []string{"submit", "run", "start"},
+		Short:      "Submit a task",
+		Long:       taskLong,
 		Example: `task alpine --follow -- echo hi
 task alpine --cpu 0.5 --mem 64m --timeout 90s --command 'ls / | wc -l'
 task alpine --name nightly -e DAY=monday --label team=blue --retries 2`,

@@ -13,6 +13,9 @@ func (c *command) tree() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "master",
 		Short: "Commands for tasks, workers and files",
+		Example: `task busybox --follow -- sh -c 'echo hi; echo 42 >/output/answer'
+list-tasks
+download 4f2c ./results`,
 		Annotations: map[string]string{
 			cobra.CommandDisplayNameAnnotation: "bin/master cli",
 		},
@@ -111,6 +114,7 @@ func (c *command) exitCommand() *cobra.Command {
 	}
 	return &cobra.Command{
 		Use:               "exit",
+		SuggestFor:        []string{"quit", "logout", "shutdown"},
 		Short:             short,
 		Example:           "exit",
 		Args:              arguments(),

@@ -165,6 +165,9 @@ func TestSuggestions(t *testing.T) {
 		"task alpine -z":             "unknown flag: -z",
 		"wokers":                     "did you mean workers?",
 		"list":                       "did you mean list-tasks?",
+		"submit alpine":              "did you mean task?", // words of other programs
+		"ls":                         "list-tasks",
+		"get 4f2c":                   "did you mean download?",
 		"users lst":                  "did you mean users list?",
 		"users delete ann":           `there is no command "users delete"; help users lists them`,
 		"users ad ann":               "did you mean users add?",

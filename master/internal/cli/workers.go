@@ -11,8 +11,9 @@ import (
 
 func (c *command) workersCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "workers",
-		Short: "List workers, what they have and what they do",
+		Use:        "workers",
+		SuggestFor: []string{"nodes"},
+		Short:      "List workers, what they have and what they do",
 		Long: `Lists the workers. cpu, memory and so on are what is promised to tasks out of
 what there is.`,
 		Example:           "workers",

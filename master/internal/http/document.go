@@ -7,6 +7,8 @@ import (
 // about is what the document says of the whole.
 const about = `Runs containers on machines that you own. Units: CPU in cores, memory and storage in MiB, GPU in devices, other sizes in bytes, times in UTC, durations Go style (90s).
 
+From nothing to a file: POST /api/auth/register {name, email, password} gives a token; the first account must come from the master's own machine, or with setup_code. Send it as Authorization: Bearer with each call. POST /api/tasks {docker_image, command} gives a task_id; GET /api/tasks/{id}?wait=60s answers when it is over, GET /api/tasks/{id}/logs is what it has printed. What its container left in /output: GET /api/files/{id} lists it, GET /api/files/{id}/content/{path} is one file, GET /api/files/{id}/download all of them.
+
 Refusals are application/problem+json (RFC 9457) and name each bad field at once. Unknown and repeated keys are errors. Replies have X-Request-Id, by which the master's log and the audit log name the request.
 
 Besides these calls there are WebSockets, whose frames are {seq, type, data} with seq from 1 without holes and type snapshot, delta or resync: /ws/telemetry and /ws/telemetry/{worker_id} (as /telemetry), /ws/tasks?limit= ({items, removed}: the newest tasks, then those that are new or have changed, and the ids of those that are gone), /ws/tasks/{task_id}/logs?offset=&tail=&attempt=&stream=&q= (first {attempt, offset}, then one record of the log per frame; it ends with 1000 when the log is complete). Who calls is shown as on any call, or by ?access_token=. A client has nothing to say there but pings and pongs: one that sends more than a few KiB is shut out with 1008, or 1009 for one message over 4 KiB. A user may have 256 open, then 429.`
