@@ -160,7 +160,7 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	}
 	m.web, err = http.New(http.Config{
 		Core: m.core, Accounts: m.people, Audit: m.audit, Logs: m.logs, Files: m.files, Log: log,
-		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS, Disks: lookAt(disks, log), Pages: pages,
+		Join: joinOf(ctx, cfg, m.workerDoor, token), Origins: cfg.CORS, Proxies: cfg.Proxies, Disks: lookAt(disks, log), Pages: pages,
 		Metrics: measures.Handler(), Observe: measures.HTTP, History: m.history.Samples,
 		Version: client.Version{Version: version, Go: runtime.Version()},
 	})

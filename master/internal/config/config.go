@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,7 @@ type Config struct {
 	Mongo     Mongo
 	Accounts  Accounts
 	CORS      []string // origins
+	Proxies   []netip.Prefix
 	Scheduler string
 	Heartbeat Heartbeat
 	LogLimit  int64 // bytes per attempt

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +76,12 @@ func TestBadValuesNameTheSetting(t *testing.T) {
 		{[]string{"--jwt-secret", "short"}, "JWT_SECRET"},
 		{[]string{"--registration", "maybe"}, "REGISTRATION"},
 		{[]string{"--cors-allowed-origins", "example.org"}, "CORS_ALLOWED_ORIGINS"},
+		{[]string{"--trusted-proxies", "proxy.example.org"}, "TRUSTED_PROXIES"},
+		{[]string{"--trusted-proxies", "10.0.0.1,"}, "TRUSTED_PROXIES"},
+		{[]string{"--trusted-proxies", "10.0.0.0/33"}, "TRUSTED_PROXIES"},
+		{[]string{"--trusted-proxies", "0.0.0.0/0"}, "TRUSTED_PROXIES"},
+		{[]string{"--trusted-proxies", "::ffff:10.0.0.1"}, "TRUSTED_PROXIES"},
+		{[]string{"--trusted-proxies", "fe80::1%eth0"}, "TRUSTED_PROXIES"},
 		{[]string{"--tls", "off"}, "TLS"},
 		{[]string{"--master-data-dir", ""}, "MASTER_DATA_DIR"},
 		{[]string{"--mongodb-uri", "localhost:27017"}, "MONGODB_URI"},
@@ -97,6 +104,16 @@ func TestGetenvReadsFilesLast(t *testing.T) {
 	get := Getenv(env("LOG_LEVEL", "warn"), "absent.env", "b.env")
 	if get("MASTER_DATA_DIR") != "/b" || get("LOG_LEVEL") != "warn" || get("HTTP_ADDR") != "" {
 		t.Fatalf("%q %q %q", get("MASTER_DATA_DIR"), get("LOG_LEVEL"), get("HTTP_ADDR"))
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	c, err := Load([]string{"--trusted-proxies", "127.0.0.1, 10.1.2.3/16,fd00::/8"}, env(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(c.Proxies); got != "[127.0.0.1/32 10.1.0.0/16 fd00::/8]" {
+		t.Error(got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -38,6 +39,7 @@ var settings = []setting{
 	{"JWT_TTL", "24h", "how long a sign-in lasts", duration(time.Minute, func(c *Config) *time.Duration { return &c.Accounts.JWTTTL })},
 	{"REGISTRATION", "open", "open, or closed: admins add users", either("open", "closed", func(c *Config) *bool { return &c.Accounts.Open })},
 	{"CORS_ALLOWED_ORIGINS", "http://localhost:3000", "origins that browsers may call from, by comma", setOrigins},
+	{"TRUSTED_PROXIES", "", "networks of reverse proxies whose X-Forwarded-For and -Proto count, by comma", setProxies},
 	{"SCHEDULER", "round-robin", "how workers are chosen", text(func(c *Config) *string { return &c.Scheduler })},
 	{"HEARTBEAT_INTERVAL", "5s", "between a worker's signs of life", duration(10*time.Millisecond, func(c *Config) *time.Duration { return &c.Heartbeat.Interval })},
 	{"HEARTBEAT_TIMEOUT", "15s", "a worker silent for so long is lost", duration(20*time.Millisecond, func(c *Config) *time.Duration { return &c.Heartbeat.Timeout })},
@@ -113,6 +115,31 @@ func setOrigins(c *Config, value string) error {
 			return fmt.Errorf("%q is not an origin like https://example.org", origin)
 		}
 		c.CORS = append(c.CORS, origin)
+	}
+	return nil
+}
+
+// setProxies reads networks and single addresses. One that holds every address is
+// refused: everybody could then pass for anybody.
+func setProxies(c *Config, value string) error {
+	if value == "" {
+		return nil
+	}
+	for text := range strings.SplitSeq(value, ",") {
+		text = strings.TrimSpace(text)
+		p, err := netip.ParsePrefix(text)
+		if a, bad := netip.ParseAddr(text); bad == nil && a.Zone() == "" {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("%q is neither a network like 10.1.0.0/16 nor an address", text)
+		case p.Bits() == 0:
+			return fmt.Errorf("%q holds every address; name those of the proxies", text)
+		case p.Addr().Is4In6():
+			return fmt.Errorf("%q is an IPv4 address; write it as one", text)
+		}
+		c.Proxies = append(c.Proxies, p.Masked())
 	}
 	return nil
 }

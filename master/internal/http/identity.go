@@ -59,14 +59,6 @@ func trusted(r *nethttp.Request) bool {
 	return !forwarded(r.Header) && isLoopback(r.RemoteAddr) && isLocalName(r.Host)
 }
 
-// addressOf is where a call comes from, without the port; empty on the socket.
-func addressOf(r *nethttp.Request) string {
-	if doorOf(r) == doorSocket {
-		return ""
-	}
-	return hostOf(r.RemoteAddr)
-}
-
 // isLoopback reports whether an address, with or without a port, is one of
 // loopback.
 func isLoopback(hostport string) bool {

@@ -65,7 +65,8 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	out := newPatientWriter(w)
 	id := requestIDOf(r)
 	w.Header().Set(client.RequestHeader, id)
-	c := &call{log: s.log.With("request_id", id), id: id, address: addressOf(r), trusted: trusted(r), secure: r.TLS != nil}
+	c := &call{log: s.log.With("request_id", id), id: id, trusted: trusted(r)}
+	c.address, c.secure = s.proxies.origin(r)
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	if len(r.TransferEncoding) > 0 {
 		// There may have been a Content-Length too, which a proxy in front may

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	nethttp "net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ type Config struct {
 	Version  client.Version
 	Join     client.Join     // how workers join; the command is written by the edge
 	Origins  []string        // of other sites whose pages may call
+	Proxies  []netip.Prefix  // whose word about who calls, and over TLS, is taken
 	Log      *slog.Logger    // nil: none
 	Metrics  nethttp.Handler // answers /metrics; nil: nothing
 	// History is what the cluster did over the last hour, oldest first; nil:
@@ -76,6 +78,7 @@ type Server struct {
 	version     client.Version
 	join        client.Join
 	origins     []string
+	proxies     proxies
 	disks       func() []client.Disk
 	metrics     nethttp.Handler
 	scraping    chan struct{} // a turn of one of the few who ask for the metrics
@@ -105,7 +108,7 @@ type Server struct {
 func New(c Config) (*Server, error) {
 	s := &Server{
 		core: c.Core, accounts: c.Accounts, logs: c.Logs, files: c.Files, audit: c.Audit, version: c.Version, join: c.Join,
-		origins: c.Origins, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
+		origins: c.Origins, proxies: c.Proxies, csrf: nethttp.NewCrossOriginProtection(), cors: newCORS(c.Origins), log: c.Log, grace: c.ShutdownGrace,
 		disks: c.Disks, metrics: c.Metrics, observe: c.Observe, history: c.History, pages: c.Pages, bodies: bodyRoom{most: maxBodies}, mux: nethttp.NewServeMux(),
 		batchValues: maxBatchValues, scraping: make(chan struct{}, maxScrapes),
 	}
