@@ -68,23 +68,16 @@ func (w *world) named(t *testing.T, name string) (ids []string) {
 	return ids
 }
 
-// The master is killed right after it has replied to a submit: the task is
-// there once, and the same key gives the same reply. It is killed at random
+// The master is killed right after it has replied to each call that takes a key:
+// the tasks are there once, and the same keys give the same replies and change
+// nothing that came later. It is killed at random
 // moments in the midst of others: each key has one task at most, those that
 // were acknowledged have theirs, and asking again completes the rest.
 func TestF01KilledAfterTheReply(t *testing.T) { onEachStore(t, testKilledAfterTheReply) }
 
 func testKilledAfterTheReply(t *testing.T, store ...string) {
 	w, rng := newWorld(t, store...), seeded(t)
-	first := w.mustPost(t, "/api/tasks", "first", `{"docker_image":"busybox","name":"first"}`)
-	must(t, w.Master.Kill())
-	must(t, w.StartMaster(t.Context()))
-	if again := w.mustPost(t, "/api/tasks", "first", `{"docker_image":"busybox","name":"first"}`); first.status != 201 || again != first {
-		t.Errorf("%+v, and before the crash %+v", again, first)
-	}
-	if ids := w.named(t, "first"); len(ids) != 1 || first.location != "/api/tasks/"+ids[0] {
-		t.Errorf("tasks %v, the reply was %+v", ids, first)
-	}
+	w.testEachCallWithAKey(t)
 
 	rounds, senders, most := 5, 6, 60
 	if len(store) > 0 {
@@ -133,6 +126,58 @@ func testKilledAfterTheReply(t *testing.T, store ...string) {
 	}
 	t.Logf("%d keys, %d of them without an answer", len(all), countOf(all, func(s sent) bool { return s.location == "" }))
 	w.cancelAll(t)
+}
+
+// testEachCallWithAKey sends each, kills the master, and sends each again.
+func (w *world) testEachCallWithAKey(t *testing.T) {
+	t.Helper()
+	const task = `{"docker_image":"busybox","name":%q}`
+	first := w.mustPost(t, "/api/tasks", "k0", fmt.Sprintf(task, "first"))
+	id := strings.TrimPrefix(first.location, "/api/tasks/")
+	_, err := w.API().Cancel(t.Context(), id) // it can be repeated once it is over
+	must(t, err)
+	calls := []struct {
+		path, key, body string
+		status          int
+		says            string
+	}{
+		{"/api/tasks", "k0", fmt.Sprintf(task, "first"), 201, `"first"`},
+		{"/api/tasks/" + id + "/retry", "k", "", 201, `"retry_of":"` + id},
+		{"/api/tasks/batch", "k", fmt.Sprintf(`{"tasks":[`+task+`,`+task+`]}`, "many", "many"), 200, `"accepted":2`},
+		{"/api/tasks/cancel", "k", `{"filter":{"name":"many"}}`, 200, `"cancelled":2`},
+		{"/api/tasks/cancel", "k2", `{"filter":{"name":"later"}}`, 200, `"matched":0`},
+	}
+	before := make([]reply, len(calls))
+	for i, c := range calls {
+		before[i] = w.mustPost(t, c.path, c.key, c.body)
+		if before[i].status != c.status || !strings.Contains(before[i].body, c.says) {
+			t.Fatalf("%s: %+v", c.path, before[i])
+		}
+	}
+	must(t, w.Master.Kill())
+	must(t, w.StartMaster(t.Context()))
+	for _, name := range []string{"many", "later"} {
+		w.mustPost(t, "/api/tasks", "new "+name, fmt.Sprintf(task, name))
+	}
+	for i, c := range calls {
+		if again := w.mustPost(t, c.path, c.key, c.body); again != before[i] {
+			t.Errorf("%s: %+v, and before the crash %+v", c.path, again, before[i])
+		}
+	}
+	if before[0] != first {
+		t.Errorf("%+v, at first %+v", before[0], first)
+	}
+	about, err := w.API().Cluster(t.Context())
+	must(t, err)
+	for name, want := range map[string]int{"first": 2, "many": 3, "later": 1} {
+		if ids := w.named(t, name); len(ids) != want {
+			t.Errorf("%d tasks named %s, not %d", len(ids), name, want)
+		}
+	}
+	// The repeat of the first, and what came later; all else was cancelled.
+	if about.Tasks["queued"] != 3 || about.Tasks["cancelled"] != 3 {
+		t.Errorf("%v", about.Tasks)
+	}
 }
 
 func countOf[K comparable, V any](m map[K]V, is func(V) bool) (n int) {
