@@ -18,6 +18,11 @@ it('leads whoever opens a new master to the first account, and says whose it is'
   await page.goto('/tasks')
   await page.getByRole('heading', { name: 'Set up CloudAI' }).waitFor()
   await visitor.isFine('register')
+  expect(await page.getByLabel('Setup code').count()).toBe(0)
+  const stranger = await rig.open({ extraHTTPHeaders: { 'X-Forwarded-For': '192.0.2.7' } })
+  await stranger.page.goto('/')
+  await stranger.page.getByLabel('Setup code').waitFor() // since it comes from elsewhere
+  await stranger.close()
   await page.getByLabel('Name').fill('Ann')
   await page.getByLabel('Email').fill(email)
   await page.locator('input[name=password]').fill('short')
@@ -104,6 +109,15 @@ it('makes tokens that work, and ends them', async () => {
   await page.getByRole('tab', { name: 'Users' }).click()
   await page.getByRole('cell', { name: 'bob@example.org' }).waitFor()
   await visitor.isFine('users')
+  await page.getByRole('tab', { name: 'Audit' }).click()
+  await page.getByRole('cell', { name: 'createToken' }).first().waitFor()
+  await visitor.isFine('audit')
+  await page.getByLabel('Outcome').selectOption('denied')
+  await page.getByRole('cell', { name: 'createToken' }).waitFor({ state: 'hidden' })
+  await page
+    .getByRole('cell', { name: /^login/ })
+    .first()
+    .waitFor() // with the wrong password
   await page.getByRole('tab', { name: 'Account' }).click()
   await visitor.isFine('account')
   expect(await context.cookies()).toHaveLength(1)

@@ -86,6 +86,7 @@ export class Rig {
   url = ''
   readonly master: Program
   readonly worker: Program
+  private readonly workers: Program[] = []
   private grpc = ''
   private http = '127.0.0.1:0'
 
@@ -99,16 +100,22 @@ export class Rig {
       HEARTBEAT_INTERVAL: '300ms',
       HEARTBEAT_TIMEOUT: heartbeatTimeout,
     })
-    this.worker = new Program('worker', {
+    this.worker = this.anotherWorker('w1')
+  }
+
+  private anotherWorker(id: string) {
+    const worker = new Program('worker', {
       EXECUTOR: 'fake',
-      WORKER_ID: 'w1',
-      WORKER_DATA_DIR: join(dir, 'worker'),
-      JOIN_TOKEN_FILE: join(dir, 'master', 'join-token'),
+      WORKER_ID: id,
+      WORKER_DATA_DIR: join(this.dir, id),
+      JOIN_TOKEN_FILE: join(this.dir, 'master', 'join-token'),
       WORKER_CPU: '8',
       WORKER_MEMORY: '16g',
       WORKER_STORAGE: '64g',
       WORKER_ADDR: '127.0.0.1:0',
     })
+    this.workers.push(worker)
+    return worker
   }
 
   /** A short timeout is for those who want to see a worker lost; on a busy machine it loses others too. */
@@ -139,6 +146,11 @@ export class Rig {
     this.worker.start('--master-addr', this.grpc)
   }
 
+  /** One more, beside the first. */
+  addWorker(id: string) {
+    this.anotherWorker(id).start('--master-addr', this.grpc)
+  }
+
   /** A browser's window of its own; whatever the page complains of fails the test that looks. */
   async open(options: Parameters<Browser['newContext']>[0] = {}): Promise<Visitor> {
     const context = await this.browser.newContext({ locale: 'en-GB', baseURL: this.url, ...options })
@@ -148,7 +160,7 @@ export class Rig {
 
   async close() {
     await this.browser.close()
-    await this.worker.stop('SIGKILL')
+    await Promise.all(this.workers.map((worker) => worker.stop('SIGKILL')))
     await this.master.stop()
     await rm(this.dir, { recursive: true, force: true })
   }
@@ -212,20 +224,37 @@ export class Visitor {
     })
   }
 
-  /** No violation of accessibility, nothing that does not fit the width, and nothing that the page complains of. */
+  /**
+   * No violation of accessibility, nothing that does not fit the width, and
+   * nothing that the page complains of. In the other theme only colours differ.
+   */
   async isFine(where: string) {
     await this.page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null)
-    const { violations } = await new AxeBuilder({ page: this.page }).analyze()
-    const found = violations.map(
-      (v) =>
-        `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.html.slice(0, 300)}\n  ${n.failureSummary}`).join('\n')}`,
-    )
-    expect(found.join('\n'), `axe at ${where}`).toBe('')
+    await this.passes(where, this.axe())
+    const dark = await this.page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches)
+    await this.page.emulateMedia({ colorScheme: dark ? 'light' : 'dark' })
+    await this.page.locator(`html[data-mantine-color-scheme="${dark ? 'light' : 'dark'}"]`).waitFor()
+    await this.passes(`${where}, ${dark ? 'light' : 'dark'}`, this.axe().withRules(['color-contrast']))
+    await this.page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' })
     const spills = await this.page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     )
     expect(spills, `pixels beyond the width at ${where}`).toBeLessThanOrEqual(0)
     expect(this.complaints, `complaints at ${where}`).toEqual([])
+  }
+
+  /** Without frames of other sites the short way, which opens no page of its own, finds as much. */
+  private axe() {
+    return new AxeBuilder({ page: this.page }).setLegacyMode()
+  }
+
+  private async passes(where: string, axe: AxeBuilder) {
+    const { violations } = await axe.analyze()
+    const found = violations.map(
+      (v) =>
+        `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.html.slice(0, 300)}\n  ${n.failureSummary}`).join('\n')}`,
+    )
+    expect(found.join('\n'), `axe at ${where}`).toBe('')
   }
 
   close() {

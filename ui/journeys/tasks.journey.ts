@@ -51,7 +51,12 @@ it('submits a task, shows its log live, its end, and its files', async () => {
 
 it('explains a failure, and clones with what was asked', async () => {
   const { page } = visitor
-  const id = await visitor.submit({ name: 'ends badly', memory_required: 64, env: { FAKE_FAIL: 'oom' } })
+  const id = await visitor.submit({
+    name: 'ends badly',
+    memory_required: 64,
+    env: { FAKE_FAIL: 'oom' },
+    inputs: [{ path: 'words.txt', content: 'one two' }],
+  })
   await page.goto(`/tasks/${id}`)
   await page.getByText('It ran out of memory').waitFor()
   await page.getByText('It was allowed 64 MiB').waitFor()
@@ -59,6 +64,8 @@ it('explains a failure, and clones with what was asked', async () => {
   await page.getByRole('link', { name: 'Clone and edit' }).click()
   await page.getByText('Begun as a clone of ends badly').waitFor()
   expect(await page.getByRole('textbox', { name: 'Memory' }).inputValue()).toBe('64 MiB')
+  expect(await page.getByRole('textbox', { name: 'Content of input file 1' }).inputValue()).toBe('one two')
+  await visitor.isFine('clone')
   await page.goBack()
   await page.getByRole('button', { name: 'Retry' }).click()
   await page.getByText(`a retry of ${id}`).waitFor()
@@ -119,6 +126,16 @@ it('finds, chooses and cancels tasks by keyboard, with the filters in the addres
     const reply = await visitor.context.request.get('/api/tasks?status=cancelled&name=sleeper')
     return ((await reply.json()) as { items: unknown[] }).items.length === 2 || undefined
   })
+  await page.getByRole('button', { name: 'Cancel all that match' }).click()
+  await page.getByText('1 task waits or runs and match').waitFor()
+  await visitor.isFine('asking before the cancel of all that match')
+  await page.getByRole('button', { name: 'Cancel 1', exact: true }).click()
+  await page.getByText('No task matches').waitFor() // none of them runs any more
+  await page.goto('/tasks?q=sleeper')
+  await page.getByRole('button', { name: 'Task', exact: true }).click()
+  await page.waitForURL(/sort=name/)
+  await page.getByRole('columnheader', { name: 'Task' }).and(page.locator('[aria-sort=ascending]')).waitFor()
+  await page.getByRole('row').nth(1).getByText('sleeper-0').waitFor()
   await page.getByRole('grid').focus()
   await page.keyboard.press('Home')
   await page.keyboard.press('Enter')
@@ -130,6 +147,7 @@ it('fits a phone', async () => {
   await phone.signIn(ann)
   await phone.page.goto('/')
   await phone.page.getByText('Newest tasks').waitFor()
+  await phone.page.getByRole('img', { name: 'Tasks waiting over the last hour' }).waitFor() // of before it was opened
   await phone.isFine('dashboard on a phone')
   for (const [link, heading] of [
     ['Tasks', 'Tasks'],
