@@ -1,4 +1,4 @@
-import { QueryClient, type InfiniteData } from '@tanstack/react-query'
+import { InfiniteQueryObserver, QueryClient, type InfiniteData } from '@tanstack/react-query'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { makeTask } from '@/test/factories'
 import { FakeSocket } from '@/test/fakeSocket'
@@ -113,6 +113,31 @@ it('lets no answer bring back what a task was before it was heard of', async () 
   await read
   await vi.advanceTimersByTimeAsync(100)
   expect(queries.getQueryData<Task[]>(['recent', 1])?.[0]?.status).toBe('succeeded')
+})
+
+it('keeps what came just before a longer list was asked for', async () => {
+  const [task, older] = [makeTask({ version: 2 }), makeTask()]
+  let answer: (page: { items: Task[] }) => void = () => undefined
+  const list = new InfiniteQueryObserver(queries, {
+    queryKey: ['tasks', {}],
+    queryFn: ({ pageParam }) =>
+      pageParam === 0 ? { items: [task] } : new Promise<{ items: Task[] }>((resolve) => (answer = resolve)),
+    initialPageParam: 0,
+    getNextPageParam: (_last, pages) => pages.length,
+  })
+  const leave = list.subscribe(() => undefined)
+  await vi.advanceTimersByTimeAsync(0)
+  live.start()
+  const tasks = FakeSocket.all.find((s) => s.url.endsWith('/ws/tasks'))
+  tasks?.open()
+  tasks?.say({ seq: 1, type: 'delta', data: { items: [{ ...task, status: 'failed', version: 3 }] } })
+  const read = list.fetchNextPage() // it begins from the list as it is now
+  await vi.advanceTimersByTimeAsync(200)
+  answer({ items: [older] })
+  await read
+  await vi.advanceTimersByTimeAsync(100)
+  expect(listOf(['tasks', {}])).toEqual(['failed', 'queued'])
+  leave()
 })
 
 it('says how it hears of changes, and asks by itself where no socket is let through', () => {

@@ -31,7 +31,7 @@ export class Live {
   private poll: ReturnType<typeof setInterval> | undefined
   private fresh = new Set<string>()
   private readonly heard = new Map<string, Task>()
-  /** What was heard while something was being read: the answer may be older than that. */
+  /** What was brought into the cache while something was being read, whose answer may be older. */
   private readonly late = new Map<string, Task>()
   private readonly gone = new Set<string>()
   private mergeTimer: ReturnType<typeof setTimeout> | undefined
@@ -53,7 +53,10 @@ export class Live {
       open('telemetry', '/ws/telemetry', (frame) => this.telemetryFrame(frame)),
     ]
     this.deaf = this.queries.getQueryCache().subscribe((event) => {
-      if (event.type !== 'updated' || event.action.type !== 'success' || event.action.manual) return
+      if (event.type !== 'updated') return
+      const { action } = event
+      // An answer has come, or the read was given up and what was before it is back.
+      if ((action.type !== 'success' || action.manual) && action.type !== 'setState') return
       if (this.late.size + this.gone.size > 0 && readKeys.has(String(event.query.queryKey[0])))
         this.mergeSoon()
     })
@@ -111,15 +114,11 @@ export class Live {
     const { items, removed } = frame.data as { items: Task[]; removed?: string[] }
     // After a gap anything may have changed; what is shown is asked for once.
     if (frame.type !== 'delta') this.askAgain()
-    const reads = this.isReading()
-    for (const task of items) {
-      this.heard.set(task.task_id, task)
-      if (reads) this.late.set(task.task_id, task)
-    }
+    for (const task of items) this.heard.set(task.task_id, task)
     for (const id of removed ?? []) {
       this.heard.delete(id)
       this.late.delete(id)
-      if (reads) this.gone.add(id)
+      if (this.isReading()) this.gone.add(id)
     }
     if (removed) this.dropTasks(new Set(removed))
     this.mergeSoon()
@@ -140,6 +139,8 @@ export class Live {
     this.mergeTimer ??= setTimeout(() => {
       this.mergeTimer = undefined
       this.mergeTasks([...this.late.values(), ...this.heard.values()])
+      // A read that is under way puts back what there was when it began.
+      if (this.isReading()) for (const [id, task] of this.heard) this.late.set(id, task)
       this.heard.clear()
       if (this.gone.size > 0) this.takeOut(this.gone)
       if (!this.isReading()) this.forget()

@@ -17,7 +17,7 @@ export function useTaskWindow(filters: TaskFilters) {
     if (aim.current === place) return
     aim.current = place
     try {
-      await queries.cancelQueries({ queryKey: query.queryKey, exact: true })
+      await queries.cancelQueries({ queryKey: query.queryKey, exact: true }, { revert: false })
       const page = await queries.fetchQuery({
         queryKey: ['page', filters, place.cursor],
         queryFn: ({ signal }) => tasksPage(filters, place, signal),
