@@ -100,12 +100,12 @@ export function taskQueryParams(filters: TaskFilters) {
 /** Where a page of the list begins: at a cursor of the master's, which only the page before it tells. */
 export interface Place {
   cursor: string
-  /** How many pages stand before it. */
-  index: number
+  /** How many rows stand before it; pages of large tasks are shorter. */
+  skipped: number
   before: Place | undefined
 }
 
-export const firstPlace: Place = { cursor: '', index: 0, before: undefined }
+export const firstPlace: Place = { cursor: '', skipped: 0, before: undefined }
 
 /**
  * So many pages are kept of one list. Those that somebody has scrolled past are
@@ -127,7 +127,9 @@ export const tasksQuery = (filters: TaskFilters) =>
     queryFn: ({ pageParam, signal }) => tasksPage(filters, pageParam, signal),
     initialPageParam: firstPlace,
     getNextPageParam: (last, _, place): Place | undefined =>
-      last.next_cursor ? { cursor: last.next_cursor, index: place.index + 1, before: place } : undefined,
+      last.next_cursor
+        ? { cursor: last.next_cursor, skipped: place.skipped + last.items.length, before: place }
+        : undefined,
     getPreviousPageParam: (_first, _, place) => place.before,
     maxPages: mostPages,
     placeholderData: keepPreviousData,

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useRef } from 'react'
-import { firstPlace, pageSize, tasksPage, tasksQuery, type Place, type TaskFilters } from '@/api/queries'
+import { firstPlace, tasksPage, tasksQuery, type Place, type TaskFilters } from '@/api/queries'
 
 /** The part of a list that is in memory, and how to come to the others. */
 export function useTaskWindow(filters: TaskFilters) {
@@ -35,14 +35,13 @@ export function useTaskWindow(filters: TaskFilters) {
 
   /** Brings what stands before the rows: the page next to them, or the one that is looked at. */
   const before = (row: number) => {
-    if (list.isPlaceholderData || list.isFetching || aim.current) return
-    const page = Math.max(0, Math.floor(row / pageSize))
-    if (top.index - page <= 1) {
-      if (list.hasPreviousPage) void list.fetchPreviousPage()
+    if (list.isPlaceholderData || list.isFetching || aim.current || !top.before) return
+    if (row >= top.before.skipped) {
+      void list.fetchPreviousPage()
       return
     }
-    let place = top
-    while (place.before && place.index > page) place = place.before
+    let place = top.before
+    while (place.before && place.skipped > row) place = place.before
     void jump(place)
   }
 
@@ -50,7 +49,7 @@ export function useTaskWindow(filters: TaskFilters) {
     list,
     rows,
     /** How many rows stand before those in memory. */
-    skipped: top.index * pageSize,
+    skipped: top.skipped,
     before,
     toNewest: () => void jump(firstPlace),
   }
