@@ -25,6 +25,7 @@ const (
 	pingPause   = 20 * time.Second
 	pongTimeout = 50 * time.Second // without a sign of life
 	frameWrite  = 10 * time.Second // for one frame; a slower reader is cut off
+	goodBye     = time.Second      // for what is left to say at the end
 	readLimit   = 4 << 10          // bytes of a message that a client may send, which nobody reads
 	readBuffer  = 1 << 10          // bytes
 )
@@ -39,11 +40,15 @@ const (
 // socket is one WebSocket on its way out. send belongs to one goroutine.
 type socket struct {
 	conn *websocket.Conn
+	over context.Context // no frame is begun after it
 	seq  int64
 }
 
 // send sends the next frame.
 func (s *socket) send(kind string, data any) error {
+	if err := s.over.Err(); err != nil {
+		return err
+	}
 	s.seq++
 	if err := s.conn.SetWriteDeadline(time.Now().Add(frameWrite)); err != nil {
 		return err
@@ -96,7 +101,10 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 			closeSocket(conn, websocket.ClosePolicyViolation, "the sign-in is over, or may do something else now")
 		}
 	})
-	err = send(ctx, &socket{conn: conn})
+	sent := make(chan struct{})
+	helpers.Go(func() { cutOff(ctx, conn, sent) })
+	err = send(ctx, &socket{conn: conn, over: ctx})
+	close(sent)
 	if errors.Is(err, websocket.ErrCloseSent) {
 		<-ctx.Done() // whoever has said good-bye sees to it that it arrives
 	}
@@ -112,9 +120,20 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 	done()
 }
 
+// cutOff sees to it that a frame under way to a client that does not read holds up
+// neither the end nor the master's.
+func cutOff(ctx context.Context, conn *websocket.Conn, sent <-chan struct{}) {
+	<-ctx.Done()
+	select {
+	case <-sent:
+	case <-time.After(goodBye):
+		_ = conn.Close() // the frame fails
+	}
+}
+
 // closeSocket says good-bye to a client that may have gone.
 func closeSocket(conn *websocket.Conn, code int, why string) {
-	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(time.Second))
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(goodBye))
 }
 
 // socketQuery reads the query of a WebSocket's request and gathers what is

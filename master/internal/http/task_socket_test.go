@@ -1,7 +1,10 @@
 package http
 
 import (
+	"context"
 	"fmt"
+	"net"
+	nethttp "net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -100,13 +103,9 @@ func TestTaskFramesAreBounded(t *testing.T) {
 	bearer, _ := e.signUp(t, "root")
 	conn, _ := dial(t, e.served(t)+"/ws/tasks", bearer, "")
 	frame[client.WatchedTasks](t, conn)
-	env := map[string]string{}
-	for i := range 8 {
-		env[fmt.Sprint(i)] = strings.Repeat("x", 130_000)
-	}
 	const n = 12
 	for range n {
-		e.submit(t, "ann", cluster.TaskRequest{Env: env})
+		e.submit(t, "ann", cluster.TaskRequest{Env: megabyte()})
 	}
 	for seen := 0; seen < n; {
 		items := frame[client.WatchedTasks](t, conn).Data.Items
@@ -114,6 +113,43 @@ func TestTaskFramesAreBounded(t *testing.T) {
 			t.Fatalf("%d in one frame", len(items))
 		}
 		seen += len(items)
+	}
+}
+
+// megabyte is as large an environment as a task can be submitted with.
+func megabyte() map[string]string {
+	env := map[string]string{}
+	for i := range 8 {
+		env[fmt.Sprint(i)] = strings.Repeat("x", 130_000)
+	}
+	return env
+}
+
+// F28: who does not read does not hold up the end.
+func TestF28StopsWithoutReaders(t *testing.T) {
+	e := newEdge(t)
+	bearer, _ := e.signUp(t, "root")
+	narrow := websocket.Dialer{NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err == nil {
+			err = conn.(*net.TCPConn).SetReadBuffer(4096)
+		}
+		return conn, err
+	}}
+	for range 20 {
+		e.submit(t, "ann", cluster.TaskRequest{Env: megabyte()})
+	}
+	header := nethttp.Header{"Authorization": {strings.TrimPrefix(bearer, "Authorization: ")}}
+	conn, reply, err := narrow.DialContext(t.Context(), e.served(t)+"/ws/tasks", header)
+	must(t, err)
+	defer conn.Close()
+	defer reply.Body.Close()
+	start := time.Now()
+	e.stop()
+	await(t, e.gate.TryLock) // it is free once the last request is over
+	defer e.gate.Unlock()
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
 
