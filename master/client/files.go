@@ -60,7 +60,7 @@ func (c *Client) Download(ctx context.Context, id, dir string, o DownloadOptions
 	if err != nil {
 		return files, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a person's own results; their umask says who may read them
 		return files, err
 	}
 	root, err := os.OpenRoot(dir)

@@ -49,7 +49,7 @@ func (p *patience) wait(ctx context.Context, err error) error {
 	var refused *Error
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
 		pause = min(refused.RetryAfter, p.limit)
-		pause += rand.N(pause/2 + 1)
+		pause += rand.N(pause/2 + 1) //nolint:gosec // spreads callers, keeps no secret
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -71,7 +71,7 @@ func owner(ctx context.Context, addr string) string {
 		return ""
 	}
 	for _, s := range sockets {
-		if s.Status == "LISTEN" && s.Pid != 0 && s.Laddr.Port == uint32(wanted.Port) && collide(s.Laddr.IP, wanted.IP) {
+		if s.Status == "LISTEN" && s.Pid != 0 && s.Laddr.Port == uint32(wanted.Port) && collide(s.Laddr.IP, wanted.IP) { //nolint:gosec // a port
 			return describe(ctx, s.Pid)
 		}
 	}

@@ -72,7 +72,7 @@ func (c *check) image(ref string) {
 }
 
 func notInImage(r rune) bool {
-	return r >= utf8.RuneSelf || !isAlphanumeric(byte(r)) && !strings.ContainsRune("._-:/@", r)
+	return r >= utf8.RuneSelf || !isAlphanumeric(byte(r)) && !strings.ContainsRune("._-:/@", r) //nolint:gosec // below RuneSelf a rune is a byte
 }
 
 func isAlphanumeric(b byte) bool {

@@ -92,7 +92,7 @@ func New(cfg Config) *Coordinator {
 	m := newMachine(rules{
 		HeartbeatInterval: cfg.HeartbeatInterval, HeartbeatTimeout: cfg.HeartbeatTimeout,
 		LogLimit: cfg.LogLimit, ProgressDelay: progressDelay, Version: cfg.Version,
-	}, cfg.Policy, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), newLease)
+	}, cfg.Policy, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), newLease) //nolint:gosec // for pauses; leases come from crypto/rand
 	return &Coordinator{
 		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,
 		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub[Event](4096), m: m, editing: map[cluster.TaskID]int{},

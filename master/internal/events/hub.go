@@ -74,7 +74,7 @@ func (h *Hub[T]) Subscribe(buffer int) *Subscription[T] {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := &Subscription[T]{hub: h, buffer: uint64(buffer), start: h.last, taken: h.last, end: make(chan struct{})}
+	s := &Subscription[T]{hub: h, buffer: uint64(buffer), start: h.last, taken: h.last, end: make(chan struct{})} //nolint:gosec // the buffer is positive by now
 	if h.closed {
 		s.endLocked(ErrClosed)
 		return s

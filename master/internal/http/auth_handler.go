@@ -71,7 +71,7 @@ func sessionReply(ctx context.Context, session accounts.Session, err error) (*se
 // cookie keeps a sign-in in a browser, out of reach of the page's scripts and
 // of other sites' forms; an empty token takes it away.
 func cookie(ctx context.Context, token string, until time.Time) nethttp.Cookie {
-	c := nethttp.Cookie{
+	c := nethttp.Cookie{ //nolint:gosec // Secure wherever there is TLS; a browser would drop it elsewhere
 		Name: sessionCookie, Value: token, Path: "/", Expires: until,
 		HttpOnly: true, SameSite: nethttp.SameSiteLaxMode, Secure: callOf(ctx).secure,
 	}

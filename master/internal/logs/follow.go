@@ -140,7 +140,7 @@ func (k *Keeper) follow(ctx context.Context, f *follower) {
 		if err != nil {
 			k.logger(f.log.key).Debug("log stream broke off, will be resumed", "error", err)
 		}
-		if !pause(ctx, wait/2+rand.N(wait), f.moved) {
+		if !pause(ctx, wait/2+rand.N(wait), f.moved) { //nolint:gosec // spreads the tries, keeps no secret
 			return
 		}
 		wait = min(2*wait, lastRetry)

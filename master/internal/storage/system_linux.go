@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"math"
 	"os"
 	"syscall"
 
@@ -20,5 +21,15 @@ func Room(dir string) (free, total int64, err error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	return int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize, nil
+	size := uint64(s.Bsize) //nolint:gosec // positive
+	return bytesOf(s.Bavail, size), bytesOf(s.Blocks, size), nil
+}
+
+// bytesOf is what so many blocks hold. File systems without an end of their own
+// name more of them than a number of bytes can say.
+func bytesOf(blocks, size uint64) int64 {
+	if size > 0 && blocks > math.MaxInt64/size {
+		return math.MaxInt64
+	}
+	return int64(blocks * size) //nolint:gosec // looked at above
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"time"
@@ -47,7 +48,7 @@ func (q *alarms) due(now time.Time) []*attempt {
 	for len(q.heap) > 0 && reached(now, q.heap[0].alarm.at) {
 		due = append(due, heap.Pop(&q.heap).(*attempt))
 	}
-	slices.SortFunc(due, func(x, y *attempt) int { return int(int64(x.order) - int64(y.order)) })
+	slices.SortFunc(due, func(x, y *attempt) int { return cmp.Compare(x.order, y.order) })
 	return due
 }
 

@@ -32,7 +32,7 @@ type Machine struct {
 // NewMachine returns a machine without attempts. The first input is Found.
 func NewMachine(p Params) *Machine {
 	return &Machine{
-		rng:      rand.New(rand.NewPCG(p.Seed, p.Seed)),
+		rng:      rand.New(rand.NewPCG(p.Seed, p.Seed)), //nolint:gosec // for pauses, from the simulation's seed
 		attempts: make(map[Ref]*attempt),
 		past:     newPast(),
 		link:     link{interval: p.Interval, refused: newPast()},

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"math"
 	"syscall"
 	"time"
 )
@@ -81,11 +82,21 @@ func diskLow(dir string, reserve *int64) string {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return ""
 	}
-	free, keep := int64(s.Bavail*uint64(s.Bsize)), Reserve(reserve, int64(s.Blocks*uint64(s.Bsize)))
+	size := uint64(s.Bsize) //nolint:gosec // positive
+	free, keep := bytesOf(s.Bavail, size), Reserve(reserve, bytesOf(s.Blocks, size))
 	if free >= keep {
 		return ""
 	}
 	return fmt.Sprintf("the worker's disk is nearly full: %d MiB free, %d MiB are its reserve", free>>20, keep>>20)
+}
+
+// bytesOf is what so many blocks hold. File systems without an end of their own
+// name more of them than a number of bytes can say.
+func bytesOf(blocks, size uint64) int64 {
+	if size > 0 && blocks > math.MaxInt64/size {
+		return math.MaxInt64
+	}
+	return int64(blocks * size) //nolint:gosec // looked at above
 }
 
 func fsUsed(dir string) (fsUse, bool) {
@@ -93,5 +104,5 @@ func fsUsed(dir string) (fsUse, bool) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return fsUse{}, false
 	}
-	return fsUse{bytes: (s.Blocks - s.Bfree) * uint64(s.Bsize), inodes: s.Files - s.Ffree}, true
+	return fsUse{bytes: (s.Blocks - s.Bfree) * uint64(s.Bsize), inodes: s.Files - s.Ffree}, true //nolint:gosec // the size of a block is positive
 }

@@ -80,7 +80,8 @@ func (s *spares) keep(ref Ref, path string) bool {
 	if now, ok := untouched(output); !ok || now != at || !isEmpty(output) {
 		return false
 	}
-	if err := errors.Join(os.Chmod(path, 0o700), os.Rename(path, name)); err != nil { // without the mark of a start
+	// Without the mark of a start.
+	if err := errors.Join(os.Chmod(path, 0o700), os.Rename(path, name)); err != nil { //nolint:gosec // a folder, which nobody else may enter
 		return false
 	}
 	s.mu.Lock()

@@ -25,7 +25,7 @@ func GPUs(ctx context.Context) []GPU {
 	}
 	ctx, cancel := context.WithTimeout(ctx, gpuTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
+	cmd := exec.CommandContext(ctx, path, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits") //nolint:gosec // nvidia-smi, as found on the PATH
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	if err != nil {

@@ -66,7 +66,7 @@ func (s *Store) tokens(ctx context.Context, tail, key string) ([]cluster.APIToke
 	return list, nil
 }
 
-const tokenColumns = `id, user_id, name, scopes, secret_hash, expires_at, created_at, last_used_at, sum`
+const tokenColumns = `id, user_id, name, scopes, secret_hash, expires_at, created_at, last_used_at, sum` //nolint:gosec // names of columns
 
 func scanToken(rows *sql.Rows) (t cluster.APIToken, err error) {
 	var scopes sql.RawBytes

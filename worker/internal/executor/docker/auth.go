@@ -110,7 +110,7 @@ func askHelper(ctx context.Context, helper, key string) (registry.AuthConfig, er
 	if !helperName.MatchString(helper) {
 		return registry.AuthConfig{}, fmt.Errorf("config.json: bad credential helper %q", helper)
 	}
-	cmd := exec.CommandContext(ctx, "docker-credential-"+helper, "get")
+	cmd := exec.CommandContext(ctx, "docker-credential-"+helper, "get") //nolint:gosec // a helper that DOCKER_CONFIG names, checked to be a plain name
 	cmd.Stdin = strings.NewReader(key)
 	out, err := cmd.Output()
 	if bytes.Contains(out, []byte("credentials not found")) {

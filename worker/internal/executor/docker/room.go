@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"math"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -63,7 +64,7 @@ func (e *Executor) Room(ctx context.Context) (free, total int64, err error) {
 	if err != nil {
 		return 0, 0, nil // in a virtual machine: not this host's disk
 	}
-	return int64(d.Free), int64(d.Total), nil
+	return int64(min(d.Free, math.MaxInt64)), int64(min(d.Total, math.MaxInt64)), nil
 }
 
 // RemoveImage removes an image by its name. Names that others have given it

@@ -147,7 +147,7 @@ func convertStats(raw container.StatsResponse) executor.Usage {
 		CPUSeconds: float64(raw.CPUStats.CPUUsage.TotalUsage) / 1e9,
 		Memory:     float64(raw.MemoryStats.Usage-min(raw.MemoryStats.Usage, inactive)) / mib,
 		MemoryPeak: float64(raw.MemoryStats.MaxUsage) / mib,
-		Pids:       int64(raw.PidsStats.Current),
+		Pids:       int64(raw.PidsStats.Current), //nolint:gosec // as many as a kernel can have
 	}
 }
 
