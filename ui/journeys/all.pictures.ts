@@ -21,25 +21,39 @@ beforeAll(async () => {
   const visitor = await rig.open()
   await visitor.account(ann)
   const good = await visitor.submit({
+    docker_image: 'python:3.13-slim',
+    args: ['python', 'report.py', '--day', 'yesterday'],
     name: 'nightly-report',
     labels: { team: 'blue' },
     env: { FAKE_LOG_LINES: '300', FAKE_OUTPUT_FILES: '3', FAKE_OUTPUT_BYTES: '2000' },
   })
   const failed = await visitor.submit({
+    docker_image: 'registry.example.org/orders:2.4',
+    args: ['import', '--since', 'monday'],
     name: 'import-orders',
     env: { FAKE_LOG_LINES: '40', FAKE_EXIT: '3' },
   })
   const oom = await visitor.submit({
+    docker_image: 'pytorch/pytorch:2.9.0',
+    args: ['python', 'train.py', '--epochs', '40'],
     name: 'train-model',
-    memory_required: 64,
+    memory_required: 2048,
     env: { FAKE_FAIL: 'oom', FAKE_SLEEP: '8s', FAKE_LOG_LINES: '40' },
   })
   const missing = await visitor.submit({ docker_image: 'busybocks', env: { FAKE_FAIL: 'pull' } })
   for (const id of [good, failed, oom, missing]) await visitor.ended(id)
   for (let i = 0; i < 30; i++)
-    await visitor.submit({ name: `thumbnails-${i}`, env: { FAKE_LOG_LINES: '5', FAKE_SLEEP: `${i}s` } })
+    await visitor.submit({
+      docker_image: 'registry.example.org/thumbnails:1.8',
+      args: ['--album', String(i)],
+      name: `thumbnails-${i}`,
+      env: { FAKE_LOG_LINES: '5', FAKE_SLEEP: `${i}s` },
+    })
   const running = await visitor.submit({
+    docker_image: 'registry.example.org/simulation:0.9',
     name: 'long-simulation',
+    cpu_required: 4,
+    memory_required: 4096,
     env: { FAKE_SLEEP: '1h', FAKE_LOG_LINES: '20' },
   })
   const waiting = await visitor.submit({ name: 'too-large', cpu_required: 4096 })
@@ -49,7 +63,7 @@ beforeAll(async () => {
   })
   await until('there is a while to look back at', async () => {
     const reply = await visitor.context.request.get('/api/cluster/metrics?step=10s')
-    return ((await reply.json()) as { samples: unknown[] }).samples.length > 5
+    return ((await reply.json()) as { samples: unknown[] }).samples.length > 3
   })
   state = await visitor.context.storageState()
   await visitor.close()
@@ -105,7 +119,7 @@ it('README.md', async () => {
   for (const [page, colorScheme] of [
     ['dashboard', 'light'],
     ['tasks', 'light'],
-    ['task-succeeded', 'dark'],
+    ['task-oom', 'dark'],
   ] as const) {
     const visitor = await rig.open({ colorScheme, viewport: wide, storageState: state })
     const [, path, ready] = pages.find(([name]) => name === page) ?? ['', '', '']

@@ -40,14 +40,15 @@ function drawMark(plot: uPlot, mark: Props['mark'], color: string) {
   ctx.save()
   ctx.strokeStyle = ctx.fillStyle = color
   ctx.lineWidth = 2 * devicePixelRatio
+  ctx.setLineDash([])
   ctx.beginPath()
   ctx.moveTo(x, bbox.top)
   ctx.lineTo(x, bbox.top + bbox.height)
   ctx.stroke()
   ctx.font = `600 ${12 * devicePixelRatio}px sans-serif`
   ctx.textAlign = 'right'
-  ctx.textBaseline = 'top'
-  ctx.fillText(mark.label, x - 6 * devicePixelRatio, bbox.top + 4 * devicePixelRatio)
+  ctx.textBaseline = 'bottom'
+  ctx.fillText(mark.label, x - 6 * devicePixelRatio, bbox.top + bbox.height - 6 * devicePixelRatio)
   ctx.restore()
 }
 
@@ -94,12 +95,13 @@ export function Chart({
       {
         width: el.clientWidth,
         height,
+        padding: [8, 28, 0, 0],
         cursor: { y: false },
         legend: { live: true },
         hooks: { draw: [(plot) => drawMark(plot, latest.current.mark, color('--bad'))] },
         scales: { y: { range: (_, __, most) => [0, Math.max(most, latest.current.max ?? 0, 0.001) * 1.08] } },
         axes: [
-          { ...axis, space: 90, values: (_, ticks) => ticks.map(moment) },
+          { ...axis, space: 90, size: 28, values: (_, ticks) => ticks.map(moment) },
           {
             ...axis,
             size: 72,

@@ -129,7 +129,8 @@ function Elsewhere({ body }: { body: TaskRequest }) {
 function Templates({ tasks, onPick }: { tasks: Task[]; onPick: (id: string) => void }) {
   const kinds = new Map<string, Task>()
   for (const task of tasks) {
-    const kind = JSON.stringify([task.docker_image, task.command, task.args])
+    // Names such as page-1 and page-2 are of one kind.
+    const kind = JSON.stringify([task.docker_image, task.command, task.name.replace(/[\d_.-]+$/, '')])
     if (!kinds.has(kind)) kinds.set(kind, task)
   }
   const picks = [...kinds.values()].slice(0, 6)

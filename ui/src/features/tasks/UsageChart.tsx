@@ -41,7 +41,7 @@ export function UsageChart({ task, attempt }: { task: Task; attempt: number }) {
     <Stack>
       {oom && (
         <Alert color="red" variant="outline" p="xs">
-          The attempt ended because it reached its memory limit; the mark is where.
+          The attempt ended because it reached its memory limit; the mark shows when.
         </Alert>
       )}
       <div className="card" style={{ padding: '0.75rem' }}>
