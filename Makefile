@@ -141,7 +141,7 @@ bench: ## Measure what CloudAI adds to the bare engine
 
 # Parts by name, and how often the minute of events is run: PARTS='events 1'.
 .PHONY: bench-ui
-bench-ui: build ## Measure the dashboard in a browser, some 15 minutes; PARTS of: load lists scroll log events
+bench-ui: build ## Measure the dashboard in a browser, some 15 minutes; PARTS of: fill load lists scroll log events
 	@.tools/ui.sh bench $(PARTS)
 
 .PHONY: clean

@@ -1,11 +1,12 @@
 import { cpus, loadavg, type } from 'node:os'
 import { Report } from './figures'
 import { events } from './events'
-import { lists, scroll } from './lists'
+import { fill, lists, scroll } from './lists'
 import { load } from './load'
 import { log1M } from './log'
 
 const parts: Record<string, { says: string; measure: (report: Report, runs: number) => Promise<void> }> = {
+  fill: { says: 'the stores of 100 and of 100,000 tasks, when they are not there yet', measure: fill },
   load: { says: 'what is loaded before the first page, and how long it takes', measure: load },
   lists: { says: 'from a click to the rows, with 100 tasks and with 100,000', measure: lists },
   scroll: { says: 'a minute of scrolling through 100,000 tasks', measure: scroll },
