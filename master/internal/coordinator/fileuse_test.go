@@ -85,13 +85,13 @@ func TestFullQuotaLetsABatchBeCompleted(t *testing.T) {
 				return slices.Repeat([]error{db.ErrUnavailable}, len(writes))
 			}
 		})
-		all := entries(batchStep+10, 0)
-		if _, _, err := r.c.SubmitBatch(t.Context(), ann, all, true, batched("k", "x")); err == nil {
+		const n = batchStep + 10
+		if _, _, err := r.c.SubmitBatch(t.Context(), ann, entries(n, 0), true, batched("k", "x")); err == nil {
 			t.Fatal("stored")
 		}
 		r.store.set(func(s *shakyStore) { s.commit = nil })
 		r.keeper.set(ann.UserID, cluster.FileUse{Used: 9, Quota: 9})
-		if _, _, err := r.c.SubmitBatch(t.Context(), ann, all, true, batched("k", "x")); err != nil || r.count() != len(all) {
+		if _, _, err := r.c.SubmitBatch(t.Context(), ann, entries(n, 0), true, batched("k", "x")); err != nil || r.count() != n {
 			t.Fatalf("%v, %d tasks", err, r.count())
 		}
 	})
