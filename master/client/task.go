@@ -112,7 +112,7 @@ type Attempt struct {
 // Waiting says why a task is not placed.
 type Waiting struct {
 	Reason        string         `json:"reason" doc:"Begins with unschedulable when no worker could ever take the task."`
-	QueuePosition int            `json:"queue_position" doc:"From 1."`
+	QueuePosition int            `json:"queue_position,omitempty" doc:"From 1; absent while the task is being placed."`
 	Workers       []WorkerReason `json:"workers" doc:"At most 20."`
 	Suggestion    string         `json:"suggestion,omitempty" doc:"What would make it run."`
 }

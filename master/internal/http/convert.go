@@ -107,8 +107,9 @@ func eventOf(e cluster.Event) client.Event {
 	}
 }
 
+// waitingOf is nil where nobody has looked for the reason, as in lists.
 func waitingOf(w *coordinator.Waiting) *client.Waiting {
-	if w == nil {
+	if w == nil || w.Reason == "" {
 		return nil
 	}
 	return &client.Waiting{
