@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,8 +27,13 @@ func ended(t *testing.T, by string) *cluster.Task {
 // Each look has what ended since the one before, and an hour of them stays.
 func TestHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		state := State{Total: cluster.Resources{CPU: 4}}
-		h := New(func() State { return state })
+		h := New(func() State {
+			mu.Lock()
+			defer mu.Unlock()
+			return state
+		})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- h.Run(ctx) }()
@@ -35,7 +41,9 @@ func TestHistory(t *testing.T) {
 		if got := h.Samples(); len(got) != 1 || got[0].Total.CPU != 4 || got[0].Waited != 0 {
 			t.Fatalf("at the start: %+v", got)
 		}
+		mu.Lock()
 		state.Queue, state.Oldest = 3, time.Now().Add(-time.Minute)
+		mu.Unlock()
 		for by, fresh := range map[string]int{"success": 1, "failure": 2, "cancel": 1, "": 1} {
 			h.Task(ended(t, by), fresh)
 		}
