@@ -28,6 +28,8 @@ interface Minute {
   rate: number
   frame: number
   script: number
+  /** The longest by its own processor time, which other programs do not lengthen. */
+  own: number
   missed: number
   compared: number
   master: number
@@ -48,6 +50,7 @@ export async function events(report: Report, runs: number) {
   report.note(`changes of tasks per second for ${seconds} s${n}`, of('rate').toFixed(0))
   report.most(`a frame beside it, p99${n}`, of('frame'), 100, ms)
   report.most(`the longest task of the page's thread${n}`, of('script'), 200, ms)
+  report.note(`the longest by its own processor time${n}`, ms(of('own')))
   const missed = seen.reduce((sum, minute) => sum + minute.missed, 0)
   const compared = seen.reduce((sum, minute) => sum + minute.compared, 0)
   report.most(`rows that did not come to their final state`, missed, 0, String, ` of ${compared}`)
@@ -65,6 +68,7 @@ async function run(): Promise<Minute> {
     await page.goto('/tasks')
     await page.getByText('Live', { exact: true }).first().waitFor()
     await page.evaluate('bench.watch()')
+    await audience.browser.startTracing(page, { categories: ['toplevel'] })
     const costs = () => [stage.master.pid, stage.worker.pid, audience.pid].map((pid) => spent(pid ?? 0))
     const [before, began] = [costs(), Date.now()]
     const made = pump(stage)
@@ -82,6 +86,7 @@ async function run(): Promise<Minute> {
     const { frames, tasks } = await page.evaluate<{ frames: number[]; tasks: { took: number }[] }>(
       'bench.watched()',
     )
+    const own = longestTask(await audience.browser.stopTracing())
     const final = await ended(stage, ids)
     await page.waitForTimeout(2_000) // so long the page may take to show the last change
     const compared = await compare(page, final)
@@ -89,6 +94,7 @@ async function run(): Promise<Minute> {
       rate: [...final.values()].reduce((sum, task) => sum + task.version, 0) / took,
       frame: quantile(frames, 0.99),
       script: Math.max(0, ...tasks.map((task) => task.took)),
+      own,
       ...compared,
       master: master ?? NaN,
       worker: worker ?? NaN,
@@ -173,4 +179,25 @@ async function compare(page: Page, final: Map<string, Task>) {
   const ours = [...shown].filter(([id]) => final.has(id))
   const missed = ours.filter(([id, status]) => !status.startsWith(final.get(id)?.status ?? 'nothing'))
   return { missed: missed.length, compared: ours.length }
+}
+
+interface TraceEvent {
+  name: string
+  ph: string
+  pid: number
+  tid: number
+  /** Processor time of the thread, in microseconds. */
+  tdur?: number
+  args?: { name?: string }
+}
+
+/** Of the pages' threads, in milliseconds of processor time. */
+function longestTask(trace: Buffer): number {
+  const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] }
+  const thread = ({ pid, tid }: TraceEvent) => `${pid}/${tid}`
+  const mains = new Set(
+    traceEvents.filter((e) => e.name === 'thread_name' && e.args?.name === 'CrRendererMain').map(thread),
+  )
+  const took = traceEvents.filter((e) => mains.has(thread(e))).map((e) => e.tdur ?? 0)
+  return took.reduce((a, b) => Math.max(a, b), 0) / 1000
 }

@@ -28,6 +28,11 @@ export function Layout() {
     return () => live.stop()
   }, [live])
   useEffect(() => router.subscribe('onResolved', close), [router, close])
+  // The list is where most go next; it is here when they click. What is being looked at comes first.
+  useEffect(() => {
+    const timer = setTimeout(() => void import('./pages/TasksRoute'), 1000)
+    return () => clearTimeout(timer)
+  }, [])
   return (
     <AppShell
       header={{ height: 56 }}
