@@ -11,7 +11,11 @@ export function Waiting({ waiting }: { waiting: NonNullable<Task['waiting']> }) 
       variant="outline"
       color="yellow"
       icon={<IconClock size={20} />}
-      title={queue_position ? `Waiting, place ${formatCount(queue_position)} in the queue` : 'Waiting, being placed'}
+      title={
+        queue_position
+          ? `Waiting, place ${formatCount(queue_position)} in the queue`
+          : 'Waiting, being placed'
+      }
     >
       <Text size="sm">{reason}</Text>
       {suggestion && (
