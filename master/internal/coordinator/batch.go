@@ -95,7 +95,7 @@ func (c *Coordinator) SubmitBatch(ctx context.Context, p cluster.Principal, entr
 	}
 	b.since = c.now()
 	if once.Key == "" {
-		if err := c.mayLeaveFiles(b.user); err != nil {
+		if err := c.mayAdd(b.user); err != nil {
 			return nil, nil, err
 		}
 		b.name(func(int) cluster.TaskID { return cluster.TaskID(c.newID()) })
@@ -183,7 +183,7 @@ func (b *batch) storeOnce(ctx context.Context, name db.KeyName, once Named[[]Bat
 	case known && first.Print != once.Print:
 		return nil, nil, errOtherRequest
 	case !known:
-		if err := b.c.mayLeaveFiles(b.user); err != nil {
+		if err := b.c.mayAdd(b.user); err != nil {
 			return nil, nil, err
 		}
 		first = db.Key{Name: name, Print: once.Print, StoredAt: b.since, ExpiresAt: b.since.Add(KeyLifetime)}

@@ -41,7 +41,7 @@ func (m *machine) committed(now time.Time, w *write, err error) (st step) {
 	switch {
 	case e.task.Version == 0: // its insert
 		m.entering.remove(w.Task.ID)
-		delete(m.tasks, w.Task.ID)
+		m.dropTask(e)
 		close(e.done)
 		return st
 	case e.task.State.Waiting():
@@ -83,7 +83,7 @@ func (m *machine) apply(now time.Time, w *write) (st step) {
 	switch {
 	case t.Terminal():
 		m.queue.Remove(string(t.ID))
-		delete(m.tasks, t.ID)
+		m.dropTask(e)
 		delete(m.dirty, t.ID)
 		delete(m.stuck, t.ID)
 		delete(m.ending, t.ID)

@@ -34,6 +34,7 @@ type machine struct {
 
 	tasks    map[cluster.TaskID]*task     // those that are not terminal
 	entering entering                     // those of them that are not stored yet
+	weight   weight                       // of all in tasks
 	workers  map[cluster.WorkerID]*worker // all that are registered
 	order    []*worker                    // the same by id
 	offers   []scheduler.Candidate        // of order, as of the last look at them
@@ -51,7 +52,7 @@ type machine struct {
 func newMachine(r rules, policy scheduler.Policy, rng *rand.Rand, newLease func() string) *machine {
 	return &machine{
 		rules: r, policy: policy, rng: rng, newLease: newLease,
-		tasks: map[cluster.TaskID]*task{}, entering: newEntering(), workers: map[cluster.WorkerID]*worker{},
+		tasks: map[cluster.TaskID]*task{}, entering: newEntering(), weight: newWeight(), workers: map[cluster.WorkerID]*worker{},
 		queue: queue.New(), dirty: map[cluster.TaskID]*task{}, stuck: map[cluster.TaskID]*task{},
 		ending: map[cluster.TaskID]*task{}, watch: watch{open: map[subject]*mismatch{}},
 	}
@@ -62,6 +63,7 @@ type task struct {
 	task    cluster.Task // as committed; Version 0: the insert is under way
 	need    scheduler.Need
 	shape   string
+	weight  int           // what its spec took when it came in, in bytes
 	pending *write        // the write under way; the next decision waits for it
 	settled chan struct{} // closed when pending is over; nil without
 	done    chan struct{} // closed when the task leaves memory
@@ -258,9 +260,16 @@ func (m *machine) arm(t time.Time) {
 // addTask takes a task into memory.
 func (m *machine) addTask(t cluster.Task) *task {
 	need := scheduler.NeedOf(t.Spec)
-	e := &task{task: t, need: need, shape: need.Shape(), done: make(chan struct{})}
+	e := &task{task: t, need: need, shape: need.Shape(), weight: t.Spec.Size(), done: make(chan struct{})}
 	m.tasks[t.ID] = e
+	m.weight.add(t.UserID, e.weight)
 	return e
+}
+
+// dropTask takes a task out of memory.
+func (m *machine) dropTask(e *task) {
+	delete(m.tasks, e.task.ID)
+	m.weight.add(e.task.UserID, -e.weight)
 }
 
 func (m *machine) enqueue(e *task) {

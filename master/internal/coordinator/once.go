@@ -54,7 +54,7 @@ func printOf(parts ...string) string {
 // so. Whether it has, the store says: the key is in the same write, so there is
 // no moment between looking and writing.
 func (c *Coordinator) admit(ctx context.Context, a admission, route string, once Once) (Created, error) {
-	full := c.mayLeaveFiles(a.user)
+	full := c.mayAdd(a.user)
 	if once.Key == "" {
 		if full != nil {
 			return Created{}, full

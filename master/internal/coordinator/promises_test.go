@@ -24,6 +24,9 @@ func machineFault(m *machine, disk map[cluster.TaskID]cluster.Task) string {
 			return fault
 		}
 	}
+	if fault := weightFault(m); fault != "" {
+		return fault
+	}
 	for id, e := range m.tasks {
 		switch {
 		case e.pending == nil && e.task.State.Waiting() != m.queue.Has(string(id)):
