@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -120,6 +121,28 @@ func TestF08ForgottenStart(t *testing.T) {
 		b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
 		b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
 		b.forgottenOrStarted(c.name, c.forgotten)
+	}
+}
+
+// F08: an engine that went down between the decision to look and the look has
+// forgotten what it was told before as well, also when it answers the look sooner
+// than the question whether it is back.
+func TestF08ForgottenSinceTheLookWasDecided(t *testing.T) {
+	for _, back := range []bool{true, false} {
+		b := &bench{t: t, m: NewMachine(Params{Interval: time.Hour}), now: time.Unix(1000, 0)}
+		b.m.Marked(map[Ref]time.Time{ref1: time.Unix(990, 0)})
+		found := executor.Container{ID: "id1", Spec: spec1(), Phase: executor.PhaseCreated}
+		b.in(b.m.Found(b.now, []executor.Container{found}, nil))
+		b.in(b.m.Registered(b.now, Joined{ClusterID: "c1"}))
+		b.in(b.m.HeartbeatAnswered(b.now, 0, Beat{ClusterID: "c1"}))
+		b.in(b.m.Listed(b.now, nil, executor.ErrEngine))
+		if back {
+			b.in(b.m.Probed(b.now, Alive{Outlived: true}))
+			b.in(b.m.Probed(b.now, Alive{Outlived: true}))
+		}
+		b.out = nil
+		b.in(b.m.LookedAt(b.now, ref1, executor.Container{ID: "id1", Phase: executor.PhaseCreated}, executor.Offsets{}, nil))
+		b.forgottenOrStarted(fmt.Sprintf("known to be back: %v", back), true)
 	}
 }
 

@@ -77,8 +77,10 @@ func (m *Machine) LookedAt(now time.Time, ref Ref, c executor.Container, log exe
 	switch {
 	case err == nil:
 		a.done()
-		a.box.doubt = false
+		// The engine may have gone down and come back since the look was decided.
+		a.box.doubt = c.Phase == executor.PhaseCreated && !a.box.forgotten && m.engine.awaySince(a.box.toldAt)
 		switch {
+		case a.box.doubt: // it is looked at once more, as at a forgotten one
 		case c.Phase != executor.PhaseCreated:
 			m.started(now, a, c.StartedAt)
 		case a.box.forgotten:

@@ -53,9 +53,10 @@ func (e *engine) killed(finished time.Time) bool {
 	})
 }
 
-// awaySince reports whether the engine was away after that moment.
+// awaySince reports whether the engine was away after that moment, or is now: an
+// absence is noted when a probe is answered, and other calls may be before that.
 func (e *engine) awaySince(at time.Time) bool {
-	return !at.IsZero() && slices.ContainsFunc(e.absences, func(a Absence) bool { return !a.To.Before(at) })
+	return !at.IsZero() && (e.refused || slices.ContainsFunc(e.absences, func(a Absence) bool { return !a.To.Before(at) }))
 }
 
 func (e *engine) deadline() time.Time {
