@@ -11,7 +11,7 @@ SHELL := bash
 FUZZTIME ?= 10s
 FUZZ_SHARE ?= 1
 TEST_FUZZTIME ?= 2s
-TEST_FUZZ_SHARE ?= 3
+TEST_FUZZ_SHARE ?= 6
 # How long `make chaos` takes, and the seed of its choices (empty: a random one).
 CHAOS_SECONDS ?= 120
 CHAOS_SEED ?=

@@ -76,7 +76,13 @@ build) build ;;
 check)
 	need_node
 	install
-	npm --prefix ui run --silent check
+	npm --prefix ui run --silent types
+	npm --prefix ui run --silent lint &
+	lint=$!
+	failed=
+	npm --prefix ui run --silent unit || failed=1
+	wait "$lint" || failed=1
+	[ -z "$failed" ]
 	;;
 journeys | screenshots | bench)
 	need_node

@@ -47,6 +47,7 @@ func (w *world) fenced(t *testing.T, silence, wake func()) {
 	first := map[string]string{}
 	for _, id := range []string{ended, going} {
 		w.becomes(t, id, "running")
+		w.logHas(t, id, "begin\n") // which is known by the time of its silence
 		first[id] = w.containerOf(t, id)
 	}
 	w.dockerWorker(t, "w2", "WORKER_CPU=2", "ADVERTISE_ADDR=127.0.0.1")

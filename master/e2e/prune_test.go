@@ -21,6 +21,7 @@ import (
 // refers to can be read to its end, and what no record refers to is gone from the
 // disk soon after the next start.
 func TestPruneKilled(t *testing.T) {
+	t.Parallel()
 	const tasks = 240
 	w, rng := newWorld(t), seeded(t)
 	w.image = "busybox:latest"

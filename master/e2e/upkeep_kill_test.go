@@ -100,6 +100,7 @@ func populatedFolder(t *testing.T, dir string, tasks int) transfer.Summary {
 // master opens; the same command then makes it whole. From the embedded store to
 // a MongoDB, and from there to another embedded one.
 func TestKilledMigration(t *testing.T) {
+	t.Parallel()
 	server, err := mongotest.Start(t.TempDir())
 	must(t, err)
 	defer func() { must(t, server.Stop()) }()
@@ -160,6 +161,7 @@ func TestKilledMigration(t *testing.T) {
 // A backup that is killed leaves the older archive or a whole new one; a restore
 // that is killed leaves no data folder or a whole one.
 func TestKilledBackupAndRestore(t *testing.T) {
+	t.Parallel()
 	rng, dir := seeded(t), t.TempDir()
 	data, file, to := filepath.Join(dir, "data"), filepath.Join(dir, "backup"), filepath.Join(dir, "to")
 	want := populatedFolder(t, data, 3000)
