@@ -141,6 +141,7 @@ func TestF23HostileMessages(t *testing.T) {
 				return
 			}
 		}
+		s.beat(t) // the last one may have said that it is ill, and then it gets nothing
 		r := w.small("true")
 		r.TargetWorkerID, r.CPURequired = "scripted", ptr(0.01)
 		ids = append(ids, w.submit(t, r))
