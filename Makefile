@@ -11,7 +11,7 @@ SHELL := bash
 FUZZTIME ?= 10s
 FUZZ_SHARE ?= 1
 TEST_FUZZTIME ?= 2s
-TEST_FUZZ_SHARE ?= 6
+TEST_FUZZ_SHARE ?= 12
 # How long `make chaos` takes, and the seed of its choices (empty: a random one).
 CHAOS_SECONDS ?= 120
 CHAOS_SEED ?=
@@ -111,8 +111,8 @@ chaos: build ## Kill, cut and fill a cluster at random for CHAOS_SECONDS (120), 
 # The short form for `make test`: one seed that stays, and one that does not.
 .PHONY: chaos-short
 chaos-short: build
-	@.tools/chaos.sh -seconds 45 -seed 20
-	@.tools/chaos.sh -seconds 45
+	@.tools/chaos.sh -seconds 30 -seed 20
+	@.tools/chaos.sh -seconds 30
 
 .PHONY: check
 check: build lint ## Check everything that needs no engine: lint, generated code, import directions, unit tests

@@ -4,4 +4,4 @@ package coordinator
 
 // fleetRuns is how many runs of the whole cluster a test makes; the race
 // detector makes each some ten times as long.
-const fleetRuns = 500
+const fleetRuns = 200
