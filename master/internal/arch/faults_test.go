@@ -17,7 +17,7 @@ const (
 )
 
 var (
-	testFunc  = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	namedTest = regexp.MustCompile("`(?:(\\w+)\\.)?(Test\\w+)`")
 	pageRow   = regexp.MustCompile(`(?m)^\| (F\d\d) \|.*$`)
 )
@@ -57,7 +57,7 @@ func TestFaultsPage(t *testing.T) {
 	}
 }
 
-// allTests are the test functions of the tree as package.Name.
+// allTests are the tests and fuzz targets of the tree as package.Name.
 func allTests(t *testing.T) map[string]bool {
 	t.Helper()
 	tests := map[string]bool{}

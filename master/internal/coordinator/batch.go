@@ -67,9 +67,10 @@ type batch struct {
 
 // SubmitBatch stores many tasks. When atomic, one that is wrong refuses all;
 // otherwise the others are taken, if there are any. What is wrong is a
-// cluster.ErrInvalid. The entries are used up. Once a request with a key has begun to take effect, a
-// repeat of it completes it, with the same ids. kept is the reply to the first
-// request with the key, or nil. cluster.ErrQuota as for Submit.
+// cluster.ErrInvalid. The entries are used up. Once a request with a key has begun
+// to take effect, a repeat of it completes it, with the same ids. kept is the reply
+// to the first request with the key, or nil. cluster.ErrQuota and cluster.ErrBusy as
+// for Submit.
 func (c *Coordinator) SubmitBatch(ctx context.Context, p cluster.Principal, entries []BatchEntry, atomic bool,
 	once Named[[]BatchItem],
 ) (items []BatchItem, kept []byte, err error) {

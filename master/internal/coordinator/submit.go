@@ -30,9 +30,10 @@ func (m *machine) admit(now time.Time, a admission) (TaskView, step, error) {
 }
 
 // Submit validates and stores a task. When it returns without error the task
-// survives a power cut. cluster.ErrBusy when too many wait for the store,
-// cluster.ErrInFlight while a twin of the request is under way; cluster.ErrQuota
-// when the user's output files leave no room for more.
+// survives a power cut. cluster.ErrBusy when too many wait for the store, or
+// as many are not over as fit into memory, cluster.ErrInFlight while a twin of the
+// request is under way; cluster.ErrQuota when the user's output files leave no room
+// for more.
 func (c *Coordinator) Submit(ctx context.Context, p cluster.Principal, r cluster.TaskRequest, once Once) (Created, error) {
 	if err := p.Require(cluster.ScopeSubmit); err != nil {
 		return Created{}, err

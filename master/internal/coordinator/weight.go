@@ -19,8 +19,8 @@ const (
 type weight struct {
 	users    map[cluster.UserID]int
 	all      int
-	userMost int // with the next ones it may be a request more
-	most     int
+	userMost int // looked at before a request: what is under way may go over it
+	most     int // as well
 }
 
 func newWeight() weight {
