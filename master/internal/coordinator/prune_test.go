@@ -72,7 +72,7 @@ func TestPruneOfManyLetsOthersPass(t *testing.T) {
 					}
 					submitted = append(submitted, v.ID)
 				}
-				r.c.store = store
+				r.through(store)
 				report := r.prune(c.policy, false)
 				if report.Tasks+report.Files.Tasks < many {
 					t.Errorf("%+v", report)

@@ -230,7 +230,7 @@ func TestPruneWithAStoreThatFails(t *testing.T) {
 					r.join("w", "s1")
 					old, young := []cluster.TaskID{r.finished(time.Hour), r.finished(2 * time.Hour)}, r.finished(0)
 					faulty := faultstore.New(r.store)
-					r.c.store = faulty
+					r.through(faulty)
 					watch := r.c.hub.Subscribe(0)
 					defer watch.Close()
 					faulty.Use(func(c faultstore.Call) faultstore.Fault {

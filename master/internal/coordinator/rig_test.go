@@ -311,6 +311,7 @@ type rig struct {
 	keeper *noteKeeper
 	c      *Coordinator
 	log    slog.Handler // of the next start
+	via    db.Store     // of the next start; nil: store itself
 	keep   retention.Policy
 	now    Clock // of the next start; nil: the bubble's
 	cancel context.CancelFunc
@@ -333,8 +334,12 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig)) {
 
 func (r *rig) start() {
 	r.t.Helper()
+	store := r.via
+	if store == nil {
+		store = r.store
+	}
 	r.c = New(Config{
-		Store: r.store, Client: r.client, Logs: r.keeper, Files: r.keeper, Policy: scheduler.RoundRobin{},
+		Store: store, Client: r.client, Logs: r.keeper, Files: r.keeper, Policy: scheduler.RoundRobin{},
 		Log: slog.New(r.log), ClusterID: "c",
 		HeartbeatInterval: 5 * time.Second, HeartbeatTimeout: 15 * time.Second,
 		Retention: r.keep,
@@ -353,6 +358,14 @@ func (r *rig) run() {
 	r.cancel, r.ended = cancel, make(chan error, 1)
 	c, ended := r.c, r.ended
 	go func() { ended <- c.Run(ctx) }()
+}
+
+// through is a stop and the next life, which reaches the store by another.
+func (r *rig) through(store db.Store) {
+	r.t.Helper()
+	_ = r.stop()
+	r.via = store
+	r.start()
 }
 
 func (r *rig) stop() error {

@@ -47,15 +47,15 @@ func TestWatchTasks(t *testing.T) {
 func TestTaskThatIsEditedIsNotPruned(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		id := r.finished(time.Hour)
-		watch := r.c.hub.Subscribe(0)
-		defer watch.Close()
 		policy := retention.Policy{Tasks: ageOf(0)}
 		during := make(chan PruneReport, 1)
-		r.c.store = &steppingStore{Store: r.store, between: func(step int) {
+		r.through(&steppingStore{Store: r.store, between: func(step int) {
 			if step == 1 { // the deletion is on its way to the store
 				during <- r.prune(policy, false)
 			}
-		}}
+		}})
+		watch := r.c.hub.Subscribe(0)
+		defer watch.Close()
 		if err := r.c.DeleteFiles(t.Context(), ann, id); err != nil {
 			t.Fatal(err)
 		}
