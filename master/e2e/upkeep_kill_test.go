@@ -43,11 +43,14 @@ func (k *killable) run(t *testing.T, after time.Duration, args ...string) (said 
 	cmd := exec.CommandContext(ctx, program, args...) // killed when the time is over
 	cmd.Dir, cmd.Env = t.TempDir(), []string{"PATH=" + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.Exited()) {
+	state := cmd.ProcessState // the error may be the context's though the command has ended well in that moment
+	if state == nil && ctx.Err() != nil {
+		return "", false // the time was over before it began
+	}
+	if state == nil || state.Exited() && !state.Success() {
 		t.Fatalf("%v: %v: %s", args, err, out)
 	}
-	return string(out), err == nil
+	return string(out), state.Success()
 }
 
 // kills runs the command to its end somewhere else, to learn how long it takes,
