@@ -71,7 +71,7 @@ it('explains a failure, and clones with what was asked', async () => {
   await page.getByText(`a retry of ${id}`).waitFor()
 })
 
-it('says why a task waits, and cancels it', async () => {
+it('says why a task waits, edits it in its place, and cancels it', async () => {
   const { page } = visitor
   const id = await visitor.submit({ name: 'too large', cpu_required: 4096 })
   await page.goto(`/tasks/${id}`)
@@ -80,6 +80,19 @@ it('says why a task waits, and cancels it', async () => {
     .first()
     .waitFor()
   await visitor.isFine('waiting task')
+  await page.getByRole('button', { name: 'Edit' }).focus()
+  await page.keyboard.press('Enter')
+  const name = page.getByRole('textbox', { name: 'Name' })
+  await name.fill('large')
+  const elsewhere = await visitor.context.request.patch(`/api/tasks/${id}`, { data: { priority: 70 } })
+  expect(elsewhere.status()).toBe(200)
+  await name.press('Enter')
+  await page.getByText('Somebody has changed it meanwhile').waitFor()
+  await visitor.isFine('edit that was overtaken')
+  await name.press('Enter')
+  await page.getByRole('heading', { name: 'large', exact: true }).waitFor()
+  const edited = (await (await visitor.context.request.get(`/api/tasks/${id}`)).json()) as object
+  expect(edited).toMatchObject({ name: 'large', priority: 70 })
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.locator('h1 ~ *').getByText('cancelled').first().waitFor()
   await page.getByRole('button', { name: 'Retry' }).waitFor()

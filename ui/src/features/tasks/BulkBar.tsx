@@ -1,15 +1,19 @@
 import { Button, Group, Modal, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { IconBan, IconRefresh, IconX } from '@tabler/icons-react'
+import { IconBan, IconPencil, IconRefresh, IconX } from '@tabler/icons-react'
 import type { Task } from '@/api/client'
 import { useBulk } from './actions'
 import { isTerminal } from './columns'
+import { isEditable } from './edit'
+import { EditTask } from './EditTask'
 
 /** What can be done with the tasks that are chosen. */
 export function BulkBar({ tasks, onClear }: { tasks: Task[]; onClear: () => void }) {
   const active = tasks.filter((task) => !isTerminal(task)).map((task) => task.task_id)
   const over = tasks.filter(isTerminal).map((task) => task.task_id)
   const [asking, { open, close }] = useDisclosure()
+  const [editing, edit] = useDisclosure()
+  const one = tasks.length === 1 ? tasks[0] : undefined
   const cancel = useBulk('cancel', onClear)
   const retry = useBulk('retry', onClear)
   return (
@@ -18,6 +22,16 @@ export function BulkBar({ tasks, onClear }: { tasks: Task[]; onClear: () => void
         {tasks.length} chosen
       </Text>
       <Group gap="xs">
+        {one && isEditable(one) && (
+          <Button
+            size="compact-sm"
+            variant="default"
+            leftSection={<IconPencil size={16} />}
+            onClick={edit.open}
+          >
+            Edit
+          </Button>
+        )}
         <Button
           size="compact-sm"
           color="red"
@@ -43,6 +57,7 @@ export function BulkBar({ tasks, onClear }: { tasks: Task[]; onClear: () => void
           Clear
         </Button>
       </Group>
+      {one && <EditTask task={one} opened={editing} onClose={edit.close} />}
       <Modal
         opened={asking}
         onClose={close}

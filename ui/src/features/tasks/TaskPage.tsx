@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Stack, Tabs, Text } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
 import { notifications } from '@mantine/notifications'
-import { IconBan, IconCopy, IconRefresh } from '@tabler/icons-react'
+import { IconBan, IconCopy, IconPencil, IconRefresh } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
 import type { Task } from '@/api/client'
@@ -12,6 +13,8 @@ import { PageTitle } from '@/components/PageTitle'
 import { Status } from '@/components/Status'
 import { cancelTask, retryTask } from './actions'
 import { isTerminal, stateDetail, taskTitle } from './columns'
+import { isEditable } from './edit'
+import { EditTask } from './EditTask'
 import { Facts, FactsSummary } from './Facts'
 import { explainFailure } from './failure'
 import { LogView } from './log/LogView'
@@ -130,6 +133,7 @@ function TaskActions({ task, onOpen }: { task: Task; onOpen: (id: string) => voi
   const queries = useQueryClient()
   // One key for as long as the page shows this task: a second click gives the same retry.
   const [key] = useState(() => crypto.randomUUID())
+  const [editing, { open, close }] = useDisclosure()
   const failed = (error: Error) =>
     notifications.show({ color: 'red', title: 'Refused', message: error.message })
   const cancel = useMutation({
@@ -152,6 +156,12 @@ function TaskActions({ task, onOpen }: { task: Task; onOpen: (id: string) => voi
       >
         Clone and edit
       </ButtonLink>
+      {isEditable(task) && (
+        <Button variant="default" leftSection={<IconPencil size={16} />} onClick={open}>
+          Edit
+        </Button>
+      )}
+      <EditTask task={task} opened={editing} onClose={close} />
       {isTerminal(task) ? (
         <Button
           leftSection={<IconRefresh size={16} />}
