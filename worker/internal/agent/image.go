@@ -67,6 +67,7 @@ func (m *Machine) Pulled(now time.Time, ref Ref, err error) []Action {
 	case err == nil:
 		a.done()
 		a.news.note = ""
+		a.news.bytes.done, a.news.bytes.total = 0, 0 // nothing is on its way any more
 		a.enter(StateImagePulled, now, now)
 		a.phase = phaseCreate
 	case a.orders.halt():
