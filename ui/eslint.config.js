@@ -21,6 +21,14 @@ export default tseslint.config(
       'no-console': 'error',
       'no-undef': 'off', // the compiler knows better
       eqeqeq: 'error',
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'crypto',
+          property: 'randomUUID',
+          message: 'it is not there in a page that came by plain HTTP; see lib/key',
+        },
+      ],
     },
   },
   ...features.map((name) =>

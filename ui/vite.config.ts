@@ -31,5 +31,6 @@ export default defineConfig({
     setupFiles: ['src/test/setup.ts'],
     css: false,
     pool: 'threads',
+    testTimeout: 30_000,
   },
 })

@@ -49,6 +49,27 @@ it('submits a task, shows its log live, its end, and its files', async () => {
   await visitor.isFine('everything asked')
 })
 
+it('does the same where browsers allow a page less, as by plain HTTP from another machine', async () => {
+  const afar = await rig.open()
+  await afar.signIn(ann)
+  await afar.page.addInitScript(() => {
+    Reflect.deleteProperty(Crypto.prototype, 'randomUUID')
+    Reflect.deleteProperty(Navigator.prototype, 'clipboard')
+  })
+  const { page } = afar
+  await page.goto('/submit')
+  await page.getByPlaceholder('busybox').fill('busybox')
+  await page.keyboard.press('Escape') // the list of images
+  await page.getByRole('button', { name: "Copy the prompt's command" }).click()
+  await page.getByText('Copied').first().waitFor()
+  await page.getByRole('button', { name: 'Submit', exact: true }).click()
+  await page.getByText('The log is complete.').waitFor()
+  await page.getByRole('button', { name: 'Retry' }).click()
+  await page.getByText('a retry of').waitFor()
+  expect(afar.complaints).toEqual([])
+  await afar.close()
+})
+
 it('explains a failure, and clones with what was asked', async () => {
   const { page } = visitor
   const id = await visitor.submit({

@@ -1,7 +1,10 @@
 import '@testing-library/jest-dom/vitest'
-import { cleanup } from '@testing-library/react'
+import { cleanup, configure } from '@testing-library/react'
 import { afterAll, afterEach, beforeAll, vi } from 'vitest'
 import { server } from './server'
+
+// A deadline is for what never comes; a busy machine may take its time.
+configure({ asyncUtilTimeout: 10_000 })
 
 // What the component library asks of a browser and jsdom lacks.
 window.matchMedia ??= (query) =>

@@ -7,6 +7,7 @@ import { useState } from 'react'
 import { api, call } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
 import { formatCount } from '@/lib/format'
+import { newKey } from '@/lib/key'
 import { cancelFilter } from './actions'
 
 /** Cancels all that the filters take, also those that are not loaded; first it counts them. */
@@ -37,7 +38,7 @@ type Filter = NonNullable<ReturnType<typeof cancelFilter>>
 function Ask({ filter, onClose }: { filter: Filter; onClose: () => void }) {
   const queries = useQueryClient()
   // One key for as long as it is asked: a second click cancels nothing that came later.
-  const [key] = useState(() => crypto.randomUUID())
+  const [key] = useState(() => newKey())
   const count = useQuery({
     queryKey: ['cancel', filter],
     queryFn: () => call(api.POST('/api/tasks/cancel', { body: { filter, dry_run: true } })),

@@ -6,6 +6,7 @@ import { api, ApiError, call, type Task, type TaskRequest } from '@/api/client'
 import { recentTasksQuery } from '@/api/queries'
 import { Command } from '@/components/Command'
 import { PageTitle } from '@/components/PageTitle'
+import { newKey } from '@/lib/key'
 import { taskTitle } from './columns'
 import { SubmitFields } from './SubmitFields'
 import { asCurl, asPrompt, draftOf, emptyDraft, requestOf, type Draft, type Errors } from './submit'
@@ -23,18 +24,20 @@ export function SubmitPage({ from, onSubmitted, onTemplate }: Props) {
   const [tried, setTried] = useState(false)
   const { body, errors } = useMemo(() => requestOf(draft), [draft])
   const { data: earlier = [] } = useQuery(recentTasksQuery(100))
+  const form = useRef<HTMLFormElement>(null)
   // The key stays while the body does: a submit whose answer was lost and that
   // is sent again is still one task.
   const key = useRef<{ key: string; body: string }>(undefined)
   const submit = useMutation({
     mutationFn: (request: TaskRequest) => {
       const text = JSON.stringify(request)
-      if (key.current?.body !== text) key.current = { key: crypto.randomUUID(), body: text }
+      if (key.current?.body !== text) key.current = { key: newKey(), body: text }
       return call(
         api.POST('/api/tasks', { body: request, params: { header: { 'Idempotency-Key': key.current.key } } }),
       )
     },
     onSuccess: onSubmitted,
+    onError: () => toFirstError(form.current),
   })
   const refusal = submit.error instanceof ApiError ? submit.error : undefined
   const shown: Errors = tried ? { ...fieldErrors(refusal), ...errors } : {}
@@ -42,8 +45,7 @@ export function SubmitPage({ from, onSubmitted, onTemplate }: Props) {
     event.preventDefault()
     setTried(true)
     if (Object.keys(errors).length > 0) {
-      const form = event.currentTarget
-      requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus())
+      toFirstError(form.current)
       return
     }
     submit.mutate(body)
@@ -56,7 +58,7 @@ export function SubmitPage({ from, onSubmitted, onTemplate }: Props) {
     <>
       <PageTitle title="Submit a task" hint={from && `Begun as a clone of ${taskTitle(from)}`} />
       <div className={classes.panes}>
-        <form onSubmit={onSubmit} noValidate>
+        <form ref={form} onSubmit={onSubmit} noValidate>
           <Stack>
             <SubmitFields
               draft={draft}
@@ -83,6 +85,16 @@ export function SubmitPage({ from, onSubmitted, onTemplate }: Props) {
       </div>
     </>
   )
+}
+
+/** Goes to the first field that is wrong, once it is drawn as such, also where it is folded away. */
+function toFirstError(form: HTMLFormElement | null) {
+  requestAnimationFrame(() => {
+    const field = form?.querySelector<HTMLElement>('[aria-invalid="true"]')
+    const folded = field?.closest('details')
+    if (folded) folded.open = true
+    field?.focus()
+  })
 }
 
 /** The master's own words for the fields; it may know better than the schema. */

@@ -11,6 +11,7 @@ import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { PageTitle } from '@/components/PageTitle'
 import { Status } from '@/components/Status'
+import { newKey } from '@/lib/key'
 import { cancelTask, retryTask } from './actions'
 import { isTerminal, stateDetail, taskTitle } from './columns'
 import { isEditable } from './edit'
@@ -132,7 +133,7 @@ function Failure({ task }: { task: Task }) {
 function TaskActions({ task, onOpen }: { task: Task; onOpen: (id: string) => void }) {
   const queries = useQueryClient()
   // One key for as long as the page shows this task: a second click gives the same retry.
-  const [key] = useState(() => crypto.randomUUID())
+  const [key] = useState(() => newKey())
   const [editing, { open, close }] = useDisclosure()
   const failed = (error: Error) =>
     notifications.show({ color: 'red', title: 'Refused', message: error.message })

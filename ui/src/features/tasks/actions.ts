@@ -2,6 +2,7 @@ import { notifications } from '@mantine/notifications'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, ApiError, call, type Task } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
+import { newKey } from '@/lib/key'
 
 export const cancelTask = (id: string) => call(api.DELETE('/api/tasks/{id}', { params: { path: { id } } }))
 
@@ -56,7 +57,7 @@ export function useBulk(verb: 'cancel' | 'retry', onDone: (outcome: Outcome) => 
   const queries = useQueryClient()
   return useMutation({
     mutationFn: (ids: string[]) =>
-      forEachTask(ids, verb === 'cancel' ? cancelTask : (id) => retryTask(id, crypto.randomUUID())),
+      forEachTask(ids, verb === 'cancel' ? cancelTask : (id) => retryTask(id, newKey())),
     onSuccess: (outcome) => {
       const { done, failed } = outcome
       const what = verb === 'cancel' ? 'cancelled or being cancelled' : 'submitted again'
