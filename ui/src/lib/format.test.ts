@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { between, formatBytes, formatDuration, formatMiB, percent } from './format'
+import { between, formatBytes, formatDuration, formatLogTime, formatMiB, percent } from './format'
 
 describe('formatBytes', () => {
   it.each([
@@ -23,6 +23,14 @@ describe('formatDuration', () => {
     [3_600_000, '1 h'],
     [90_061_000, '1 d 1 h'],
   ])('%d', (ms, text) => expect(formatDuration(ms)).toBe(text))
+})
+
+it('says the day of a line of a log only when it was not today', () => {
+  const now = new Date(2026, 10, 26, 12)
+  expect(formatLogTime(new Date(2026, 10, 26, 9, 5, 7, 42).toISOString(), now)).toMatch(/^0?9:05:07\.042/)
+  expect(formatLogTime(new Date(2026, 10, 25, 9, 5, 7, 42).toISOString(), now)).toMatch(
+    /Nov.*25.*9:05:07\.042/,
+  )
 })
 
 it('percent stays within bounds, and nothing of nothing is nothing', () => {

@@ -10,6 +10,17 @@ const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: '
 export const formatCount = (n: number) => whole.format(n)
 export const formatCores = (n: number) => fine.format(n)
 export const formatDateTime = (time: string) => dateTime.format(new Date(time))
+
+const moment = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 } as const
+const logClock = new Intl.DateTimeFormat(locale, moment)
+const logDay = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', ...moment })
+
+/** When a line was written; the day only when it was another one than today. */
+export function formatLogTime(time: string, now = new Date()): string {
+  const at = new Date(time)
+  return (at.toDateString() === now.toDateString() ? logClock : logDay).format(at)
+}
+
 const minute = new Intl.DateTimeFormat(locale, { timeStyle: 'short' })
 
 export const formatMinute = (time: Date) => minute.format(time)
@@ -60,6 +71,14 @@ export function formatRelative(time: string, now: number): string {
   if (distance < 86400) return relative.format(Math.round(seconds / 3600), 'hour')
   return relative.format(Math.round(seconds / 86400), 'day')
 }
+
+const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 })
+
+/** Of a share from 0 to 100. */
+export const formatPercent = (of100: number) => share.format(of100 / 100)
+
+/** What stands between the whole and the parts of a number that somebody types. */
+export const decimalSeparator = fine.formatToParts(0.5).find((part) => part.type === 'decimal')?.value ?? '.'
 
 /** The share of b that a is, from 0 to 100. */
 export const percent = (a: number, b: number) => (b > 0 ? Math.min(100, Math.max(0, (a / b) * 100)) : 0)

@@ -88,7 +88,7 @@ export function Register({ onSignedIn, children }: Props) {
             <TextInput
               name="setup_code"
               label="Setup code"
-              description="You are not on the master's own machine. The master has printed this code at its start."
+              description="You are not on the master's own machine. The master has printed this code at its start: look at its terminal or its log."
               autoComplete="off"
               required
               error={error?.field('setup_code')}

@@ -1,4 +1,4 @@
-import { Alert, Button, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import type { FormEvent, ReactNode } from 'react'
 import { api, call, type User } from '@/api/client'
@@ -48,6 +48,9 @@ export function SignIn({ expired, onSignedIn, children }: Props) {
             Sign in
           </Button>
           {children}
+          <Text size="xs" c="dimmed">
+            Who has forgotten the password asks an administrator for a new one.
+          </Text>
         </Stack>
       </form>
     </AuthFrame>

@@ -1,9 +1,9 @@
 import {
   Alert,
   Button,
+  Checkbox,
   Group,
   Modal,
-  MultiSelect,
   NativeSelect,
   Stack,
   Table,
@@ -11,7 +11,6 @@ import {
   TextInput,
 } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import { api, ApiError, call, type APIToken } from '@/api/client'
@@ -20,9 +19,19 @@ import { Command } from '@/components/Command'
 import { Empty } from '@/components/Empty'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
+import { showRefusal } from '@/components/refusal'
 import { Time } from '@/components/Time'
 
 type Scope = APIToken['scopes'][number]
+
+const scopeWords: Record<Scope, [label: string, description: string]> = {
+  read: ['read', 'See your tasks, their logs and files, and the workers'],
+  submit: ['submit', 'Submit, change, cancel and retry tasks, and delete files'],
+  admin: ['admin', 'All this for everybody, and manage workers and users'],
+  agent: ['agent', 'Place tasks on workers, as a scheduler of your own does'],
+}
+const everybody: Scope[] = ['read', 'submit']
+const administrators: Scope[] = [...everybody, 'admin', 'agent']
 
 /** Tokens for programs that call the API as this person. */
 export function Tokens({ admin }: { admin: boolean }) {
@@ -33,7 +42,7 @@ export function Tokens({ admin }: { admin: boolean }) {
   const end = useMutation({
     mutationFn: (id: string) => call(api.DELETE('/api/auth/tokens/{id}', { params: { path: { id } } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: tokensQuery.queryKey }),
-    onError: (failed) => notifications.show({ color: 'red', title: 'Refused', message: failed.message }),
+    onError: showRefusal,
     onSettled: () => setEnding(undefined),
   })
   if (!tokens) return error ? <PageError error={error} /> : <PageLoading />
@@ -146,13 +155,23 @@ function NewToken({ admin, onClose }: { admin: boolean; onClose: () => void }) {
           data-autofocus
           error={error?.field('name')}
         />
-        <MultiSelect
+        <Checkbox.Group
           label="It may"
-          data={admin ? ['read', 'submit', 'admin', 'agent'] : ['read', 'submit']}
           value={scopes}
           onChange={(value) => setScopes(value as Scope[])}
           error={error?.field('scopes')}
-        />
+        >
+          <Stack gap="xs" mt={4}>
+            {(admin ? administrators : everybody).map((scope) => (
+              <Checkbox
+                key={scope}
+                value={scope}
+                label={scopeWords[scope][0]}
+                description={scopeWords[scope][1]}
+              />
+            ))}
+          </Stack>
+        </Checkbox.Group>
         <NativeSelect
           name="lasts"
           label="It lasts"

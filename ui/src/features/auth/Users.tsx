@@ -11,19 +11,16 @@ import {
   TextInput,
 } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { FormEvent } from 'react'
 import { api, ApiError, call, type User } from '@/api/client'
 import { usersQuery } from '@/api/queries'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
+import { showRefusal } from '@/components/refusal'
 import { Time } from '@/components/Time'
-
-interface Change {
-  role?: User['role']
-  disabled?: boolean
-}
+import { formatCount } from '@/lib/format'
+import { UserActions } from './UserActions'
 
 /** All accounts, for administrators. */
 export function Users({ me }: { me: User }) {
@@ -31,17 +28,17 @@ export function Users({ me }: { me: User }) {
   const { data: users, error } = useQuery(usersQuery)
   const [adding, { open, close }] = useDisclosure()
   const change = useMutation({
-    mutationFn: ({ id, body }: { id: string; body: Change }) =>
-      call(api.PATCH('/api/users/{id}', { params: { path: { id } }, body })),
+    mutationFn: ({ id, role }: { id: string; role: User['role'] }) =>
+      call(api.PATCH('/api/users/{id}', { params: { path: { id } }, body: { role } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: usersQuery.queryKey }),
-    onError: (failed) => notifications.show({ color: 'red', title: 'Refused', message: failed.message }),
+    onError: showRefusal,
   })
   if (!users) return error ? <PageError error={error} /> : <PageLoading />
   return (
     <Stack>
       <Group justify="space-between">
         <Text size="sm" c="dimmed">
-          {users.length} {users.length === 1 ? 'account' : 'accounts'}
+          {formatCount(users.length)} {users.length === 1 ? 'account' : 'accounts'}
         </Text>
         <Button onClick={open}>Add a user</Button>
       </Group>
@@ -61,6 +58,7 @@ export function Users({ me }: { me: User }) {
               <Table.Tr key={user.id}>
                 <Table.Td>
                   {user.name}
+                  {user.id === me.id && ' (you)'}
                   {user.disabled && ' (disabled)'}
                 </Table.Td>
                 <Table.Td>{user.email}</Table.Td>
@@ -72,29 +70,14 @@ export function Users({ me }: { me: User }) {
                     data={['user', 'admin']}
                     disabled={user.id === me.id || change.isPending}
                     onChange={(event) =>
-                      change.mutate({
-                        id: user.id,
-                        body: { role: event.currentTarget.value as User['role'] },
-                      })
+                      change.mutate({ id: user.id, role: event.currentTarget.value as User['role'] })
                     }
                   />
                 </Table.Td>
                 <Table.Td>
                   <Time at={user.created_at} />
                 </Table.Td>
-                <Table.Td ta="right">
-                  {user.id !== me.id && (
-                    <Button
-                      size="compact-sm"
-                      variant="default"
-                      loading={change.isPending && change.variables.id === user.id}
-                      aria-label={`${user.disabled ? 'Enable' : 'Disable'} ${user.name}`}
-                      onClick={() => change.mutate({ id: user.id, body: { disabled: !user.disabled } })}
-                    >
-                      {user.disabled ? 'Enable' : 'Disable'}
-                    </Button>
-                  )}
-                </Table.Td>
+                <Table.Td ta="right">{user.id !== me.id && <UserActions user={user} />}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
