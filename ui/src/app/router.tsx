@@ -6,7 +6,10 @@ import {
   lazyRouteComponent,
   Outlet,
   redirect,
+  useRouter,
+  type ErrorComponentProps,
 } from '@tanstack/react-router'
+import { ApiError } from '@/api/client'
 import type { Live } from '@/api/live'
 import { meQuery, registrationQuery } from '@/api/queries'
 import { PageError } from '@/components/PageError'
@@ -30,8 +33,8 @@ const signIn = createRoute({
   path: '/sign-in',
   validateSearch: signInSearch,
   beforeLoad: async ({ context, search }) => {
+    if (await context.queries.ensureQueryData(meQuery)) throw redirect({ href: search.next ?? '/' })
     if (search.expired) return
-    if (await context.queries.ensureQueryData(meQuery)) throw redirect({ to: '/' })
     const registration = await context.queries.fetchQuery(registrationQuery)
     if (registration.first) throw redirect({ to: '/register', search })
   },
@@ -42,11 +45,18 @@ const register = createRoute({
   getParentRoute: () => root,
   path: '/register',
   validateSearch: signInSearch,
-  beforeLoad: async ({ context }) => {
-    if (await context.queries.ensureQueryData(meQuery)) throw redirect({ to: '/' })
+  beforeLoad: async ({ context, search }) => {
+    if (await context.queries.ensureQueryData(meQuery)) throw redirect({ href: search.next ?? '/' })
   },
   component: lazyRouteComponent(() => import('./pages/RegisterRoute')),
 })
+
+/** A page that could not be made: what the master refused is asked again, all else begins anew. */
+function Failed({ error }: ErrorComponentProps) {
+  const router = useRouter()
+  const again = () => (error instanceof ApiError ? void router.invalidate() : location.reload())
+  return <PageError error={error} retry={again} />
+}
 
 /** All pages that need somebody signed in. */
 const inside = createRoute({
@@ -121,7 +131,7 @@ export function createAppRouter(context: RouterContext) {
     defaultPreload: 'intent',
     defaultPendingMs: 300,
     defaultPendingComponent: PageLoading,
-    defaultErrorComponent: ({ error, reset }) => <PageError error={error} retry={reset} />,
+    defaultErrorComponent: Failed,
     scrollRestoration: true,
   })
 }

@@ -1,8 +1,16 @@
 import { Alert, Button, Group, Text } from '@mantine/core'
+import type { ReactNode } from 'react'
 import { ApiError } from '@/api/client'
 
+interface Props {
+  error: unknown
+  retry?: (() => void) | undefined
+  /** Where else to go. */
+  children?: ReactNode
+}
+
 /** What went wrong, in words, and a way to go on. */
-export function PageError({ error, retry }: { error: unknown; retry?: () => void }) {
+export function PageError({ error, retry, children }: Props) {
   const known = error instanceof ApiError
   const text = error instanceof Error ? error.message : String(error)
   return (
@@ -14,11 +22,14 @@ export function PageError({ error, retry }: { error: unknown; retry?: () => void
       m="md"
     >
       <Text size="sm">{text}</Text>
-      {retry && (
-        <Group mt="sm">
-          <Button variant="default" size="xs" onClick={retry}>
-            Try again
-          </Button>
+      {(retry ?? children) && (
+        <Group mt="sm" gap="xs">
+          {retry && (
+            <Button variant="default" size="xs" onClick={retry}>
+              Try again
+            </Button>
+          )}
+          {children}
         </Group>
       )}
     </Alert>

@@ -18,6 +18,7 @@ export function useSignedIn(next: string | undefined) {
         autoClose: 15_000,
       })
     }
-    router.history.push(next ?? '/')
+    // The way back does not lead to the sign-in again.
+    router.history.replace(next ?? '/')
   }
 }
