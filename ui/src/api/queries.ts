@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
-import { api, ApiError, call, type TaskStatus } from './client'
+import { api, ApiError, call, type TaskStatus, type Worker } from './client'
 
 export interface TaskFilters {
   status?: TaskStatus[]
@@ -64,8 +64,17 @@ export const versionQuery = queryOptions({
 
 export const workersQuery = queryOptions({
   queryKey: ['workers'],
-  queryFn: async ({ signal }) =>
-    (await call(api.GET('/api/workers', { signal, params: { query: { limit: 1000 } } }))).items,
+  queryFn: async ({ signal }) => {
+    const workers: Worker[] = []
+    let cursor = ''
+    do {
+      const query = { limit: 1000, ...(cursor ? { cursor } : {}) }
+      const page = await call(api.GET('/api/workers', { signal, params: { query } }))
+      workers.push(...page.items)
+      cursor = page.next_cursor ?? ''
+    } while (cursor)
+    return workers
+  },
 })
 
 export const workerQuery = (id: string) =>
@@ -87,6 +96,21 @@ export const joinQuery = queryOptions({
   staleTime: Infinity,
   gcTime: 0, // it holds a secret
 })
+
+/** So many of the tasks on a worker are shown with it; the list has all. */
+export const mostHere = 100
+
+/** What a worker has at present; asked for again when that is something else. */
+export const workerTasksQuery = (worker: Worker) =>
+  queryOptions({
+    queryKey: ['worker', worker.worker_id, 'tasks', worker.running_tasks.map((r) => r.task_id).join(' ')],
+    queryFn: async ({ signal }) => {
+      const path = { id: worker.worker_id }
+      const query = { limit: mostHere, status: ['assigned', 'running'] as TaskStatus[] }
+      return (await call(api.GET('/api/workers/{id}/tasks', { signal, params: { path, query } }))).items
+    },
+    placeholderData: keepPreviousData,
+  })
 
 /** The filters as the API's query has them; what is empty is left out. */
 export function taskQueryParams(filters: TaskFilters) {

@@ -1,9 +1,10 @@
 import { Button, Checkbox, Group, Modal, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, call, type Worker } from '@/api/client'
+import { showRefusal } from '@/components/refusal'
+import { formatCount } from '@/lib/format'
 
 /** What an administrator can do with a worker. */
 export function WorkerActions({ worker, onRemoved }: { worker: Worker; onRemoved?: () => void }) {
@@ -15,8 +16,6 @@ export function WorkerActions({ worker, onRemoved }: { worker: Worker; onRemoved
   const refresh = () => {
     for (const key of ['workers', 'worker', 'cluster']) void queries.invalidateQueries({ queryKey: [key] })
   }
-  const failed = (error: Error) =>
-    notifications.show({ color: 'red', title: 'Refused', message: error.message })
   const draining = worker.status === 'draining'
   const drain = useMutation({
     mutationFn: () =>
@@ -24,7 +23,7 @@ export function WorkerActions({ worker, onRemoved }: { worker: Worker; onRemoved
         draining ? api.POST('/api/workers/{id}/undrain', path) : api.POST('/api/workers/{id}/drain', path),
       ),
     onSuccess: refresh,
-    onError: failed,
+    onError: showRefusal,
   })
   const remove = useMutation({
     mutationFn: () => call(api.DELETE('/api/workers/{id}', { params: { path: { id }, query: { force } } })),
@@ -33,7 +32,7 @@ export function WorkerActions({ worker, onRemoved }: { worker: Worker; onRemoved
       refresh()
       onRemoved?.()
     },
-    onError: failed,
+    onError: showRefusal,
   })
   return (
     <Group gap="xs">
@@ -50,7 +49,7 @@ export function WorkerActions({ worker, onRemoved }: { worker: Worker; onRemoved
         {worker.running_count > 0 && (
           <Checkbox
             mb="md"
-            label={`Move its ${worker.running_count} running tasks to other workers`}
+            label={`Stop its ${formatCount(worker.running_count)} running ${worker.running_count === 1 ? 'task' : 'tasks'} here and run them on other workers`}
             checked={force}
             onChange={(event) => setForce(event.currentTarget.checked)}
           />

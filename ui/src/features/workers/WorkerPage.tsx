@@ -1,7 +1,8 @@
-import { Alert, Group, SimpleGrid, Stack, Text, Title } from '@mantine/core'
+import { Alert, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
+import type { WorkerMetrics } from '@/api/client'
 import { workerMetricsQuery, workerQuery, workersQuery } from '@/api/queries'
-import { AnchorLink } from '@/components/links'
+import { ButtonLink } from '@/components/links'
 import { Chart } from '@/components/Chart'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
@@ -9,7 +10,8 @@ import { PageTitle } from '@/components/PageTitle'
 import { Status } from '@/components/Status'
 import { Time } from '@/components/Time'
 import { WorkerMeters } from '@/components/WorkerMeters'
-import { formatCores, formatMiB } from '@/lib/format'
+import { formatCores, formatCount, formatMiB } from '@/lib/format'
+import { RunningHere } from './RunningHere'
 import { WorkerActions } from './WorkerActions'
 
 const help: Record<string, string> = {
@@ -20,14 +22,30 @@ const help: Record<string, string> = {
   draining: 'It finishes what it has and gets nothing new.',
 }
 
+const kinds = [
+  { kind: 'cpu', label: 'CPU in use (cores)', format: formatCores, more: {} },
+  { kind: 'memory', label: 'Memory in use', format: formatMiB, more: { binary: true } },
+  { kind: 'storage', label: 'Storage in use', format: formatMiB, more: { binary: true } },
+  { kind: 'gpu', label: 'GPUs in use', format: formatCount, more: { whole: true } },
+] as const
+
 export function WorkerPage({ id, admin, onRemoved }: { id: string; admin: boolean; onRemoved: () => void }) {
   const single = useQuery(workerQuery(id))
   // The list is what live changes are merged into, so it knows best.
   const { data: list } = useQuery(workersQuery)
   const { data: metrics } = useQuery(workerMetricsQuery(id))
   const worker = list?.find((w) => w.worker_id === id) ?? single.data
-  if (!worker) return single.error ? <PageError error={single.error} /> : <PageLoading />
-  const times = metrics?.samples.map((s) => new Date(s.time).getTime() / 1000) ?? []
+  if (!worker) {
+    return single.error ? (
+      <PageError error={single.error} retry={() => void single.refetch()}>
+        <ButtonLink to="/workers" variant="default" size="xs">
+          To all workers
+        </ButtonLink>
+      </PageError>
+    ) : (
+      <PageLoading />
+    )
+  }
   return (
     <Stack>
       <PageTitle
@@ -63,73 +81,44 @@ export function WorkerPage({ id, admin, onRemoved }: { id: string; admin: boolea
             </Text>
           )}
         </section>
-        <section className="card" style={{ padding: '1rem' }} aria-label="Running tasks">
-          <Title order={2} size="h5" mb="xs">
-            Running here
-          </Title>
-          {worker.running_tasks.map(({ task_id, attempt }) => (
-            <div key={task_id}>
-              <AnchorLink to="/tasks/$taskId" params={{ taskId: task_id }} className="mono">
-                {task_id}
-              </AnchorLink>
-              {attempt > 1 && ` (attempt ${attempt})`}
-            </div>
-          ))}
-          {worker.running_count > worker.running_tasks.length && (
-            <Text size="sm" c="dimmed">
-              {worker.running_count - worker.running_tasks.length} of other people
-            </Text>
-          )}
-          {worker.running_count === 0 && (
-            <Text size="sm" c="dimmed">
-              Nothing at the moment.
-            </Text>
-          )}
-          <AnchorLink
-            to="/tasks"
-            search={{ worker_id: id }}
-            size="sm"
-            mt="xs"
-            display="block"
-            underline="always"
-          >
-            All tasks that were here
-          </AnchorLink>
-        </section>
+        <RunningHere worker={worker} />
       </SimpleGrid>
-      {metrics && times.length > 1 && (
-        <SimpleGrid cols={{ base: 1, md: 2 }}>
-          <section className="card" style={{ padding: '0.75rem' }}>
-            <Text size="sm" fw={600}>
-              CPU in use (cores)
-            </Text>
-            <Chart
-              label={`CPU in use on ${id} over the last hour`}
-              times={times}
-              format={formatCores}
-              max={metrics.total.cpu}
-              series={[
-                { label: 'used', values: metrics.samples.map((s) => s.cpu), color: '--busy', fill: true },
-              ]}
-            />
-          </section>
-          <section className="card" style={{ padding: '0.75rem' }}>
-            <Text size="sm" fw={600}>
-              Memory in use
-            </Text>
-            <Chart
-              label={`Memory in use on ${id} over the last hour`}
-              times={times}
-              format={formatMiB}
-              binary
-              max={metrics.total.memory}
-              series={[
-                { label: 'used', values: metrics.samples.map((s) => s.memory), color: '--busy', fill: true },
-              ]}
-            />
-          </section>
-        </SimpleGrid>
-      )}
+      <History id={id} metrics={metrics} />
     </Stack>
+  )
+}
+
+/** What it used over the last hour, of each kind that it has. */
+function History({ id, metrics }: { id: string; metrics: WorkerMetrics | undefined }) {
+  const samples = metrics?.samples ?? []
+  if (!metrics || samples.length < 2) return null
+  const times = samples.map((s) => new Date(s.time).getTime() / 1000)
+  const shown = kinds.filter(({ kind }) => kind !== 'gpu' || metrics.total.gpu > 0)
+  return (
+    <SimpleGrid cols={{ base: 1, md: 2 }}>
+      {shown.map(({ kind, label, format, more }) => (
+        <section key={kind} className="card" style={{ padding: '0.75rem' }} aria-label={label}>
+          <Text size="sm" fw={600}>
+            {label}
+          </Text>
+          <Chart
+            label={`${label} on ${id} over the last hour`}
+            times={times}
+            format={format}
+            max={metrics.total[kind]}
+            {...more}
+            series={[
+              { label: 'in use', values: samples.map((s) => s[kind]), color: '--busy', fill: true },
+              {
+                label: 'capacity',
+                values: times.map(() => metrics.total[kind]),
+                color: '--ok',
+                dashed: true,
+              },
+            ]}
+          />
+        </section>
+      ))}
+    </SimpleGrid>
   )
 }
