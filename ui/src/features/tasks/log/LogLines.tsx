@@ -1,8 +1,8 @@
-import { useVirtualizer } from '@tanstack/react-virtual'
+import { useVirtualizer, type VirtualItem } from '@tanstack/react-virtual'
 import { memo, useEffect, useLayoutEffect, useRef, type KeyboardEvent } from 'react'
 import type { LogRecord } from '@/api/client'
-import { ansiSpans } from '@/lib/ansi'
-import { formatClock } from '@/lib/format'
+import { ansiSpans, carriedOver } from '@/lib/ansi'
+import { formatDateTime, formatLogTime } from '@/lib/format'
 import type { LogState } from './feed'
 import classes from './LogView.module.css'
 
@@ -93,36 +93,51 @@ export function LogLines({
         <div className={classes.empty}>{empty}</div>
       ) : (
         <div className={classes.canvas} style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map(({ index, start }) => {
-            const record = records[index]
-            return (
-              record && (
-                <Line
-                  key={record.offset}
-                  record={record}
-                  top={start}
-                  times={times}
-                  marked={at !== undefined && record.offset <= at && at < record.next}
-                  onAt={onAt}
-                />
-              )
-            )
-          })}
+          {inSight(records, virtual.getVirtualItems()).map(({ record, carried, start }) => (
+            <Line
+              key={record.offset}
+              record={record}
+              carried={carried}
+              top={start}
+              times={times}
+              marked={at !== undefined && record.offset <= at && at < record.next}
+              onAt={onAt}
+            />
+          ))}
         </div>
       )}
     </div>
   )
 }
 
+/** So many lines before those in sight are looked at for colours that they leave switched on. */
+const lookBack = 200
+
+/** The lines in sight, each with what those before it have left switched on. */
+function inSight(records: LogRecord[], items: VirtualItem[]) {
+  const first = items[0]?.index ?? 0
+  let carried = ''
+  for (let i = Math.max(0, first - lookBack); i < first; i++)
+    carried = carriedOver(records[i]?.text ?? '', carried)
+  return items.flatMap(({ index, start }) => {
+    const record = records[index]
+    if (!record) return []
+    const before = record.stream === 'marker' ? '' : carried
+    carried = carriedOver(record.text, carried)
+    return [{ record, carried: before, start }]
+  })
+}
+
 interface LineProps {
   record: LogRecord
+  carried: string
   top: number
   times: boolean
   marked: boolean
   onAt: (at: number) => void
 }
 
-const Line = memo(function Line({ record, top, times, marked, onAt }: LineProps) {
+const Line = memo(function Line({ record, carried, top, times, marked, onAt }: LineProps) {
   return (
     <div
       className={classes.line}
@@ -140,12 +155,16 @@ const Line = memo(function Line({ record, top, times, marked, onAt }: LineProps)
       >
         #
       </button>
-      {times && <span className={classes.time}>{formatClock(record.time)}</span>}
+      {times && (
+        <time className={classes.time} dateTime={record.time} title={formatDateTime(record.time)}>
+          {formatLogTime(record.time)}
+        </time>
+      )}
       <span>
         {record.base64 !== undefined
           ? `[${Math.floor((record.base64.length * 3) / 4)} bytes that are no text]`
-          : ansiSpans(record.text).map((span, i) => (
-              <span key={i} className={span.className}>
+          : ansiSpans(record.text, carried).map((span, i) => (
+              <span key={i} className={span.className} style={span.style}>
                 {span.text}
               </span>
             ))}

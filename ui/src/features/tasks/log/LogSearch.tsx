@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react'
 import type { LogRecord } from '@/api/client'
 import { readLog } from '@/api/logs'
 import { ansiSpans } from '@/lib/ansi'
+import { formatCount } from '@/lib/format'
 import classes from './LogView.module.css'
 
 interface Props {
@@ -40,9 +41,9 @@ export function LogSearch({ id, attempt, stream, query, onPick, onClose }: Props
     return () => stop.abort()
   }, [id, attempt, stream, query])
   const words: Record<string, string> = {
-    looking: `${hits.length} so far`,
-    done: `${hits.length} ${hits.length === 1 ? 'line' : 'lines'} with "${query}"`,
-    more: `The first ${mostHits} lines with "${query}"`,
+    looking: `${formatCount(hits.length)} so far`,
+    done: `${formatCount(hits.length)} ${hits.length === 1 ? 'line' : 'lines'} with "${query}"`,
+    more: `The first ${formatCount(mostHits)} lines with "${query}"`,
   }
   return (
     <div className="card">
