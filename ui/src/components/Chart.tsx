@@ -52,6 +52,15 @@ function drawMark(plot: uPlot, mark: Props['mark'], color: string) {
   ctx.restore()
 }
 
+/** While nobody points at a moment, the legend shows the newest one of which all is known. */
+function showNewest(plot: uPlot) {
+  if (plot.legend.idx !== null && plot.legend.idx !== undefined) return
+  const [, ...values] = plot.data
+  let idx = plot.data[0].length - 1
+  while (idx > 0 && values.some((of) => of[idx] === null)) idx--
+  if (idx >= 0) plot.setLegend({ idx }, false)
+}
+
 /** Marks within a minute say the second too. */
 function moment(seconds: number): string {
   const time = new Date(seconds * 1000)
@@ -98,7 +107,10 @@ export function Chart({
         padding: [8, 28, 0, 0],
         cursor: { y: false },
         legend: { live: true },
-        hooks: { draw: [(plot) => drawMark(plot, latest.current.mark, color('--bad'))] },
+        hooks: {
+          draw: [(plot) => drawMark(plot, latest.current.mark, color('--bad'))],
+          setLegend: [showNewest],
+        },
         scales: { y: { range: (_, __, most) => [0, Math.max(most, latest.current.max ?? 0, 0.001) * 1.08] } },
         axes: [
           { ...axis, space: 90, size: 28, values: (_, ticks) => ticks.map(moment) },

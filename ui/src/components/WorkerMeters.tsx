@@ -1,6 +1,6 @@
 import { Stack } from '@mantine/core'
 import type { Resources } from '@/api/client'
-import { formatCores, formatMiB } from '@/lib/format'
+import { formatCores, formatCount, formatMiB } from '@/lib/format'
 import { Meter } from './Meter'
 
 interface Props {
@@ -12,7 +12,7 @@ interface Props {
 /** What is promised and used of each kind of capacity. */
 export function WorkerMeters({ total, allocated, used }: Props) {
   const text = (value: string, whole: string, measured?: string) =>
-    `${value} of ${whole}${measured === undefined ? '' : `, ${measured} in use`}`
+    `${value} of ${whole} promised${measured === undefined ? '' : `, ${measured} in use`}`
   return (
     <Stack gap="xs">
       <Meter
@@ -46,7 +46,7 @@ export function WorkerMeters({ total, allocated, used }: Props) {
           total={total.gpu}
           allocated={allocated.gpu}
           used={used?.gpu}
-          text={text(String(allocated.gpu), String(total.gpu))}
+          text={text(formatCount(allocated.gpu), formatCount(total.gpu), used && formatCount(used.gpu))}
         />
       )}
     </Stack>

@@ -2,6 +2,8 @@ import { Text } from '@mantine/core'
 import type { Task } from '@/api/client'
 import { AnchorLink } from '@/components/links'
 import { Time } from '@/components/Time'
+import { formatCount } from '@/lib/format'
+import { failureNames } from '@/lib/words'
 import classes from './Overview.module.css'
 
 /** The last failures, counted by class, each class with its newest. */
@@ -32,10 +34,10 @@ export function Failures({ tasks }: { tasks: Task[] }) {
                 size="sm"
                 underline="always"
               >
-                {failure.replace('_', ' ')}
+                {failureNames[failure]}
               </AnchorLink>{' '}
               <Text span size="sm" c="dimmed">
-                {group.length} of the last {tasks.length}
+                {formatCount(group.length)} of the last {formatCount(tasks.length)}
               </Text>
             </div>
             {newest && (

@@ -2,7 +2,7 @@ import { Group, SegmentedControl, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { Worker } from '@/api/client'
-import { formatCores, formatMiB, percent } from '@/lib/format'
+import { formatCores, formatCount, formatMiB, formatPercent, percent } from '@/lib/format'
 import { kinds, type Kind } from './kinds'
 import classes from './Overview.module.css'
 
@@ -10,7 +10,7 @@ const amount: Record<Kind, (n: number) => string> = {
   cpu: (n) => `${formatCores(n)} cores`,
   memory: formatMiB,
   storage: formatMiB,
-  gpu: (n) => `${n} GPUs`,
+  gpu: (n) => `${formatCount(n)} GPUs`,
 }
 
 /** One field per worker, the darker the more of it is in use. */
@@ -45,7 +45,7 @@ function Field({ worker, kind }: { worker: Worker; kind: Kind }) {
   const share = percent(used, worker.total[kind])
   const working = worker.status === 'active' || worker.status === 'draining'
   const text = working
-    ? `${Math.round(share)} %, ${amount[kind](used)} of ${amount[kind](worker.total[kind])}`
+    ? `${formatPercent(share)}, ${amount[kind](used)} of ${amount[kind](worker.total[kind])}`
     : worker.status
   return (
     <Link
@@ -57,7 +57,7 @@ function Field({ worker, kind }: { worker: Worker; kind: Kind }) {
       title={`${worker.worker_id}: ${text}`}
     >
       <span className={classes.fieldName}>{worker.worker_id}</span>
-      <span>{working ? `${Math.round(share)} %` : worker.status}</span>
+      <span>{working ? formatPercent(share) : worker.status}</span>
     </Link>
   )
 }

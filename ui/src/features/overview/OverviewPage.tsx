@@ -1,19 +1,19 @@
-import { Alert, List, SimpleGrid, Stack, Text, Title } from '@mantine/core'
+import { SimpleGrid, Stack, Text, Title } from '@mantine/core'
 import { IconServer } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import type { Cluster, Health, Worker } from '@/api/client'
+import type { Cluster, Worker } from '@/api/client'
 import { clusterQuery, healthQuery, historyQuery, recentTasksQuery, workersQuery } from '@/api/queries'
-import { AnchorLink } from '@/components/links'
 import { Command } from '@/components/Command'
 import { Empty } from '@/components/Empty'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { PageTitle } from '@/components/PageTitle'
 import { WorkerMeters } from '@/components/WorkerMeters'
-import { formatBytes, formatCount } from '@/lib/format'
+import { formatCount } from '@/lib/format'
 import { Counts } from './Counts'
 import { Failures } from './Failures'
+import { Health } from './Health'
 import { HeatMap } from './HeatMap'
 import { CapacityHistory, QueueHistory } from './History'
 import { Recent } from './Recent'
@@ -41,8 +41,10 @@ export function OverviewPage({ admin, firstSteps }: Props) {
   }
   return (
     <Stack>
-      <PageTitle title="Dashboard" />
-      <Troubles cluster={cluster.data} health={health} workers={workers} admin={admin} />
+      <div>
+        <PageTitle title="Dashboard" />
+        <Health cluster={cluster.data} health={health} workers={workers} admin={admin} />
+      </div>
       <Counts cluster={cluster.data} />
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <Section title="Capacity">
@@ -123,59 +125,4 @@ function usedBy(workers: Worker[] | undefined) {
     storage: sum((u) => u.storage),
     gpu: sum((u) => u.gpu),
   }
-}
-
-interface TroublesProps {
-  cluster: Cluster
-  health: Health | undefined
-  workers: Worker[] | undefined
-  admin: boolean
-}
-
-/** What somebody should look after; nothing when all is well. */
-function Troubles({ cluster, health, workers, admin }: TroublesProps) {
-  const troubles: ReactNode[] = []
-  const away = workers?.filter((worker) => worker.status !== 'active' && worker.status !== 'draining') ?? []
-  if (away.length > 0) {
-    troubles.push(
-      <>
-        {away.length === 1 ? 'One worker is' : `${away.length} workers are`} not at work:{' '}
-        {away.slice(0, 5).map((worker, i) => (
-          <span key={worker.worker_id}>
-            {i > 0 && ', '}
-            <AnchorLink to="/workers/$workerId" params={{ workerId: worker.worker_id }} underline="always">
-              {worker.worker_id}
-            </AnchorLink>{' '}
-            ({worker.status})
-          </span>
-        ))}
-      </>,
-    )
-  }
-  for (const disk of health?.disks ?? []) {
-    if (disk.low) {
-      troubles.push(
-        `The disk of the master's ${disk.holds === 'state' ? 'state and logs' : 'output files'} is nearly full: ${formatBytes(disk.free)} free, of which ${formatBytes(disk.reserve)} stay reserved.`,
-      )
-    }
-  }
-  if (health?.status === 'degraded') {
-    troubles.push('The master has found a contradiction in its own state; `doctor` at its prompt tells more.')
-  }
-  if (admin) for (const m of (cluster.mismatches ?? []).filter((m) => m.violation)) troubles.push(m.message)
-  if (troubles.length === 0) return null
-  return (
-    <Alert
-      color="yellow"
-      variant="outline"
-      title={`${formatCount(troubles.length)} to look after`}
-      role="status"
-    >
-      <List size="sm">
-        {troubles.map((trouble, i) => (
-          <List.Item key={i}>{trouble}</List.Item>
-        ))}
-      </List>
-    </Alert>
-  )
 }

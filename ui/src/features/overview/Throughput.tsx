@@ -26,7 +26,7 @@ export function Throughput({ samples }: { samples: ClusterSample[] }) {
           <div
             key={bin.from}
             className={classes.column}
-            title={`From ${formatClock(new Date(bin.from))}: ${bin.good + bin.bad}, ${bin.bad} failed or cancelled`}
+            title={`From ${formatClock(new Date(bin.from))}: ${formatCount(bin.good + bin.bad)}, ${formatCount(bin.bad)} failed or cancelled`}
           >
             <div className={classes.bad} style={{ height: `${(bin.bad / most) * 100}%` }} />
             <div className={classes.good} style={{ height: `${(bin.good / most) * 100}%` }} />
