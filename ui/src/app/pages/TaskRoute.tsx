@@ -1,13 +1,16 @@
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { useNavigate, useParams, useRouteContext, useSearch } from '@tanstack/react-router'
 import { taskQuery } from '@/api/queries'
 import { TaskFiles } from '@/features/files/TaskFiles'
+import { useOwners } from '@/api/owners'
 import { TaskPage } from '@/features/tasks/TaskPage'
 import { taskSearch, type TaskSearch } from '../search'
 
 export default function TaskRoute() {
   const { taskId } = useParams({ from: '/inside/tasks/$taskId' })
   const { tab = 'log', attempt, at } = useSearch({ from: '/inside/tasks/$taskId' })
+  const { user } = useRouteContext({ from: '/inside' })
+  const owners = useOwners(user.role === 'admin')
   const navigate = useNavigate()
   const { data: task } = useQuery(taskQuery(taskId))
   const change = (next: { [K in keyof TaskSearch]: TaskSearch[K] | undefined }) =>
@@ -29,6 +32,7 @@ export default function TaskRoute() {
       at={at}
       onAt={(next) => change({ at: next })}
       onOpen={(id) => void navigate({ to: '/tasks/$taskId', params: { taskId: id } })}
+      ownerOf={owners?.nameOf}
       files={
         <TaskFiles key={String(task?.state === 'stored')} id={taskId} terminal={task?.state === 'stored'} />
       }

@@ -1,6 +1,6 @@
 import { IconFile, IconFolder } from '@tabler/icons-react'
 import type { FileEntry } from '@/api/client'
-import { formatBytes } from '@/lib/format'
+import { formatBytes, formatCount } from '@/lib/format'
 import classes from './Files.module.css'
 import { treeOf, type Folder } from './paths'
 
@@ -49,7 +49,7 @@ function Branch({ folder, chosen, onChoose }: { folder: Folder } & Omit<Props, '
         </li>
       ))}
       {folder.files.length > mostOfFolder && (
-        <li className={classes.size}>and {folder.files.length - mostOfFolder} more</li>
+        <li className={classes.size}>and {formatCount(folder.files.length - mostOfFolder)} more</li>
       )}
     </ul>
   )

@@ -1,16 +1,25 @@
 import type { ReactNode } from 'react'
 import type { Task } from '@/api/client'
+import { AnchorLink } from '@/components/links'
 import { Time } from '@/components/Time'
-import { formatBytes, formatCores, formatMiB } from '@/lib/format'
+import { between, formatBytes, formatCores, formatCount, formatDuration, formatMiB } from '@/lib/format'
+import { useNow } from '@/lib/now'
+import { isTerminal } from './columns'
 import classes from './Facts.module.css'
 
 /** What was asked for, and what is known of it, as a list of names and values. */
-export function Facts({ task }: { task: Task }) {
-  return <List facts={[...summary(task), ...limits(task), ...rest(task)]} />
+export function Facts({ task, owner }: Props) {
+  return <List facts={[...summary(task), ...limits(task), ...rest(task, owner)]} />
 }
 
-export function FactsSummary({ task }: { task: Task }) {
-  return <List facts={summary(task)} />
+export function FactsSummary({ task, owner }: Props) {
+  return <List facts={[...summary(task), ['Owner', owner]]} />
+}
+
+interface Props {
+  task: Task
+  /** Whose it is, for those who see tasks of others. */
+  owner: string | undefined
 }
 
 type Fact = [string, ReactNode]
@@ -41,22 +50,44 @@ function summary(task: Task): Fact[] {
     ],
     ['Command', task.command && <span className="mono">{task.command}</span>],
     ['Arguments', task.args?.length ? <span className="mono">{task.args.join(' ')}</span> : undefined],
-    ['Worker', task.worker_id],
-    ['Created', <Time key="created" at={task.created_at} />],
+    [
+      'Worker',
+      task.worker_id && (
+        <AnchorLink
+          to="/workers/$workerId"
+          params={{ workerId: task.worker_id }}
+          size="sm"
+          underline="always"
+        >
+          {task.worker_id}
+        </AnchorLink>
+      ),
+    ],
+    ['Created', <Time key="created" at={task.created_at} exact />],
+    ['Started', task.started_at && <Time at={task.started_at} exact />],
+    ['Ended', task.finished_at && <Time at={task.finished_at} exact />],
+    ['Took', task.started_at && <Took task={task} />],
     ['Exit code', task.exit_code === undefined ? undefined : String(task.exit_code)],
-    ['CPU time', usage?.cpu_seconds === undefined ? undefined : `${formatCores(usage.cpu_seconds)} s`],
-    ['Most memory', usage?.memory_peak === undefined ? undefined : formatMiB(usage.memory_peak)],
+    ['CPU time', usage?.cpu_seconds === undefined ? undefined : formatDuration(usage.cpu_seconds * 1000)],
+    ['Peak memory', usage?.memory_peak === undefined ? undefined : formatMiB(usage.memory_peak)],
     ['Log', usage && formatBytes(usage.log_bytes)],
     ['Files', usage && formatBytes(usage.output_bytes)],
   ]
 }
 
+/** From the last start, as in the list. */
+function Took({ task }: { task: Task }) {
+  const now = useNow()
+  const ms = between(task.started_at, isTerminal(task) ? task.finished_at : undefined, now)
+  return <>{ms === undefined ? '–' : `${formatDuration(ms)}${isTerminal(task) ? '' : ' so far'}`}</>
+}
+
 function limits(task: Task): Fact[] {
   return [
-    ['CPU limit', `${formatCores(task.cpu_required)} cores`],
+    ['CPU limit', `${formatCores(task.cpu_required)} ${task.cpu_required === 1 ? 'core' : 'cores'}`],
     ['Memory limit', formatMiB(task.memory_required)],
     ['Storage limit', formatMiB(task.storage_required)],
-    ['GPUs', task.gpu_required > 0 ? String(task.gpu_required) : undefined],
+    ['GPUs', task.gpu_required > 0 ? formatCount(task.gpu_required) : undefined],
     ['Timeout', task.timeout ?? 'none'],
   ]
 }
@@ -66,7 +97,7 @@ const pairs = (values: Record<string, string>) =>
     .map(([key, value]) => `${key}=${value}`)
     .join('\n')
 
-function rest(task: Task): Fact[] {
+function rest(task: Task, owner: string | undefined): Fact[] {
   return [
     ['Priority', String(task.priority)],
     ['Network', task.network],
@@ -78,7 +109,7 @@ function rest(task: Task): Fact[] {
     ['Labels', pairs(task.labels)],
     ['Constraints', pairs(task.constraints)],
     ['Input files', task.inputs?.map((input) => `${input.path} (${formatBytes(input.size)})`).join('\n')],
-    ['User', task.user_id],
-    ['Version', String(task.version)],
+    ['Owner', owner ?? task.user_id],
+    ['Version', formatCount(task.version)],
   ]
 }

@@ -4,22 +4,13 @@ import { IconFilter, IconSearch } from '@tabler/icons-react'
 import { useEffect, useState, type RefObject } from 'react'
 import type { TaskStatus } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
-import { formatCount } from '@/lib/format'
+import { formatCount, formatDateTime } from '@/lib/format'
+import { failureNames } from '@/lib/words'
 import { newestFirst, orders, sortedBy } from './columns'
 import classes from './FilterBar.module.css'
+import type { Owners } from '@/api/owners'
 
 const statuses: TaskStatus[] = ['queued', 'assigned', 'running', 'succeeded', 'failed', 'cancelled']
-const failures = [
-  'exit',
-  'oom',
-  'timeout',
-  'image',
-  'registry',
-  'runtime',
-  'worker_lost',
-  'storage',
-  'upload',
-]
 const fields = [
   ['name', 'Name begins with', 'nightly-'],
   ['label', 'Label', 'team=blue'],
@@ -30,11 +21,11 @@ interface Props {
   filters: TaskFilters
   onFilters: (filters: TaskFilters) => void
   counts: Partial<Record<TaskStatus, number>> | undefined
-  admin: boolean
+  owners: Owners | undefined
   searchRef: RefObject<HTMLInputElement | null>
 }
 
-export function FilterBar({ filters, onFilters, counts, admin, searchRef }: Props) {
+export function FilterBar({ filters, onFilters, counts, owners, searchRef }: Props) {
   const chosen = filters.status ?? []
   const with_ = (change: Partial<Record<keyof TaskFilters, string | TaskStatus[] | undefined>>) => {
     const next = { ...filters, ...change }
@@ -51,6 +42,7 @@ export function FilterBar({ filters, onFilters, counts, admin, searchRef }: Prop
     filters.worker_id,
     filters.user_id,
     filters.since,
+    filters.until,
   ].filter(Boolean)
   return (
     <Stack gap="xs" mb={4}>
@@ -88,7 +80,7 @@ export function FilterBar({ filters, onFilters, counts, admin, searchRef }: Prop
                 value={filters.failure ?? ''}
                 data={[
                   { value: '', label: 'any' },
-                  ...failures.map((value) => ({ value, label: value.replace('_', ' ') })),
+                  ...Object.entries(failureNames).map(([value, label]) => ({ value, label })),
                 ]}
                 onChange={(event) => with_({ failure: event.currentTarget.value })}
               />
@@ -101,11 +93,12 @@ export function FilterBar({ filters, onFilters, counts, admin, searchRef }: Prop
                   onCommit={(value) => with_({ [field]: value })}
                 />
               ))}
-              {admin && (
-                <CommittedInput
-                  label="User id"
+              {owners && (
+                <NativeSelect
+                  label="Owner"
                   value={filters.user_id ?? ''}
-                  onCommit={(user_id) => with_({ user_id })}
+                  data={ownerChoices(owners, filters.user_id)}
+                  onChange={(event) => with_({ user_id: event.currentTarget.value })}
                 />
               )}
               <NativeSelect
@@ -144,8 +137,14 @@ function sinceChoices(present: string | undefined) {
   for (const [label, hours] of spans)
     choices.push({ value: new Date((hour - hours) * 3_600_000).toISOString(), label })
   if (present && !choices.some((c) => c.value === present)) {
-    choices.push({ value: present, label: `since ${new Date(present).toLocaleString()}` })
+    choices.push({ value: present, label: `since ${formatDateTime(present)}` })
   }
+  return choices
+}
+
+function ownerChoices(owners: Owners, present: string | undefined) {
+  const choices = [{ value: '', label: 'anybody' }, ...owners.all]
+  if (present && !choices.some((c) => c.value === present)) choices.push({ value: present, label: present })
   return choices
 }
 

@@ -10,6 +10,7 @@ import {
   TextInput,
 } from '@mantine/core'
 import { useState } from 'react'
+import { decimalSeparator } from '@/lib/format'
 import { InputFiles } from './InputFiles'
 import type { Draft, Errors } from './submit'
 
@@ -56,6 +57,7 @@ export function SubmitFields({ draft, errors, images, onChange }: Props) {
       label={label}
       step={step}
       min={0}
+      decimalSeparator={decimalSeparator}
       {...(suffix ? { suffix } : {})}
       value={draft[field]}
       error={errors[field]}

@@ -6,11 +6,13 @@ import type { TaskFilters } from '@/api/queries'
 import { Empty } from '@/components/Empty'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
+import { formatCount } from '@/lib/format'
 import { BulkBar } from './BulkBar'
 import { CancelMatching } from './CancelMatching'
 import { FilterBar } from './FilterBar'
 import { newestFirst, sortedBy } from './columns'
 import classes from './TaskList.module.css'
+import { useOwners } from '@/api/owners'
 import { TaskTable } from './TaskTable'
 import { useTaskWindow } from './useTaskWindow'
 
@@ -27,6 +29,7 @@ interface Props {
 
 export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps }: Props) {
   const { list, rows, skipped, before, toNewest } = useTaskWindow(filters)
+  const owners = useOwners(admin)
   const [selected, setSelected] = useState<ReadonlyMap<string, Task>>(new Map())
   const search = useRef<HTMLInputElement>(null)
   useHotkeys([['/', () => search.current?.focus()]])
@@ -42,7 +45,7 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
 
   return (
     <div className={classes.page}>
-      <FilterBar filters={filters} onFilters={onFilters} counts={counts} admin={admin} searchRef={search} />
+      <FilterBar filters={filters} onFilters={onFilters} counts={counts} owners={owners} searchRef={search} />
       {list.isError && rows.length > 0 && (
         <Alert color="red" variant="outline" role="alert" mb="xs" p="xs">
           {list.error.message}
@@ -55,7 +58,7 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
           <Text size="sm" c="dimmed" role="status">
             {list.isPending
               ? 'Loading'
-              : `${skipped + rows.length}${list.hasNextPage ? '+' : ''} ${skipped + rows.length === 1 ? 'task' : 'tasks'}`}
+              : `${formatCount(skipped + rows.length)}${list.hasNextPage ? '+' : ''} ${skipped + rows.length === 1 ? 'task' : 'tasks'}`}
           </Text>
           {rows.length > 0 && <CancelMatching filters={filters} />}
           {behind ? (
@@ -75,6 +78,7 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
       ) : rows.length > 0 ? (
         <TaskTable
           rows={rows}
+          owners={owners}
           skipped={skipped}
           loadBefore={before}
           selected={selected}

@@ -1,8 +1,7 @@
 import { Alert, Button, Group, Stack, Tabs, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
-import { IconBan, IconCopy, IconPencil, IconRefresh } from '@tabler/icons-react'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconCopy, IconPencil, IconRefresh } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
 import type { Task } from '@/api/client'
 import { taskEventsQuery, taskQuery } from '@/api/queries'
@@ -10,9 +9,11 @@ import { AnchorLink, ButtonLink } from '@/components/links'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { PageTitle } from '@/components/PageTitle'
+import { showRefusal } from '@/components/refusal'
 import { Status } from '@/components/Status'
 import { newKey } from '@/lib/key'
-import { cancelTask, retryTask } from './actions'
+import { retryTask } from './actions'
+import { CancelTask } from './CancelTask'
 import { isTerminal, stateDetail, taskTitle } from './columns'
 import { isEditable } from './edit'
 import { EditTask } from './EditTask'
@@ -35,12 +36,24 @@ interface Props {
   onAt: (at: number | undefined) => void
   onOpen: (id: string) => void
   files: ReactNode
+  /** Whose a task is, for those who see tasks of others. */
+  ownerOf: ((task: Task) => string) | undefined
 }
 
-export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen, files }: Props) {
+export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen, files, ownerOf }: Props) {
   const { data: task, error, refetch } = useQuery(taskQuery(id))
   const { data: events } = useQuery(taskEventsQuery(id))
-  if (!task) return error ? <PageError error={error} retry={() => void refetch()} /> : <PageLoading />
+  if (!task) {
+    return error ? (
+      <PageError error={error} retry={() => void refetch()}>
+        <ButtonLink to="/tasks" variant="default" size="xs">
+          To the list of tasks
+        </ButtonLink>
+      </PageError>
+    ) : (
+      <PageLoading />
+    )
+  }
   const shown = attempt ?? task.attempt
   const placed = task.attempts.some((a) => a.attempt === shown)
   return (
@@ -66,7 +79,7 @@ export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen,
         {task.waiting && <Waiting waiting={task.waiting} />}
       </div>
       <section className="card" style={{ padding: '1rem' }} aria-label="Summary">
-        <FactsSummary task={task} />
+        <FactsSummary task={task} owner={ownerOf?.(task)} />
       </section>
       <section className="card" style={{ padding: '1rem' }} aria-label="Timeline">
         {events ? <Timeline task={task} events={events} /> : <Text c="dimmed">Loading</Text>}
@@ -96,7 +109,7 @@ export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen,
         </Tabs.Panel>
         <Tabs.Panel value="spec">
           <div className="card" style={{ padding: '1rem' }}>
-            <Facts task={task} />
+            <Facts task={task} owner={ownerOf?.(task)} />
           </div>
         </Tabs.Panel>
       </Tabs>
@@ -131,21 +144,13 @@ function Failure({ task }: { task: Task }) {
 }
 
 function TaskActions({ task, onOpen }: { task: Task; onOpen: (id: string) => void }) {
-  const queries = useQueryClient()
   // One key for as long as the page shows this task: a second click gives the same retry.
   const [key] = useState(() => newKey())
   const [editing, { open, close }] = useDisclosure()
-  const failed = (error: Error) =>
-    notifications.show({ color: 'red', title: 'Refused', message: error.message })
-  const cancel = useMutation({
-    mutationFn: () => cancelTask(task.task_id),
-    onSuccess: (now) => queries.setQueryData(taskQuery(task.task_id).queryKey, now),
-    onError: failed,
-  })
   const retry = useMutation({
     mutationFn: () => retryTask(task.task_id, key),
     onSuccess: (created) => onOpen(created.task_id),
-    onError: failed,
+    onError: showRefusal,
   })
   return (
     <>
@@ -172,16 +177,7 @@ function TaskActions({ task, onOpen }: { task: Task; onOpen: (id: string) => voi
           Retry
         </Button>
       ) : (
-        <Button
-          color="red"
-          variant="outline"
-          leftSection={<IconBan size={16} />}
-          loading={cancel.isPending}
-          disabled={task.cancel_requested}
-          onClick={() => cancel.mutate()}
-        >
-          {task.cancel_requested ? 'Cancelling' : 'Cancel'}
-        </Button>
+        <CancelTask task={task} />
       )}
     </>
   )

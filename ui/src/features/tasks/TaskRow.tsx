@@ -3,6 +3,7 @@ import type { Task } from '@/api/client'
 import { Status } from '@/components/Status'
 import { Time } from '@/components/Time'
 import { between, formatDuration } from '@/lib/format'
+import { shortImage } from '@/lib/images'
 import { useNow } from '@/lib/now'
 import { isTerminal, stateDetail, taskTitle } from './columns'
 import classes from './TaskTable.module.css'
@@ -13,6 +14,8 @@ interface Props {
   top: number
   height: number
   task: Task
+  /** Whose it is, where somebody sees those of others. */
+  owner: string | undefined
   active: boolean
   selected: boolean
   /** Both must stay the same functions, so that a row is drawn again only when it differs. */
@@ -25,7 +28,7 @@ interface Props {
  * look at the address again for every row, with each filter that is pressed.
  */
 export const TaskRow = memo(function TaskRow(props: Props) {
-  const { id, index, top, height, task, active, selected, onToggle, onActive } = props
+  const { id, index, top, height, task, owner, active, selected, onToggle, onActive } = props
   const title = taskTitle(task)
   return (
     <div
@@ -40,7 +43,7 @@ export const TaskRow = memo(function TaskRow(props: Props) {
       style={{ transform: `translateY(${top}px)`, height }}
       onMouseDown={() => onActive(index)}
     >
-      <div role="gridcell">
+      <div role="gridcell" data-choose className={classes.choose}>
         <input
           type="checkbox"
           className={classes.box}
@@ -54,15 +57,25 @@ export const TaskRow = memo(function TaskRow(props: Props) {
         <Status status={task.status} detail={stateDetail(task)} />
       </div>
       <div role="gridcell" className={classes.title}>
-        <a href={`/tasks/${encodeURIComponent(task.task_id)}`} tabIndex={-1} className={classes.link}>
+        <a
+          href={`/tasks/${encodeURIComponent(task.task_id)}`}
+          tabIndex={-1}
+          className={classes.link}
+          title={title}
+        >
           {title}
         </a>
         <span className={classes.id}>{task.task_id}</span>
       </div>
       <div role="gridcell" className={`${classes.wide} ${classes.cut}`} title={task.docker_image}>
-        {task.docker_image}
+        {shortImage(task.docker_image)}
       </div>
-      <div role="gridcell" className={`${classes.wide} ${classes.cut}`}>
+      {owner !== undefined && (
+        <div role="gridcell" className={`${classes.wide} ${classes.cut}`} title={owner}>
+          {owner}
+        </div>
+      )}
+      <div role="gridcell" className={`${classes.wide} ${classes.cut}`} title={task.worker_id}>
         {task.worker_id ?? '–'}
       </div>
       <div role="gridcell" className={`${classes.wide} ${classes.cut}`}>

@@ -10,6 +10,7 @@ import {
   type SetStateAction,
 } from 'react'
 import type { Task } from '@/api/client'
+import type { Owners } from '@/api/owners'
 import { SortHeader } from './SortHeader'
 import { TaskRow } from './TaskRow'
 import classes from './TaskTable.module.css'
@@ -19,6 +20,8 @@ type Selection = ReadonlyMap<string, Task>
 
 interface Props {
   rows: Task[]
+  /** For those who see tasks of others. */
+  owners: Owners | undefined
   /** How many stand before them that are not in memory. */
   skipped: number
   /** Asks for those before, where the row of this number is in sight. */
@@ -45,7 +48,8 @@ const rowID = (index: number) => `task-row-${index}`
 
 /** The rows of the list; only those in sight are in the page. */
 export function TaskTable(props: Props) {
-  const { rows, skipped, selected, onSelected, onOpen, hasMore, loadingMore, loadMore, resetKey } = props
+  const { rows, owners, skipped, selected, onSelected, onOpen, hasMore, loadingMore, loadMore, resetKey } =
+    props
   const { loadBefore } = props
   const count = skipped + rows.length
   const scroller = useRef<HTMLDivElement>(null)
@@ -130,17 +134,20 @@ export function TaskTable(props: Props) {
   }
   const onClick = (event: MouseEvent) => {
     const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey
-    const link = (event.target as Element).closest('a')
-    const id = link?.closest('[data-task]')?.getAttribute('data-task')
-    if (!plain || !id) return // the browser's own: another tab, a download
+    const target = event.target as Element
+    const id = target.closest('[data-task]')?.getAttribute('data-task')
+    if (!plain || !id || target instanceof HTMLInputElement) return // the browser's own: another tab, a tick
     event.preventDefault()
-    onOpen(id)
+    const task = rows.find((row) => row.task_id === id)
+    if (target.closest('[data-choose]')) return task && toggle(task) // beside the box, but meant for it
+    if (getSelection()?.isCollapsed !== false) onOpen(id) // somebody who marks an id wants to copy it
   }
 
   return (
     <div
       ref={scroller}
       className={`card ${classes.scroller}`}
+      data-owners={owners !== undefined || undefined}
       role="grid"
       aria-label="Tasks"
       aria-multiselectable="true"
@@ -170,6 +177,11 @@ export function TaskTable(props: Props) {
         <div role="columnheader" className={classes.wide}>
           Image
         </div>
+        {owners && (
+          <div role="columnheader" className={classes.wide}>
+            Owner
+          </div>
+        )}
         <div role="columnheader" className={classes.wide}>
           Worker
         </div>
@@ -197,6 +209,7 @@ export function TaskTable(props: Props) {
                 top={item.start}
                 height={item.size}
                 task={task}
+                owner={owners?.nameOf(task)}
                 active={row === active}
                 selected={selected.has(task.task_id)}
                 onToggle={toggle}

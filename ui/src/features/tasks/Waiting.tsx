@@ -1,6 +1,7 @@
 import { Alert, List, Text } from '@mantine/core'
 import { IconClock } from '@tabler/icons-react'
 import type { Task } from '@/api/client'
+import { AnchorLink } from '@/components/links'
 import { formatCount } from '@/lib/format'
 
 /** Why a task is not placed yet, and what would help. */
@@ -27,7 +28,15 @@ export function Waiting({ waiting }: { waiting: NonNullable<Task['waiting']> }) 
         <List size="sm" mt="xs">
           {workers.map(({ worker_id, reason: why }) => (
             <List.Item key={worker_id}>
-              <b>{worker_id}</b>: {why}
+              <AnchorLink
+                to="/workers/$workerId"
+                params={{ workerId: worker_id }}
+                size="sm"
+                underline="always"
+              >
+                {worker_id}
+              </AnchorLink>
+              : {why}
             </List.Item>
           ))}
         </List>

@@ -2,6 +2,7 @@ import { notifications } from '@mantine/notifications'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, ApiError, call, type Task } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
+import { formatCount } from '@/lib/format'
 import { newKey } from '@/lib/key'
 
 export const cancelTask = (id: string) => call(api.DELETE('/api/tasks/{id}', { params: { path: { id } } }))
@@ -63,8 +64,10 @@ export function useBulk(verb: 'cancel' | 'retry', onDone: (outcome: Outcome) => 
       const what = verb === 'cancel' ? 'cancelled or being cancelled' : 'submitted again'
       notifications.show({
         color: failed.length > 0 ? 'yellow' : 'green',
-        title: `${done.length} ${done.length === 1 ? 'task' : 'tasks'} ${what}`,
-        message: failed[0] ? `${failed.length} refused, the first because: ${failed[0].why}` : undefined,
+        title: `${formatCount(done.length)} ${done.length === 1 ? 'task' : 'tasks'} ${what}`,
+        message: failed[0]
+          ? `${formatCount(failed.length)} refused, the first because: ${failed[0].why}`
+          : undefined,
       })
       for (const key of ['tasks', 'recent', 'cluster']) void queries.invalidateQueries({ queryKey: [key] })
       onDone(outcome)

@@ -1,5 +1,6 @@
 import type { Task, TaskRequest } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
+import { failureNames } from '@/lib/words'
 
 /** What people call a task: its name, or else what it runs. */
 export function taskTitle(task: Pick<TaskRequest, 'name' | 'docker_image' | 'command' | 'args'>): string {
@@ -31,7 +32,7 @@ export function sortedBy(filters: TaskFilters, sort: string): TaskFilters {
 /** The fine state where it says more than the status. */
 export function stateDetail(task: Task): string | undefined {
   if (task.cancel_requested && !isTerminal(task)) return 'cancelling'
-  if (task.status === 'failed') return task.failure
+  if (task.status === 'failed') return task.failure && failureNames[task.failure]
   if (task.status === 'assigned' || (task.status === 'running' && task.state !== 'running')) {
     return task.state.replaceAll('_', ' ')
   }

@@ -28,6 +28,7 @@ beforeEach(() => {
       })
     }),
   )
+  server.use(http.get('*/api/users', () => HttpResponse.json({ items: [] })))
   return () => vi.restoreAllMocks()
 })
 

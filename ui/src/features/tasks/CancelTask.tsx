@@ -1,0 +1,48 @@
+import { Button, Group, Modal, Text } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { IconBan } from '@tabler/icons-react'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import type { Task } from '@/api/client'
+import { taskQuery } from '@/api/queries'
+import { showRefusal } from '@/components/refusal'
+import { cancelTask } from './actions'
+
+/** Cancels a task; where work would be lost with it, it asks first. */
+export function CancelTask({ task }: { task: Task }) {
+  const queries = useQueryClient()
+  const [asking, { open, close }] = useDisclosure()
+  const cancel = useMutation({
+    mutationFn: () => cancelTask(task.task_id),
+    onSuccess: (now) => queries.setQueryData(taskQuery(task.task_id).queryKey, now),
+    onError: showRefusal,
+    onSettled: close,
+  })
+  return (
+    <>
+      <Button
+        color="red"
+        variant="outline"
+        leftSection={<IconBan size={16} />}
+        loading={cancel.isPending}
+        disabled={task.cancel_requested}
+        onClick={() => (task.status === 'running' ? open() : cancel.mutate())}
+      >
+        {task.cancel_requested ? 'Cancelling' : 'Cancel'}
+      </Button>
+      <Modal opened={asking} onClose={close} title="Cancel this task?">
+        <Text size="sm" mb="md">
+          Its container is stopped. The log and the files so far are kept, and it can be retried, from its
+          beginning.
+        </Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>
+            Let it run
+          </Button>
+          <Button color="red" data-autofocus loading={cancel.isPending} onClick={() => cancel.mutate()}>
+            Cancel it
+          </Button>
+        </Group>
+      </Modal>
+    </>
+  )
+}
