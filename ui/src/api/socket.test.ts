@@ -97,3 +97,39 @@ it('takes a normal end as the end of all', () => {
   expect(ends).toBe(1)
   expect(FakeSocket.all).toHaveLength(1)
 })
+
+it('stays closed when it is closed by who hears that it was refused', () => {
+  socket = new LiveSocket({
+    path: () => '/ws/x',
+    onFrame: () => undefined,
+    onLink: (link) => link === 'refused' && socket.close(),
+  })
+  for (let i = 0; i < 3; i++) {
+    FakeSocket.newest.end(1006)
+    vi.advanceTimersByTime(60_000)
+  }
+  expect(FakeSocket.all).toHaveLength(3)
+})
+
+it('stays closed when it is closed by who hears that the sign-in is over', () => {
+  socket = new LiveSocket({
+    path: () => '/ws/x',
+    onFrame: () => undefined,
+    onLink: (link) => links.push(link),
+    onSignedOut: () => socket.close(),
+  })
+  FakeSocket.newest.open()
+  FakeSocket.newest.end(1008)
+  vi.advanceTimersByTime(60_000)
+  expect(FakeSocket.all).toHaveLength(1)
+  expect(links).toEqual(['connecting', 'live'])
+})
+
+it('does not trust a connection of before the network was away', () => {
+  open()
+  FakeSocket.newest.open()
+  const old = FakeSocket.newest
+  window.dispatchEvent(new Event('online'))
+  expect(old.closed).toBe(true)
+  expect(FakeSocket.all).toHaveLength(2)
+})

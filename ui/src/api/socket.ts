@@ -49,9 +49,10 @@ export class LiveSocket {
     this.drop()
   }
 
+  /** There is a network again: a connection that still seems open may be of the one before. */
   private readonly hurry = () => {
-    if (this.timer === undefined) return
     clearTimeout(this.timer)
+    this.drop()
     this.connect()
   }
 
@@ -92,6 +93,7 @@ export class LiveSocket {
       if (this.stopped) return
       if (!opened) this.neverOpened++
       if (event.code === closePolicy) this.options.onSignedOut?.()
+      if (this.stopped) return // by those who have just heard of it
       if (event.code === closeNormal && opened && this.options.onEnd) {
         this.stopped = true
         this.options.onEnd()
@@ -105,6 +107,7 @@ export class LiveSocket {
   private again() {
     this.drop()
     this.options.onLink(this.neverOpened >= refusals ? 'refused' : 'broken')
+    if (this.stopped) return
     const pause = Math.min(longestPause, firstPause * 2 ** this.failures++)
     // Some jitter, so that a master that comes back is not called by all at once.
     this.timer = setTimeout(() => this.connect(), pause * (0.75 + Math.random() / 2))
