@@ -66,7 +66,7 @@ const count = (value: unknown) =>
 export const taskSearch = (raw: Record<string, unknown>): TaskSearch =>
   tidy({
     tab: taskTabs.find((tab) => tab === raw.tab),
-    attempt: count(raw.attempt),
+    attempt: count(raw.attempt) || undefined, // they count from 1
     at: count(raw.at),
   })
 

@@ -19,6 +19,11 @@ it('colours pieces of a line', () => {
 it('shows no control sequence', () => {
   expect(text('\u001b[2J\u001b[Hclear\u0007')).toBe('clear')
   expect(text('a\u0008b\tc')).toBe('ab\tc')
+  expect(text('\u001b(B\u001b[mtput\u001b[?25l sgr0')).toBe('tput sgr0')
+  expect(text('\u001b]8;;https://x\u001b\\a link\u001b]8;;\u0007 \u001b]0;title\u0007ends')).toBe(
+    'a link ends',
+  )
+  expect(text('\u001b7saved\u001b8 \u001b=keys')).toBe('saved keys')
 })
 
 it('keeps what a progress line showed last', () => {

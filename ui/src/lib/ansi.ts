@@ -20,6 +20,10 @@ const decorations: Record<string, string> = {
 // eslint-disable-next-line no-control-regex
 const invisible = /[\u0000-\u0008\u000b-\u001f\u007f]/g
 
+// Links, titles and character sets, which the library does not know: their words are not part of the text.
+// eslint-disable-next-line no-control-regex
+const foreign = /\u001b(?:[\]P^_X](?:[^\u0007\u001b]*(?:\u0007|\u001b\\))?|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])/g
+
 /** What a carriage return leaves of a line on a terminal: what came last. */
 function overwritten(text: string): string {
   const end = text.endsWith('\r') ? text.length - 1 : text.length
@@ -31,7 +35,7 @@ function overwritten(text: string): string {
  * What the lines before it have left switched on is carried over.
  */
 export function ansiSpans(line: string, carried = ''): Span[] {
-  const text = overwritten(line)
+  const text = overwritten(line.replace(foreign, ''))
   if (carried === '' && !text.includes('\u001b'))
     return [{ text: text.replace(invisible, ''), className: '' }]
   return Anser.ansiToJson(carried + text, { use_classes: true, remove_empty: true }).map((piece) => {

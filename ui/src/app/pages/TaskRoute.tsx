@@ -30,7 +30,10 @@ export default function TaskRoute() {
       attempt={attempt}
       onAttempt={(next) => change({ attempt: next, at: undefined })}
       at={at}
-      onAt={(next) => change({ at: next })}
+      // A place is one of an attempt, also when the task has come to another one by then.
+      onAt={(next) =>
+        change({ at: next, attempt: next === undefined ? attempt : (attempt ?? task?.attempt) })
+      }
       onOpen={(id) => void navigate({ to: '/tasks/$taskId', params: { taskId: id } })}
       ownerOf={owners?.nameOf}
       files={

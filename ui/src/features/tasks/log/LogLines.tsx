@@ -4,6 +4,7 @@ import type { LogRecord } from '@/api/client'
 import { ansiSpans, carriedOver } from '@/lib/ansi'
 import { formatDateTime, formatLogTime } from '@/lib/format'
 import type { LogState } from './feed'
+import { textOf } from './text'
 import classes from './LogView.module.css'
 
 interface Props {
@@ -47,8 +48,15 @@ export function LogLines({
 
   // What was put before must not move what is being read.
   useLayoutEffect(() => {
-    if (state.prepended > 0 && scroller.current) scroller.current.scrollTop += state.prepended * rowHeight
+    if (state.prepended !== 0 && scroller.current) scroller.current.scrollTop += state.prepended * rowHeight
   }, [state])
+  // What does not fill the frame cannot be scrolled to its ends.
+  useEffect(() => {
+    const el = scroller.current
+    if (!el || state.loading || state.error !== undefined || el.scrollHeight > el.clientHeight) return
+    if (!state.atEnd) onReachEnd()
+    else onReachStart()
+  })
   useLayoutEffect(() => {
     if (!follow || !scroller.current) return
     pinned.current = true
@@ -161,13 +169,11 @@ const Line = memo(function Line({ record, carried, top, times, marked, onAt }: L
         </time>
       )}
       <span>
-        {record.base64 !== undefined
-          ? `[${Math.floor((record.base64.length * 3) / 4)} bytes that are no text]`
-          : ansiSpans(record.text, carried).map((span, i) => (
-              <span key={i} className={span.className} style={span.style}>
-                {span.text}
-              </span>
-            ))}
+        {ansiSpans(textOf(record), carried).map((span, i) => (
+          <span key={i} className={span.className} style={span.style}>
+            {span.text}
+          </span>
+        ))}
       </span>
     </div>
   )

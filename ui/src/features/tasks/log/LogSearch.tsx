@@ -5,6 +5,7 @@ import { readLog } from '@/api/logs'
 import { ansiSpans } from '@/lib/ansi'
 import { formatCount } from '@/lib/format'
 import classes from './LogView.module.css'
+import { textOf } from './text'
 
 interface Props {
   id: string
@@ -59,7 +60,7 @@ export function LogSearch({ id, attempt, stream, query, onPick, onClose }: Props
             <li key={record.offset}>
               <button type="button" className={classes.result} onClick={() => onPick(record.offset)}>
                 <Marked
-                  text={ansiSpans(record.text)
+                  text={ansiSpans(textOf(record))
                     .map((span) => span.text)
                     .join('')}
                   query={query}

@@ -12,12 +12,12 @@ import {
 } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { IconArrowDown, IconDownload, IconSearch } from '@tabler/icons-react'
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useState } from 'react'
 import { logPath } from '@/api/logs'
 import { formatBytes } from '@/lib/format'
-import { LogFeed } from './feed'
 import { LogLines } from './LogLines'
 import { LogSearch } from './LogSearch'
+import { useFeed } from './useFeed'
 import classes from './LogView.module.css'
 
 interface Props {
@@ -34,32 +34,23 @@ interface Props {
 }
 
 export function LogView(props: Props) {
-  const { id, attempt, at, deleted } = props
-  const [stream, setStream] = useState<'stdout' | 'stderr' | undefined>()
-  if (deleted) {
+  if (props.deleted) {
     return <Text c="dimmed">The log of this task is kept no longer.</Text>
   }
-  // Another attempt, stream or place is another log to look at.
-  return <OpenLog key={`${id}/${attempt}/${stream}/${at}`} {...props} stream={stream} onStream={setStream} />
+  return <OpenLog {...props} />
 }
 
-interface OpenProps extends Props {
-  stream: 'stdout' | 'stderr' | undefined
-  onStream: (stream: 'stdout' | 'stderr' | undefined) => void
-}
-
-function OpenLog({ id, attempt, attempts, onAttempt, at, onAt, unborn, stream, onStream }: OpenProps) {
-  const [feed] = useState(() => new LogFeed({ id, attempt, stream, at }))
-  useEffect(() => {
-    feed.start()
-    return () => feed.close()
-  }, [feed])
-  const state = useSyncExternalStore(feed.subscribe, feed.current)
-  const [follow, setFollow] = useState(at === undefined)
+function OpenLog({ id, attempt, attempts, onAttempt, at, onAt, unborn }: Props) {
+  const [stream, setStream] = useState<'stdout' | 'stderr' | undefined>()
+  const { key, feed, state, follow, setFollow } = useFeed({ id, attempt, stream, at })
   const [times, setTimes] = useLocalStorage({ key: 'cloudai-log-times', defaultValue: false })
   const [search, setSearch] = useState('')
   const [query, setQuery] = useState('')
-  const end = () => (at === undefined ? setFollow(true) : onAt(undefined))
+  const end = () => {
+    if (at !== undefined) return onAt(undefined)
+    if (!state.atEnd) feed.toEnd()
+    setFollow(true)
+  }
   const size = state.records.at(-1)?.next
   return (
     <div>
@@ -83,7 +74,7 @@ function OpenLog({ id, attempt, attempts, onAttempt, at, onAt, unborn, stream, o
             { value: 'stdout', label: 'stdout' },
             { value: 'stderr', label: 'stderr' },
           ]}
-          onChange={(event) => onStream((event.currentTarget.value || undefined) as typeof stream)}
+          onChange={(event) => setStream((event.currentTarget.value || undefined) as typeof stream)}
         />
         <form
           className={classes.search}
@@ -138,7 +129,7 @@ function OpenLog({ id, attempt, attempts, onAttempt, at, onAt, unborn, stream, o
       )}
       {query !== '' && (
         <LogSearch
-          key={query}
+          key={`${attempt}/${stream}/${query}`}
           id={id}
           attempt={attempt}
           stream={stream}
@@ -149,6 +140,7 @@ function OpenLog({ id, attempt, attempts, onAttempt, at, onAt, unborn, stream, o
       )}
       <div className={classes.frame}>
         <LogLines
+          key={key}
           state={state}
           follow={follow}
           onLeaveEnd={() => setFollow(false)}
@@ -191,7 +183,7 @@ function emptyText(unborn: boolean, complete: boolean, loading: boolean) {
 function linkText(link: string | undefined, complete: boolean, atEnd: boolean) {
   if (complete) return 'The log is complete.'
   if (!atEnd) return ''
-  if (link === 'live') return 'Live'
+  if (link === 'live' || link === 'refused') return 'Live' // refused: by an answer that does not end
   if (link === 'broken')
     return 'The connection was cut; it goes on at the last byte as soon as the master answers.'
   return 'Connecting'

@@ -17,7 +17,9 @@ function serve(records: LogRecord[]) {
       const query = new URL(request.url).searchParams
       const tail = query.get('tail')
       const offset = Number(query.get('offset') ?? 0)
-      const chosen = tail === null ? records.filter((r) => r.next > offset) : records.slice(-Number(tail))
+      const stream = query.get('stream')
+      const wanted = records.filter((r) => stream === null || r.stream === stream)
+      const chosen = tail === null ? wanted.filter((r) => r.next > offset) : wanted.slice(-Number(tail))
       // A read from the middle of a line gives the rest of it.
       const cut = chosen.map((r) =>
         r.offset < offset ? { ...r, offset, text: r.text.slice(offset - r.offset) } : r,
@@ -29,10 +31,12 @@ function serve(records: LogRecord[]) {
   )
 }
 
-function open(at?: number) {
-  feed = new LogFeed({ id: 't1', attempt: 1, stream: undefined, at })
+function open(at?: number, stream?: 'stdout' | 'stderr') {
+  feed = new LogFeed({ id: 't1', attempt: 1, stream, at })
   feed.start()
 }
+
+const settled = () => vi.waitFor(() => expect(feed.current().loading).toBe(false))
 
 beforeEach(() => {
   vi.stubGlobal('WebSocket', FakeSocket)
@@ -117,4 +121,100 @@ it('says why a log cannot be read', async () => {
   )
   open()
   await vi.waitFor(() => expect(feed.current().error).toBe('kept no longer'))
+})
+
+it('opens once more as if for the first time', async () => {
+  serve(whole.slice(0, 10))
+  open()
+  feed.close()
+  feed.start()
+  await settled()
+  expect(feed.current().error).toBeUndefined()
+  expect(feed.current().records).toHaveLength(10)
+})
+
+it('follows a log that is so short that all of it lies around the byte', async () => {
+  serve(whole.slice(0, 10))
+  open(whole[5]?.offset)
+  await settled()
+  expect(feed.current().records).toHaveLength(10)
+  expect(feed.current().atEnd).toBe(true)
+  expect(FakeSocket.newest.url).toContain(`offset=${whole[9]?.next}`)
+})
+
+it('finds the lines of a stream that said nothing for long, each of them', async () => {
+  const loud = whole.slice(0, 30_000).map((record, i) => {
+    const stream = i === 1 || i === 3000 || i > 29_990 ? 'stderr' : 'stdout'
+    return { ...record, stream } satisfies LogRecord
+  })
+  serve(loud)
+  open(undefined, 'stderr')
+  // The tail of so few lines is the whole; a window around the last of them is not.
+  await settled()
+  expect(feed.current().records).toHaveLength(11)
+  feed.close()
+  open(loud[29_995]?.offset, 'stderr')
+  await settled()
+  for (let i = 0; i < 5 && !feed.current().atStart; i++) {
+    feed.before()
+    await settled()
+  }
+  expect(feed.current().atStart).toBe(true)
+  expect(
+    feed
+      .current()
+      .records.slice(0, 3)
+      .map((r) => r.text),
+  ).toEqual(['line 1', 'line 3000', 'line 29991'])
+})
+
+it('says how many lines have gone from the beginning, so that what is read stays in sight', async () => {
+  serve(whole.slice(0, 10))
+  open()
+  await settled()
+  const lines = makeRecords(
+    Array.from({ length: 100_000 }, () => 'x'),
+    whole[9]?.next,
+  )
+  FakeSocket.newest.open()
+  FakeSocket.newest.say({ seq: 1, type: 'snapshot', data: { attempt: 1, offset: 0 } })
+  lines.forEach((data, i) => FakeSocket.newest.say({ seq: i + 2, type: 'delta', data }))
+  await vi.waitFor(() => expect(feed.current().records.at(-1)?.next).toBe(lines.at(-1)?.next))
+  const { records, prepended } = feed.current()
+  expect(prepended).toBe(records.length - 100_010)
+  expect(prepended).toBeLessThan(0)
+})
+
+it('comes to the end at once, however much lies between', async () => {
+  serve(whole)
+  open()
+  await settled()
+  for (let i = 0; i < 60 && !feed.current().atStart; i++) {
+    feed.before()
+    await settled()
+  }
+  const asked: string[] = []
+  server.events.on('request:start', ({ request }) => asked.push(request.url))
+  feed.toEnd()
+  await settled()
+  server.events.removeAllListeners()
+  expect(asked).toHaveLength(1)
+  expect(feed.current().atEnd).toBe(true)
+  expect(feed.current().records.at(-1)?.next).toBe(size)
+})
+
+it('reads on where no socket is let through, and is done when the log is', async () => {
+  serve(whole.slice(0, 10))
+  open()
+  await settled()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  serve(whole.slice(0, 20))
+  for (let i = 0; i < 3; i++) {
+    FakeSocket.newest.end(1006)
+    vi.advanceTimersByTime(60_000)
+  }
+  vi.useRealTimers()
+  await vi.waitFor(() => expect(feed.current().complete).toBe(true))
+  expect(feed.current().records.map((r) => r.text)).toEqual(whole.slice(0, 20).map((r) => r.text))
+  expect(FakeSocket.all).toHaveLength(3)
 })

@@ -14,7 +14,7 @@ export interface LogState {
   loading: boolean
   link: Link | undefined
   error: string | undefined
-  /** How many records the last change put before the others. */
+  /** How many records the last change put before the others; less than 0: how many it took away there. */
   prepended: number
 }
 
@@ -30,7 +30,15 @@ const nothing: LogState = {
   prepended: 0,
 }
 
-interface Options {
+interface Range {
+  records: LogRecord[]
+  /** Where the log ends, if it does before the range. */
+  end: number | undefined
+  /** There are more at its beginning than are kept. */
+  cut: boolean
+}
+
+export interface Options {
   id: string
   attempt: number | undefined
   stream: 'stdout' | 'stderr' | undefined
@@ -56,7 +64,9 @@ export class LogFeed {
   private incoming: LogRecord[] = []
   private flushTimer: ReturnType<typeof setTimeout> | undefined
   private next = 0
-  private refusedOnce = false
+  /** No socket is let through; what is read instead, while it is. */
+  private socketless = false
+  private reading: AbortController | undefined
 
   constructor(private readonly options: Options) {}
 
@@ -64,6 +74,12 @@ export class LogFeed {
     this.state = nothing
     this.stop = new AbortController()
     void this.guarded(() => this.begin())
+  }
+
+  /** Opens it at its end, however far away that is. */
+  toEnd() {
+    this.close()
+    this.start()
   }
 
   readonly subscribe = (listener: () => void) => {
@@ -86,15 +102,19 @@ export class LogFeed {
   }
 
   private async guarded(work: () => Promise<void>) {
+    const { signal } = this.stop // of this life of it, there may be another one by then
     this.set({ loading: true, error: undefined })
     try {
       await work()
     } catch (error) {
-      if (this.stop.signal.aborted) return
-      this.set({ error: error instanceof Error ? error.message : String(error) })
+      if (!signal.aborted) this.failed(error)
     } finally {
-      if (!this.stop.signal.aborted) this.set({ loading: false })
+      if (!signal.aborted) this.set({ loading: false })
     }
+  }
+
+  private failed(error: unknown) {
+    this.set({ error: error instanceof Error ? error.message : String(error) })
   }
 
   private ask(rest: LogAsk): LogAsk {
@@ -107,10 +127,11 @@ export class LogFeed {
     const { at } = this.options
     if (at !== undefined) {
       const from = Math.max(0, at - chunkBytes / 2)
-      const records = await this.range(from, at + chunkBytes)
+      const { records, end } = await this.range(from, at + chunkBytes)
       this.set({ records, atStart: from === 0, atEnd: false })
       this.next = records.at(-1)?.next ?? from
-      if (records.length === 0) await this.readOn()
+      if (end !== undefined) this.reachedEnd(end)
+      else if (records.length === 0) await this.readOn()
       return
     }
     const records: LogRecord[] = []
@@ -126,20 +147,26 @@ export class LogFeed {
   }
 
   /** The whole records between two bytes. */
-  private async range(from: number, to: number): Promise<LogRecord[]> {
-    const records: LogRecord[] = []
+  private async range(from: number, to: number): Promise<Range> {
+    let records: LogRecord[] = []
+    let cut = false
     const reply = await readLog(
       this.options.id,
       this.ask({ offset: from }),
       (batch) => {
         records.push(...batch.filter((record) => record.offset < to))
+        if (records.length > mostRecords) {
+          records = records.slice(-mostRecords / 2)
+          cut = true
+        }
         return (batch.at(-1)?.offset ?? 0) < to
       },
       this.stop.signal,
     )
     if (this.state.attempt === undefined) this.set({ attempt: reply.attempt })
-    // A read that begins anywhere begins in the middle of a line.
-    return from > 0 ? records.slice(1) : records
+    // A read that begins anywhere begins in the middle of a line, unless that is of the other stream.
+    const torn = from > 0 && records[0]?.offset === from
+    return { records: torn ? records.slice(1) : records, end: reply.next, cut }
   }
 
   /** Reads what comes before the window. */
@@ -147,8 +174,14 @@ export class LogFeed {
     const first = this.state.records[0]
     if (this.state.loading || this.state.atStart || !first) return
     void this.guarded(async () => {
-      const from = Math.max(0, first.offset - chunkBytes)
-      const older = await this.range(from, first.offset)
+      let from = first.offset
+      let older: LogRecord[] = []
+      let cut = false
+      // Of one stream there may be nothing for long.
+      for (let reach = chunkBytes; older.length === 0 && from > 0; reach *= 2) {
+        from = Math.max(0, first.offset - reach)
+        ;({ records: older, cut } = await this.range(from, first.offset))
+      }
       let records = [...older, ...this.state.records]
       let { atEnd } = this.state
       if (records.length > mostRecords) {
@@ -157,7 +190,7 @@ export class LogFeed {
         this.unfollow()
         this.next = records.at(-1)?.next ?? 0
       }
-      this.set({ records, atEnd, atStart: from === 0, prepended: older.length })
+      this.set({ records, atEnd, atStart: from === 0 && !cut, prepended: older.length })
     })
   }
 
@@ -184,30 +217,36 @@ export class LogFeed {
     })
     this.next = newer.at(-1)?.next ?? from
     this.append(newer)
-    if (reply.next === undefined) return
-    this.next = Math.max(this.next, reply.next)
+    if (reply.next !== undefined) this.reachedEnd(reply.next)
+  }
+
+  private reachedEnd(end: number) {
+    this.next = Math.max(this.next, end)
     this.set({ atEnd: true })
     this.follow()
   }
 
   private append(newer: LogRecord[]) {
-    let records = [...this.state.records, ...newer]
-    let { atStart } = this.state
-    if (records.length > mostRecords) {
-      records = records.slice(records.length - mostRecords + mostRecords / 5)
-      atStart = false
-    }
-    this.set({ records, atStart })
+    const records = [...this.state.records, ...newer]
+    const dropped = records.length > mostRecords ? records.length - mostRecords * 0.8 : 0
+    if (dropped > 0) this.set({ records: records.slice(dropped), atStart: false, prepended: -dropped })
+    else this.set({ records })
   }
 
   private unfollow() {
     this.socket?.close()
     this.socket = undefined
+    this.reading?.abort()
+    this.reading = undefined
     this.incoming = []
   }
 
   private follow() {
-    if (this.socket || this.stop.signal.aborted) return
+    if (this.socket || this.reading || this.stop.signal.aborted) return
+    if (this.socketless) {
+      void this.followByReading().catch((error: unknown) => this.failed(error))
+      return
+    }
     this.socket = new LiveSocket({
       path: () => {
         const query = new URLSearchParams()
@@ -218,7 +257,11 @@ export class LogFeed {
       onFrame: (frame) => this.frame(frame),
       onLink: (link) => {
         this.set({ link })
-        if (link === 'refused') this.followByReading()
+        if (link !== 'refused') return
+        this.socketless = true
+        this.flush()
+        this.unfollow()
+        this.follow()
       },
       onSignedOut: reportSignedOut,
       onEnd: () => {
@@ -247,32 +290,33 @@ export class LogFeed {
   }
 
   /** Where no socket is let through, an answer that does not end does the same. */
-  private followByReading() {
-    if (this.refusedOnce) return
-    this.refusedOnce = true
-    this.unfollow()
-    const again = async (): Promise<void> => {
-      const from = this.next
+  private async followByReading() {
+    const { signal } = (this.reading = new AbortController())
+    while (!signal.aborted) {
       try {
         await readLog(
           this.options.id,
-          this.ask({ offset: from, follow: true }),
+          this.ask({ offset: this.next, follow: true }),
           (batch) => {
             this.next = batch.at(-1)?.next ?? this.next
+            this.set({ link: 'live' })
             this.append(batch)
           },
-          this.stop.signal,
+          signal,
         )
         this.set({ complete: true, link: 'live' })
+        return
       } catch (error) {
-        if (this.stop.signal.aborted) return
-        if (error instanceof ApiError && error.status === 416) return this.set({ complete: true })
-        if (error instanceof ApiError && error.status >= 400) return this.set({ error: error.message })
+        if (signal.aborted) return
+        const status = error instanceof ApiError ? error.status : 0
+        if (status === 416) {
+          this.set({ complete: true })
+          return
+        }
+        if (status >= 400 && status < 500 && status !== 429) throw error
         this.set({ link: 'broken' })
         await new Promise((resolve) => setTimeout(resolve, 2000))
-        return again()
       }
     }
-    void again()
   }
 }
