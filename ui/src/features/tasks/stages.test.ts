@@ -70,3 +70,21 @@ it('is never led backwards by a worker whose clock is behind', () => {
   ])
   for (const stage of attempt?.stages ?? []) expect(stage.to ?? Infinity).toBeGreaterThanOrEqual(stage.from)
 })
+
+it.each([3600, -3600])('shows how long stages took by a clock that is %d s off', (off) => {
+  const byWorker = (state: string, second: number) =>
+    at(state, second + 1, { worker_time: new Date(start + (second + off) * 1000).toISOString() })
+  const [attempt] = stagesOf([
+    at('created', 0),
+    at('assigned', 1),
+    byWorker('image_pulled', 5),
+    byWorker('container_created', 6),
+    byWorker('running', 7),
+    byWorker('collect_output', 27),
+    at('stored', 30),
+  ])
+  const took = Object.fromEntries(attempt?.stages.map((s) => [s.label, ((s.to ?? 0) - s.from) / 1000]) ?? [])
+  expect(took.Running).toBe(20)
+  expect(took['Pulling the image']).toBeLessThanOrEqual(5)
+  expect(took.Starting).toBe(1)
+})

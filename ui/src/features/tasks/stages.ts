@@ -32,6 +32,27 @@ const doing: Record<string, [string, Stage['tone']]> = {
   report_result: ['Reporting', 'keep'],
 }
 
+const ms = (time: string) => new Date(time).getTime()
+
+/**
+ * By how much the clock of each attempt's worker is certainly wrong: it reports
+ * nothing before it has happened, and begins nothing before the attempt is assigned.
+ */
+function offsetsOf(events: TaskEvent[]): Map<number, number> {
+  const bounds = new Map<number, { most: number; least: number; assigned: number }>()
+  for (const event of events) {
+    const known = bounds.get(event.attempt) ?? { most: Infinity, least: -Infinity, assigned: -Infinity }
+    bounds.set(event.attempt, known)
+    if (event.state === 'assigned') known.assigned = ms(event.time)
+    if (!event.worker_time) continue
+    known.most = Math.min(known.most, ms(event.time) - ms(event.worker_time))
+    known.least = Math.max(known.least, known.assigned - ms(event.worker_time))
+  }
+  return new Map(
+    [...bounds].map(([attempt, { most, least }]) => [attempt, Math.min(most, Math.max(0, least))]),
+  )
+}
+
 /**
  * The stages of each attempt, from the task's events. The worker's own times are
  * finer, since several reports may arrive at once; no stage ends before it
@@ -39,9 +60,12 @@ const doing: Record<string, [string, Stage['tone']]> = {
  */
 export function stagesOf(events: TaskEvent[]): AttemptStages[] {
   const attempts: AttemptStages[] = []
+  const ordered = [...events].sort((a, b) => a.seq - b.seq)
+  const offsets = offsetsOf(ordered)
   let last = 0
-  for (const event of [...events].sort((a, b) => a.seq - b.seq)) {
-    const at = Math.max(last, new Date(event.worker_time ?? event.time).getTime())
+  for (const event of ordered) {
+    const own = event.worker_time && ms(event.worker_time) + (offsets.get(event.attempt) ?? 0)
+    const at = Math.max(last, own || ms(event.time))
     last = at
     let current = attempts.at(-1)
     const open = current?.stages.at(-1)
