@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch'
+import { hearTime } from '@/lib/now'
 import type { components, paths } from './generated/schema'
 
 type Schemas = components['schemas']
@@ -47,6 +48,9 @@ export class ApiError extends Error {
 /** Nothing came back: no network, or no master. */
 export const isOffline = (error: unknown) => error instanceof ApiError && error.status === 0
 
+/** It was there, or never was. */
+export const isGone = (error: unknown) => error instanceof ApiError && error.status === 404
+
 type Listener = () => void
 const signedOut = new Set<Listener>()
 
@@ -66,7 +70,11 @@ export const api = createClient<paths>({
   baseUrl: globalThis.location?.origin ?? '',
   credentials: 'same-origin',
   // Looked up at each call, so that tests can put a server in its place.
-  fetch: (request) => globalThis.fetch(request),
+  fetch: async (request) => {
+    const response = await globalThis.fetch(request)
+    hearTime(response.headers.get('Date'))
+    return response
+  },
 })
 
 interface Reply<T> {
