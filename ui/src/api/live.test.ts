@@ -1,8 +1,8 @@
 import { InfiniteQueryObserver, QueryClient, type InfiniteData } from '@tanstack/react-query'
 import { beforeEach, expect, it, vi } from 'vitest'
-import { makeTask } from '@/test/factories'
+import { makeTask, makeWorker } from '@/test/factories'
 import { FakeSocket } from '@/test/fakeSocket'
-import type { Task } from './client'
+import { ApiError, type Task, type Telemetry, type Worker } from './client'
 import { Live } from './live'
 
 let queries: QueryClient
@@ -19,6 +19,17 @@ beforeEach(() => {
     queries.clear()
     vi.unstubAllGlobals()
   }
+})
+
+const measured = (worker: Worker): Telemetry => ({
+  worker_id: worker.worker_id,
+  is_active: true,
+  cpu_usage: 1,
+  memory_usage: 1,
+  storage_usage: 1,
+  gpu_usage: 0,
+  running_tasks: [],
+  last_update: '2026-01-01T00:00:00Z',
 })
 
 const listOf = (key: unknown[]) =>
@@ -138,6 +149,150 @@ it('keeps what came just before a longer list was asked for', async () => {
   await vi.advanceTimersByTimeAsync(100)
   expect(listOf(['tasks', {}])).toEqual(['failed', 'queued'])
   leave()
+})
+
+/** The socket of tasks, open, after its first frame and all that follows from that. */
+function openTasks(items: Task[] = []) {
+  live.start()
+  const tasks = FakeSocket.all.find((s) => s.url.endsWith('/ws/tasks'))
+  if (!tasks) throw new Error('nothing has been opened')
+  let seq = 0
+  const say = (type: 'snapshot' | 'delta', changed: Task[]) =>
+    tasks.say({ seq: ++seq, type, data: { items: changed } })
+  tasks.open()
+  say('snapshot', items)
+  vi.advanceTimersByTime(2000)
+  return (...changed: Task[]) => say('delta', changed)
+}
+
+const pushed = (task: Task, more: Partial<Task> = {}): Task => {
+  const rest = { ...task, ...more }
+  delete rest.waiting
+  return rest
+}
+
+it('keeps why a task waits, which is not pushed, as long as it waits', () => {
+  const waiting = { reason: 'no worker has room', workers: [], queue_position: 7 }
+  const task = makeTask({ waiting })
+  queries.setQueryData(['task', task.task_id], task)
+  const say = openTasks([pushed(task, { queue_position: 5 })])
+  const shown = () => queries.getQueryData<Task>(['task', task.task_id])
+  expect(shown()?.waiting).toEqual({ ...waiting, queue_position: 5 })
+  say(pushed(task, { version: 2, status: 'assigned', state: 'assigned' }))
+  vi.advanceTimersByTime(100)
+  expect(shown()?.waiting).toBeUndefined()
+})
+
+it('lets what is old stay old when a change is merged into it', () => {
+  const task = makeTask()
+  queries.setQueryData(['tasks', {}], { pages: [{ items: [task] }], pageParams: [''] })
+  const say = openTasks()
+  say({ ...task, version: 2 })
+  vi.advanceTimersByTime(1490)
+  say({ ...task, version: 3 }) // is merged just after the lists were said to be old
+  vi.advanceTimersByTime(200)
+  expect(listOf(['tasks', {}])).toHaveLength(1)
+  expect(queries.getQueryState(['tasks', {}])?.isInvalidated).toBe(true)
+})
+
+it('calls a long list old until all of it was read again', async () => {
+  const list = new InfiniteQueryObserver(queries, {
+    queryKey: ['tasks', {}],
+    queryFn: () => ({ items: [makeTask()] }),
+    initialPageParam: 0,
+    getNextPageParam: (_last, pages) => pages.length,
+    staleTime: Infinity,
+  })
+  const leave = list.subscribe(() => undefined)
+  await vi.advanceTimersByTimeAsync(0)
+  for (let i = 0; i < 3; i++) await list.fetchNextPage()
+  const say = openTasks()
+  await list.refetch()
+  expect(list.getCurrentResult().isStale).toBe(false)
+  say(makeTask())
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(list.getCurrentResult().isStale).toBe(true)
+  await list.fetchNextPage()
+  expect(list.getCurrentResult().isStale).toBe(true)
+  await list.refetch()
+  expect(list.getCurrentResult().isStale).toBe(false)
+  leave()
+})
+
+it('waits for an answer that takes long instead of asking anew again and again', async () => {
+  let asked = 0
+  const list = new InfiniteQueryObserver(queries, {
+    queryKey: ['tasks', {}],
+    queryFn: async () => {
+      asked++
+      await new Promise((resolve) => setTimeout(resolve, 4000))
+      return { items: [makeTask({ name: String(asked) })] }
+    },
+    initialPageParam: 0,
+    getNextPageParam: () => undefined,
+  })
+  const leave = list.subscribe(() => undefined)
+  await vi.advanceTimersByTimeAsync(4000)
+  const say = openTasks()
+  await vi.advanceTimersByTimeAsync(4000)
+  asked = 0
+  for (let i = 0; i < 20; i++) {
+    say(makeTask())
+    await vi.advanceTimersByTimeAsync(1000)
+  }
+  expect(asked).toBeLessThan(6)
+  expect(list.getCurrentResult().data?.pages[0]?.items[0]?.name).not.toBe('1')
+  leave()
+})
+
+it('asks for the timeline also when the task itself was known already', () => {
+  const task = makeTask()
+  queries.setQueryData(['task', task.task_id], task)
+  queries.setQueryData(['task', task.task_id, 'events'], [])
+  const say = openTasks()
+  const cancelled = { ...task, version: 2, status: 'cancelled' } as const
+  queries.setQueryData(['task', task.task_id], cancelled) // the answer to the cancel
+  queries.setQueryData(['task', task.task_id, 'events'], [])
+  say(cancelled)
+  vi.advanceTimersByTime(2000)
+  expect(queries.getQueryState(['task', task.task_id, 'events'])?.isInvalidated).toBe(true)
+})
+
+it('asks for what the use of a worker does not say, however often that is told', () => {
+  const worker = makeWorker()
+  queries.setQueryData(['workers'], [worker], { updatedAt: Date.now() - 60_000 })
+  live.start()
+  const telemetry = FakeSocket.all.find((s) => s.url.endsWith('/ws/telemetry'))
+  telemetry?.open()
+  telemetry?.say({ seq: 1, type: 'snapshot', data: {} })
+  vi.advanceTimersByTime(10_000)
+  const read = Date.now() - 60_000
+  queries.setQueryData(['workers'], [worker], { updatedAt: read })
+  for (let seq = 2; seq < 12; seq++) {
+    telemetry?.say({ seq, type: 'delta', data: { [worker.worker_id]: measured(worker) } })
+    vi.advanceTimersByTime(1000)
+  }
+  expect(queries.getQueryState(['workers'])?.dataUpdatedAt).toBe(read)
+  expect(queries.getQueryState(['workers'])?.isInvalidated).toBe(true)
+})
+
+it('says that it is offline, not that a proxy is in the way, while calls have no answer', async () => {
+  const query = {
+    queryKey: ['cluster'],
+    queryFn: () => Promise.reject(new ApiError({}, 0)),
+    retry: false,
+  }
+  live.start()
+  FakeSocket.all.forEach((socket) => socket.open())
+  FakeSocket.all.forEach((socket) => socket.end(1006))
+  await queries.prefetchQuery(query)
+  for (let i = 0; i < 4; i++) {
+    vi.advanceTimersByTime(20_000)
+    FakeSocket.all.slice(-2).forEach((socket) => socket.end(1006))
+  }
+  expect(live.current()).toBe('offline')
+  await queries.prefetchQuery({ ...query, queryFn: () => Promise.resolve({}) })
+  expect(live.current()).toBe('polling')
 })
 
 it('says how it hears of changes, and asks by itself where no socket is let through', () => {

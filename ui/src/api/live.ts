@@ -1,6 +1,6 @@
-import type { InfiniteData, Query, QueryClient } from '@tanstack/react-query'
+import type { InfiniteData, Query, QueryCacheNotifyEvent, QueryClient, QueryKey } from '@tanstack/react-query'
 import { useSyncExternalStore } from 'react'
-import { reportSignedOut, type Task, type Telemetry, type Worker } from './client'
+import { isOffline, reportSignedOut, type Task, type Telemetry, type Worker } from './client'
 import { LiveSocket, type Frame, type Link } from './socket'
 
 /** How the page hears of changes: pushed, by asking again and again, or not at all. */
@@ -15,7 +15,7 @@ interface TaskPage {
 const listPause = 1500
 /** So long changes are gathered before the cache, and with it the page, is touched. */
 const mergePause = 50
-/** How often the page asks when nothing is pushed. */
+/** How often the page asks when nothing is pushed, and for what is promised and allowed of workers. */
 const pollPause = 5000
 
 /**
@@ -35,7 +35,12 @@ export class Live {
   private readonly late = new Map<string, Task>()
   private readonly gone = new Set<string>()
   private mergeTimer: ReturnType<typeof setTimeout> | undefined
+  private workersTimer: ReturnType<typeof setTimeout> | undefined
   private deaf: (() => void) | undefined
+  /** Those that were said to be old and were not read again as a whole since, by hash. */
+  private readonly old = new Set<string>()
+  /** The last call had no answer: it is no proxy that keeps the connections from opening. */
+  private silent = false
 
   constructor(private readonly queries: QueryClient) {}
 
@@ -52,14 +57,7 @@ export class Live {
       open('tasks', '/ws/tasks', (frame) => this.tasksFrame(frame)),
       open('telemetry', '/ws/telemetry', (frame) => this.telemetryFrame(frame)),
     ]
-    this.deaf = this.queries.getQueryCache().subscribe((event) => {
-      if (event.type !== 'updated') return
-      const { action } = event
-      // An answer has come, or the read was given up and what was before it is back.
-      if ((action.type !== 'success' || action.manual) && action.type !== 'setState') return
-      if (this.late.size + this.gone.size > 0 && readKeys.has(String(event.query.queryKey[0])))
-        this.mergeSoon()
-    })
+    this.deaf = this.queries.getQueryCache().subscribe((event) => this.cacheEvent(event))
     globalThis.addEventListener('offline', this.told)
     globalThis.addEventListener('online', this.told)
   }
@@ -69,14 +67,41 @@ export class Live {
     this.sockets = []
     clearTimeout(this.listTimer)
     clearTimeout(this.mergeTimer)
+    clearTimeout(this.workersTimer)
     clearInterval(this.poll)
-    this.listTimer = this.mergeTimer = this.poll = undefined
+    this.listTimer = this.mergeTimer = this.workersTimer = this.poll = undefined
     this.heard.clear()
     this.forget()
+    this.old.clear()
+    this.silent = false
     this.deaf?.()
     globalThis.removeEventListener('offline', this.told)
     globalThis.removeEventListener('online', this.told)
     this.links.tasks = this.links.telemetry = 'connecting'
+  }
+
+  private cacheEvent(event: QueryCacheNotifyEvent) {
+    if (event.type !== 'updated') return
+    const { action, query } = event
+    if (action.type === 'invalidate') this.old.add(query.queryHash)
+    if (action.type === 'failed' || action.type === 'error') this.heardBack(!isOffline(action.error))
+    if (action.type === 'success' && !action.manual) {
+      this.heardBack(true)
+      const more = query.state.fetchMeta?.fetchMore !== undefined
+      // One more page says nothing about those that were there.
+      if (more && this.old.has(query.queryHash)) query.invalidate()
+    }
+    if (action.type === 'success' && !query.state.isInvalidated) this.old.delete(query.queryHash)
+    // An answer has come, or the read was given up and what was before it is back.
+    if ((action.type !== 'success' || action.manual) && action.type !== 'setState') return
+    if (this.late.size + this.gone.size > 0 && readKeys.has(String(query.queryKey[0]))) this.mergeSoon()
+  }
+
+  /** Whether the master answers calls decides what connections that do not open mean. */
+  private heardBack(answers: boolean) {
+    if (this.silent === !answers) return
+    this.silent = !answers
+    this.told()
   }
 
   readonly subscribe = (listener: () => void) => {
@@ -94,11 +119,12 @@ export class Live {
     const all = Object.values(this.links)
     if (!navigator.onLine) this.connection = 'offline'
     else if (all.every((l) => l === 'live')) this.connection = 'live'
-    else if (all.includes('refused')) this.connection = 'polling'
-    else if (all.includes('broken') || before === 'offline') this.connection = 'offline'
+    else if (all.includes('refused') && !this.silent) this.connection = 'polling'
+    else if (all.some((l) => l === 'broken' || l === 'refused') || before === 'offline')
+      this.connection = 'offline'
     else if (before !== 'polling') this.connection = 'connecting'
     const polls = this.connection === 'polling' || this.connection === 'offline'
-    if (polls) this.poll ??= setInterval(() => this.askAgain(), pollPause)
+    if (polls) this.poll ??= setInterval(() => this.askAgain(false), pollPause)
     else {
       clearInterval(this.poll)
       this.poll = undefined
@@ -106,15 +132,23 @@ export class Live {
     if (this.connection !== before) this.listeners.forEach((listener) => listener())
   }
 
-  private askAgain() {
-    void this.queries.invalidateQueries({ predicate: (q) => liveKeys.has(String(q.queryKey[0])) })
+  /** Whoever asks every few seconds waits for slow answers; after a gap they may be too old. */
+  private askAgain(anew: boolean) {
+    void this.queries.invalidateQueries(
+      { predicate: (q) => liveKeys.has(String(q.queryKey[0])) },
+      { cancelRefetch: anew },
+    )
   }
 
   private tasksFrame(frame: Frame) {
     const { items, removed } = frame.data as { items: Task[]; removed?: string[] }
     // After a gap anything may have changed; what is shown is asked for once.
-    if (frame.type !== 'delta') this.askAgain()
-    for (const task of items) this.heard.set(task.task_id, task)
+    if (frame.type !== 'delta') this.askAgain(true)
+    for (const task of items) {
+      this.heard.set(task.task_id, task)
+      // Its timeline too, also where another answer has already brought the task itself.
+      if (this.queries.getQueryState(['task', task.task_id])) this.fresh.add(task.task_id)
+    }
     for (const id of removed ?? []) {
       this.heard.delete(id)
       this.late.delete(id)
@@ -163,8 +197,7 @@ export class Live {
       })
       return touched ? merged : list
     }
-    this.queries.setQueriesData<InfiniteData<TaskPage>>({ queryKey: ['tasks'] }, (data) => {
-      if (!data) return data
+    this.patch<InfiniteData<TaskPage>>(['tasks'], (data) => {
       let touched = false
       const pages = data.pages.map((page) => {
         const merged = merge(page.items)
@@ -174,15 +207,27 @@ export class Live {
       })
       return touched ? { ...data, pages } : data
     })
-    this.queries.setQueriesData<Task[]>({ queryKey: ['recent'] }, (list) => list && merge(list))
+    this.patch<Task[]>(['recent'], merge)
     // Of single tasks few are known, however many have changed.
     for (const { queryKey: key, state } of this.queries.getQueryCache().findAll({ queryKey: ['task'] })) {
       const now = key.length === 2 ? changed.get(String(key[1])) : undefined
       const known = state.data as Task | undefined
-      if (!now || !known || now.version < known.version) continue
-      this.queries.setQueryData<Task>(key, now)
-      if (now.version > known.version) this.fresh.add(now.task_id)
+      if (now && known && now.version >= known.version)
+        this.patch<Task>(key, () => withReasons(now, known), true)
     }
+  }
+
+  /** Changes what is known without saying that it was read anew: what was old stays old. */
+  private patch<T>(queryKey: QueryKey, change: (data: T) => T, exact = false) {
+    const cache = this.queries.getQueryCache()
+    const old = cache.findAll({ queryKey, exact, predicate: (query) => query.state.isInvalidated })
+    const read = exact ? this.queries.getQueryState(queryKey)?.dataUpdatedAt : undefined
+    this.queries.setQueriesData<T>(
+      { queryKey, exact },
+      (data) => (data === undefined ? data : change(data)),
+      read === undefined ? {} : { updatedAt: read },
+    )
+    for (const query of old) query.invalidate()
   }
 
   /** Takes tasks that are gone for good out of what is shown. */
@@ -195,21 +240,25 @@ export class Live {
   private takeOut(gone: Set<string>) {
     const keep = (list: Task[]) =>
       list.some((task) => gone.has(task.task_id)) ? list.filter((task) => !gone.has(task.task_id)) : list
-    this.queries.setQueriesData<InfiniteData<TaskPage>>({ queryKey: ['tasks'] }, (data) => {
-      if (!data) return data
+    this.patch<InfiniteData<TaskPage>>(['tasks'], (data) => {
       const pages = data.pages.map((page) => {
         const items = keep(page.items)
         return items === page.items ? page : { ...page, items }
       })
       return pages.every((page, i) => page === data.pages[i]) ? data : { ...data, pages }
     })
-    this.queries.setQueriesData<Task[]>({ queryKey: ['recent'] }, (list) => list && keep(list))
+    this.patch<Task[]>(['recent'], keep)
   }
 
   /** Counts, lists and timelines follow a moment later, however many events there are. */
   private refreshSoon() {
     this.listTimer ??= setTimeout(() => {
       this.listTimer = undefined
+      // To ask anew would throw away what is under way, again and again where answers are slow.
+      if (this.queries.isFetching({ predicate: isCounted }) > 0) {
+        this.refreshSoon()
+        return
+      }
       for (const key of ['cluster', 'recent']) void this.queries.invalidateQueries({ queryKey: [key] })
       // A long list that somebody has scrolled through is not read again from its
       // beginning; it only counts as old until the person asks for the newest.
@@ -218,7 +267,7 @@ export class Live {
       for (const id of this.fresh) {
         void this.queries.invalidateQueries({
           queryKey: ['task', id],
-          predicate: (q) => q.queryKey.length > 2,
+          predicate: (q) => q.queryKey.length > 2 || lacksReasons(q.state.data as Task | undefined),
         })
       }
       this.fresh.clear()
@@ -235,16 +284,21 @@ export class Live {
         (use === null) === (worker !== undefined) ||
         (use !== null && worker !== undefined && stale(worker, use))
     }
-    this.queries.setQueryData<Worker[]>(['workers'], (list) =>
-      list?.map((worker) => {
-        const use = uses[worker.worker_id]
-        return use ? withUse(worker, use) : worker
-      }),
-    )
-    if (unknown) {
-      void this.queries.invalidateQueries({ queryKey: ['workers'] })
-      void this.queries.invalidateQueries({ queryKey: ['cluster'] })
+    const merge = (worker: Worker) => {
+      const use = uses[worker.worker_id]
+      return use ? withUse(worker, use) : worker
     }
+    this.patch<Worker[]>(['workers'], (list) => list.map(merge), true)
+    if (unknown) this.askForWorkers()
+    else this.workersTimer ??= setTimeout(() => this.askForWorkers(), pollPause)
+  }
+
+  /** For what the use does not say: promises, drains, labels, and what others run. */
+  private askForWorkers() {
+    clearTimeout(this.workersTimer)
+    this.workersTimer = undefined
+    for (const key of ['workers', 'worker', 'cluster'])
+      void this.queries.invalidateQueries({ queryKey: [key], predicate: (q) => q.queryKey.length <= 2 })
   }
 }
 
@@ -253,8 +307,20 @@ const liveKeys = new Set(['cluster', 'recent', 'tasks', 'task', 'workers', 'work
 /** What brings tasks into the cache. */
 const readKeys = new Set(['tasks', 'page', 'recent', 'task'])
 
+/** What is asked for again while tasks change. */
+const isCounted = (query: Query) => ['cluster', 'recent', 'tasks'].includes(String(query.queryKey[0]))
+
 const isShort = (query: Query) =>
   ((query.state.data as InfiniteData<TaskPage> | undefined)?.pages.length ?? 0) <= 2
+
+/** A task as it was pushed, which lacks why it waits, with what is known of that. */
+function withReasons(now: Task, known: Task): Task {
+  if (now.waiting || !known.waiting || now.status !== 'queued' || now.attempt !== known.attempt) return now
+  const place = now.queue_position === undefined ? {} : { queue_position: now.queue_position }
+  return { ...now, waiting: { ...known.waiting, ...place } }
+}
+
+const lacksReasons = (task: Task | undefined) => task?.status === 'queued' && !task.waiting
 
 /** Whether the use shows that more than the use has changed. */
 const stale = (worker: Worker, use: Telemetry) =>

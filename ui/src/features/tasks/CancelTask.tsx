@@ -13,7 +13,11 @@ export function CancelTask({ task }: { task: Task }) {
   const [asking, { open, close }] = useDisclosure()
   const cancel = useMutation({
     mutationFn: () => cancelTask(task.task_id),
-    onSuccess: (now) => queries.setQueryData(taskQuery(task.task_id).queryKey, now),
+    // What has come over the live connection may be newer than this answer.
+    onSuccess: (now) =>
+      queries.setQueryData(taskQuery(task.task_id).queryKey, (known) =>
+        known && known.version > now.version ? known : now,
+      ),
     onError: showRefusal,
     onSettled: close,
   })

@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconCopy, IconPencil, IconRefresh } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
-import type { Task } from '@/api/client'
+import { isGone, type Task } from '@/api/client'
 import { taskEventsQuery, taskQuery } from '@/api/queries'
 import { AnchorLink, ButtonLink } from '@/components/links'
 import { PageError } from '@/components/PageError'
@@ -41,9 +41,17 @@ interface Props {
 }
 
 export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen, files, ownerOf }: Props) {
-  const { data: task, error, refetch } = useQuery(taskQuery(id))
+  const {
+    data: task,
+    error,
+    refetch,
+  } = useQuery({
+    ...taskQuery(id),
+    // Its place in the queue, and why it waits, change without a change of the task.
+    refetchInterval: ({ state }) => (state.data?.status === 'queued' ? 5000 : false),
+  })
   const { data: events } = useQuery(taskEventsQuery(id))
-  if (!task) {
+  if (!task || isGone(error)) {
     return error ? (
       <PageError error={error} retry={() => void refetch()}>
         <ButtonLink to="/tasks" variant="default" size="xs">
@@ -145,7 +153,7 @@ function Failure({ task }: { task: Task }) {
 
 function TaskActions({ task, onOpen }: { task: Task; onOpen: (id: string) => void }) {
   // One key for as long as the page shows this task: a second click gives the same retry.
-  const [key] = useState(() => newKey())
+  const [key] = useState(newKey)
   const [editing, { open, close }] = useDisclosure()
   const retry = useMutation({
     mutationFn: () => retryTask(task.task_id, key),

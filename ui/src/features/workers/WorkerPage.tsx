@@ -1,6 +1,6 @@
 import { Alert, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import type { WorkerMetrics } from '@/api/client'
+import { isGone, type WorkerMetrics } from '@/api/client'
 import { workerMetricsQuery, workerQuery, workersQuery } from '@/api/queries'
 import { ButtonLink } from '@/components/links'
 import { Chart } from '@/components/Chart'
@@ -34,7 +34,8 @@ export function WorkerPage({ id, admin, onRemoved }: { id: string; admin: boolea
   // The list is what live changes are merged into, so it knows best.
   const { data: list } = useQuery(workersQuery)
   const { data: metrics } = useQuery(workerMetricsQuery(id))
-  const worker = list?.find((w) => w.worker_id === id) ?? single.data
+  const listed = list?.find((w) => w.worker_id === id)
+  const worker = listed ?? (isGone(single.error) ? undefined : single.data)
   if (!worker) {
     return single.error ? (
       <PageError error={single.error} retry={() => void single.refetch()}>
