@@ -1,10 +1,11 @@
 import { Button, CloseButton, Group, NativeSelect, Popover, Stack, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconFilter, IconSearch } from '@tabler/icons-react'
-import { useEffect, useState, type RefObject } from 'react'
+import { useState, type RefObject } from 'react'
 import type { TaskStatus } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
 import { formatCount, formatDateTime } from '@/lib/format'
+import { masterNow } from '@/lib/now'
 import { failureNames } from '@/lib/words'
 import { newestFirst, orders, sortedBy } from './columns'
 import classes from './FilterBar.module.css'
@@ -133,7 +134,7 @@ const spans: [string, number][] = [
 /** The address holds a moment, so that it means the same tomorrow. */
 function sinceChoices(present: string | undefined) {
   const choices = [{ value: '', label: 'at any time' }]
-  const hour = Math.floor(Date.now() / 3_600_000)
+  const hour = Math.floor(masterNow() / 3_600_000)
   for (const [label, hours] of spans)
     choices.push({ value: new Date((hour - hours) * 3_600_000).toISOString(), label })
   if (present && !choices.some((c) => c.value === present)) {
@@ -159,15 +160,19 @@ interface DelayedProps {
 function DelayedInput({ ref, label, value, onChange }: DelayedProps) {
   const [text, setText] = useState(value)
   const [known, setKnown] = useState(value)
+  const [told, setTold] = useState(value)
   if (known !== value) {
-    setKnown(value) // changed from elsewhere, such as the browser's way back
-    setText(value)
+    setKnown(value)
+    // Changed from elsewhere, such as the browser's way back; what was told here may have been typed on since.
+    if (value !== told) setText(value)
+    setTold(value)
   }
-  const tell = useDebouncedCallback(onChange, 250)
-  useEffect(() => () => tell.flush(), [tell])
+  const tell = useDebouncedCallback((next: string) => {
+    setTold(next)
+    onChange(next)
+  }, 250)
   const change = (next: string) => {
     setText(next)
-    setKnown(value)
     tell(next)
   }
   return (

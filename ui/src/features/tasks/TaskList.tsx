@@ -41,6 +41,13 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
   }, [rows, selected])
   const filtered = Object.entries(filters).some(([name, value]) => name !== 'sort' && value !== undefined)
 
+  // The newest are at the top, wherever somebody is when asking for them.
+  const [asked, setAsked] = useState(0)
+  const showNewest = () => {
+    setAsked((n) => n + 1)
+    toNewest()
+  }
+
   const behind = list.isStale && !list.isFetching && (skipped > 0 || (list.data?.pages.length ?? 0) > 2)
 
   return (
@@ -48,7 +55,12 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
       <FilterBar filters={filters} onFilters={onFilters} counts={counts} owners={owners} searchRef={search} />
       {list.isError && rows.length > 0 && (
         <Alert color="red" variant="outline" role="alert" mb="xs" p="xs">
-          {list.error.message}
+          <Group justify="space-between" gap="xs">
+            <span>{list.error.message}</span>
+            <Button size="compact-sm" variant="default" onClick={() => void list.refetch()}>
+              Try again
+            </Button>
+          </Group>
         </Alert>
       )}
       {chosen.length > 0 ? (
@@ -62,7 +74,7 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
           </Text>
           {rows.length > 0 && <CancelMatching filters={filters} />}
           {behind ? (
-            <Button size="compact-sm" variant="default" onClick={toNewest}>
+            <Button size="compact-sm" variant="default" onClick={showNewest}>
               Show the newest
             </Button>
           ) : (
@@ -85,12 +97,13 @@ export function TaskList({ filters, onFilters, onOpen, admin, counts, firstSteps
           onSelected={setSelected}
           onOpen={onOpen}
           hasMore={list.hasNextPage}
-          loadingMore={list.isFetchingNextPage}
+          // Not while it is read again, which would be given up for it, nor by itself after a failure.
+          loadingMore={list.isFetching || list.isError}
           loadMore={() => void list.fetchNextPage()}
           dim={list.isPlaceholderData}
           sort={filters.sort ?? newestFirst}
           onSort={(sort) => onFilters(sortedBy(filters, sort))}
-          resetKey={JSON.stringify(filters)}
+          resetKey={JSON.stringify([filters, asked])}
         />
       ) : list.isError ? (
         <PageError error={list.error} retry={() => void list.refetch()} />

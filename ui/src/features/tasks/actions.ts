@@ -21,6 +21,7 @@ export function cancelFilter(filters: TaskFilters) {
   if (failure !== undefined) return undefined // what has failed is over
   if (label === undefined && Object.keys(rest).length === 0) return undefined
   const cut = label?.indexOf('=') ?? -1
+  if (label !== undefined && cut < 1) return undefined // it matches nothing
   return {
     ...rest,
     ...(label === undefined ? {} : { labels: { [label.slice(0, cut)]: label.slice(cut + 1) } }),

@@ -1,6 +1,17 @@
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
+import { useInfiniteQuery, useQueryClient, type InfiniteData } from '@tanstack/react-query'
 import { useMemo, useRef } from 'react'
 import { firstPlace, tasksPage, tasksQuery, type Place, type TaskFilters } from '@/api/queries'
+
+type TaskPage = Awaited<ReturnType<typeof tasksPage>>
+
+/**
+ * Whether a page does not end where the next one begins: what has come or gone
+ * since, in a page that was read again alone, would be missing or there twice.
+ */
+function isTorn(data: InfiniteData<TaskPage, unknown> | undefined) {
+  const next = (data?.pageParams as Place[] | undefined)?.[1]
+  return next !== undefined && data?.pages[0]?.next_cursor !== next.cursor
+}
 
 /** The part of a list that is in memory, and how to come to the others. */
 export function useTaskWindow(filters: TaskFilters) {
@@ -35,9 +46,11 @@ export function useTaskWindow(filters: TaskFilters) {
 
   /** Brings what stands before the rows: the page next to them, or the one that is looked at. */
   const before = (row: number) => {
-    if (list.isPlaceholderData || list.isFetching || aim.current || !top.before) return
+    if (list.isPlaceholderData || list.isFetching || list.isError || aim.current || !top.before) return
     if (row >= top.before.skipped) {
-      void list.fetchPreviousPage()
+      void list.fetchPreviousPage().then((now) => {
+        if (isTorn(now.data)) void list.refetch()
+      })
       return
     }
     let place = top.before
