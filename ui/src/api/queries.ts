@@ -29,6 +29,7 @@ export const meQuery = queryOptions({
     }
   },
   staleTime: 5 * 60_000,
+  gcTime: Infinity, // without it no page opens
 })
 
 export const registrationQuery = queryOptions({
@@ -228,9 +229,10 @@ export const taskMetricsQuery = (id: string, attempt: number) =>
       call(api.GET('/api/tasks/{id}/metrics', { signal, params: { path: { id }, query: { attempt } } })),
   })
 
-export const taskFilesQuery = (id: string) =>
+/** What it had left before its end says nothing about what is there after it. */
+export const taskFilesQuery = (id: string, terminal: boolean) =>
   queryOptions({
-    queryKey: ['task', id, 'files'],
+    queryKey: ['task', id, 'files', terminal],
     queryFn: ({ signal }) => call(api.GET('/api/files/{id}', { signal, params: { path: { id } } })),
   })
 

@@ -10,7 +10,7 @@ interface Props {
   onChoose: (file: FileEntry) => void
 }
 
-/** So many files of one folder are listed; the archive has them all. */
+/** So many files and folders of one folder are listed; the archive has them all. */
 const mostOfFolder = 500
 
 export function FileTree({ files, chosen, onChoose }: Props) {
@@ -22,9 +22,11 @@ export function FileTree({ files, chosen, onChoose }: Props) {
 }
 
 function Branch({ folder, chosen, onChoose }: { folder: Folder } & Omit<Props, 'files'>) {
+  const over = (entries: unknown[]) => Math.max(0, entries.length - mostOfFolder)
+  const hidden = over(folder.folders) + over(folder.files)
   return (
     <ul className={classes.branch}>
-      {folder.folders.map((child) => (
+      {folder.folders.slice(0, mostOfFolder).map((child) => (
         <li key={child.path}>
           <details open={folder.folders.length < 20}>
             <summary className={classes.entry}>
@@ -48,9 +50,7 @@ function Branch({ folder, chosen, onChoose }: { folder: Folder } & Omit<Props, '
           </button>
         </li>
       ))}
-      {folder.files.length > mostOfFolder && (
-        <li className={classes.size}>and {formatCount(folder.files.length - mostOfFolder)} more</li>
-      )}
+      {hidden > 0 && <li className={classes.size}>and {formatCount(hidden)} more</li>}
     </ul>
   )
 }

@@ -3,14 +3,16 @@ import { useQuery } from '@tanstack/react-query'
 import { refused, type FileEntry } from '@/api/client'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
-import { formatBytes } from '@/lib/format'
+import { formatBytes, formatCount } from '@/lib/format'
 import classes from './Files.module.css'
+import { prettyJSON } from './json'
 import { contentPath, kindOf, parseRows } from './paths'
 
 /** So much of a file is looked at; the rest is for the download. */
 const mostBytes = 256 << 10
 const mostImage = 16 << 20
 const mostRows = 500
+const mostColumns = 100
 
 /** Text that is no text has bytes that are no characters. */
 const binary = (text: string) => text.includes('\u0000') || text.includes('\ufffd')
@@ -49,10 +51,17 @@ function TextPreview({ id, file, kind }: { id: string; file: FileEntry; kind: Re
   const { data: text, error } = useQuery({
     queryKey: ['task', id, 'content', file.path, file.sha256],
     queryFn: ({ signal }) => head(id, file, signal),
-    staleTime: Infinity, // the hash names the content
+    staleTime: 'static', // the hash names the content
   })
   if (error) return <PageError error={error} />
   if (text === undefined) return <PageLoading />
+  if (text === '') {
+    return (
+      <Text c="dimmed" size="sm">
+        It is empty.
+      </Text>
+    )
+  }
   if (binary(text)) {
     return (
       <Text c="dimmed" size="sm">
@@ -64,10 +73,13 @@ function TextPreview({ id, file, kind }: { id: string; file: FileEntry; kind: Re
   return (
     <>
       {kind === 'csv' ? (
-        <Table rows={parseRows(text, /\.tsv$/i.test(file.path) ? '\t' : ',', mostRows)} name={file.path} />
+        <Table
+          rows={parseRows(text, /\.tsv$/i.test(file.path) ? '\t' : ',', mostRows + 1)}
+          name={file.path}
+        />
       ) : (
         <pre className={classes.text} tabIndex={0} role="region" aria-label={`The content of ${file.path}`}>
-          {kind === 'json' && !cut ? pretty(text) : text}
+          {kind === 'json' && !cut ? prettyJSON(text) : text}
         </pre>
       )}
       {cut && (
@@ -79,38 +91,42 @@ function TextPreview({ id, file, kind }: { id: string; file: FileEntry; kind: Re
   )
 }
 
-function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2)
-  } catch {
-    return text // it only claims to be JSON
-  }
-}
-
-function Table({ rows, name }: { rows: string[][]; name: string }) {
-  const [first, ...rest] = rows
+function Table({ rows: all, name }: { rows: string[][]; name: string }) {
+  const widest = Math.max(...all.map((row) => row.length))
+  const [first, ...rest] = all.slice(0, mostRows).map((row) => row.slice(0, mostColumns))
+  const limits = [
+    all.length > mostRows && `the first ${mostRows} rows`,
+    widest > mostColumns && `the first ${mostColumns} of ${formatCount(widest)} columns`,
+  ].filter(Boolean)
   return (
-    <div className={classes.table} tabIndex={0} role="region" aria-label={`The rows of ${name}`}>
-      <table>
-        <thead>
-          <tr>
-            {first?.map((cell, i) => (
-              <th key={i} scope="col">
-                {cell}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rest.map((row, i) => (
-            <tr key={i}>
-              {row.map((cell, j) => (
-                <td key={j}>{cell}</td>
+    <>
+      <div className={classes.table} tabIndex={0} role="region" aria-label={`The rows of ${name}`}>
+        <table>
+          <thead>
+            <tr>
+              {first?.map((cell, i) => (
+                <th key={i} scope="col">
+                  {cell}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {rest.map((row, i) => (
+              <tr key={i}>
+                {row.map((cell, j) => (
+                  <td key={j}>{cell}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {limits.length > 0 && (
+        <Text c="dimmed" size="xs" mt={4}>
+          Shown are {limits.join(' and ')}.
+        </Text>
+      )}
+    </>
   )
 }

@@ -15,7 +15,7 @@ import { Preview } from './Preview'
 
 /** What a task has left in /output. */
 export function TaskFiles({ id, terminal }: { id: string; terminal: boolean }) {
-  const { data, error } = useQuery(taskFilesQuery(id))
+  const { data, error } = useQuery(taskFilesQuery(id, terminal))
   const [chosen, setChosen] = useState<FileEntry>()
   if (error) return <PageError error={error} />
   if (!data) return <PageLoading />
