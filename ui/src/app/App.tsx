@@ -2,12 +2,12 @@ import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
-import { ApiError, onSignedOut } from '@/api/client'
+import { useState } from 'react'
+import { ApiError } from '@/api/client'
 import { Live } from '@/api/live'
-import { meQuery } from '@/api/queries'
 import { pageNonce } from './nonce'
 import { createAppRouter } from './router'
+import { useSession } from './session'
 import { theme, variables } from './theme'
 
 /** What cannot be mended by asking again is not asked again. */
@@ -32,18 +32,7 @@ export function App() {
     const live = new Live(queries)
     return { queries, live, router: createAppRouter({ queries, live }) }
   })
-  useEffect(
-    () =>
-      onSignedOut(() => {
-        if (queries.getQueryData(meQuery.queryKey) === null) return
-        live.stop()
-        queries.clear()
-        queries.setQueryData(meQuery.queryKey, null)
-        const next = router.state.location.href
-        void router.navigate({ to: '/sign-in', search: { next, expired: true }, replace: true })
-      }),
-    [queries, live, router],
-  )
+  useSession({ queries, live, router })
   return (
     <MantineProvider
       theme={theme}

@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { Link, useRouter } from '@tanstack/react-router'
 import { api, call, type User } from '@/api/client'
 import { meQuery } from '@/api/queries'
+import { tellOtherTabs } from './session'
 
 const schemes = [
   { value: 'light', label: 'Light', icon: IconSun },
@@ -19,6 +20,7 @@ export function UserMenu({ user }: { user: User }) {
     await call(api.POST('/api/auth/logout')).catch(() => undefined) // the cookie may have ended already
     queries.clear()
     queries.setQueryData(meQuery.queryKey, null)
+    tellOtherTabs()
     await router.navigate({ to: '/sign-in' })
   }
   return (

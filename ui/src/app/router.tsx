@@ -124,6 +124,18 @@ const tree = root.addChildren([
   inside.addChildren([overview, tasks, task, submit, workers, worker, settings]),
 ])
 
+/** What has failed may be what comes before a page, which only the router can do again. */
+function Failed({ error, reset }: ErrorComponentProps) {
+  const router = useRouter()
+  const again = () => {
+    reset()
+    void router.invalidate()
+  }
+  return <PageError error={error} retry={again} />
+}
+
+export type AppRouter = ReturnType<typeof createAppRouter>
+
 export function createAppRouter(context: RouterContext) {
   return createRouter({
     routeTree: tree,
@@ -138,6 +150,6 @@ export function createAppRouter(context: RouterContext) {
 
 declare module '@tanstack/react-router' {
   interface Register {
-    router: ReturnType<typeof createAppRouter>
+    router: AppRouter
   }
 }

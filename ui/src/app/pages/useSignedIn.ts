@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useRouter } from '@tanstack/react-router'
 import type { User } from '@/api/client'
 import { meQuery } from '@/api/queries'
+import { tellOtherTabs } from '../session'
 
 /** Goes on to where somebody wanted to be before signing in. */
 export function useSignedIn(next: string | undefined) {
@@ -11,6 +12,7 @@ export function useSignedIn(next: string | undefined) {
   return (user: User, registered = false) => {
     queries.clear() // of whoever was here before
     queries.setQueryData(meQuery.queryKey, user)
+    tellOtherTabs()
     if (registered && user.role === 'admin') {
       notifications.show({
         title: 'You are the administrator',
@@ -18,7 +20,7 @@ export function useSignedIn(next: string | undefined) {
         autoClose: 15_000,
       })
     }
-    // The way back does not lead to the sign-in again.
+    // The way back does not lead to the form that has just been filled in.
     router.history.replace(next ?? '/')
   }
 }

@@ -1,26 +1,31 @@
 import { Alert, Button, Group, Stack, Tabs, Text } from '@mantine/core'
 import { IconRocket } from '@tabler/icons-react'
-import { useMutation, useQuery } from '@tanstack/react-query'
-import { useMemo, useRef, useState, type FormEvent } from 'react'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useMemo, useRef, useState, type FormEvent } from 'react'
 import { api, ApiError, call, type Task, type TaskRequest } from '@/api/client'
-import { recentTasksQuery } from '@/api/queries'
+import { meQuery, recentTasksQuery } from '@/api/queries'
 import { Command } from '@/components/Command'
 import { PageTitle } from '@/components/PageTitle'
 import { newKey } from '@/lib/key'
 import { taskTitle } from './columns'
+import { forgetDraft, keepDraft, keptDraft } from './kept'
 import { SubmitFields } from './SubmitFields'
 import { asCurl, asPrompt, draftOf, emptyDraft, requestOf, type Draft, type Errors } from './submit'
 import classes from './SubmitPage.module.css'
 
 interface Props {
-  /** What the task that is cloned was made from. */
+  /** Whose form it is. */
+  owner: string
+  /** The task that is cloned. */
+  template: string | undefined
+  /** What that was made from. */
   from: TaskRequest | undefined
   onSubmitted: (task: Task) => void
   onTemplate: (id: string) => void
 }
 
-export function SubmitPage({ from, onSubmitted, onTemplate }: Props) {
-  const [draft, setDraft] = useState<Draft>(() => (from ? draftOf(from) : emptyDraft))
+export function SubmitPage({ owner, template, from, onSubmitted, onTemplate }: Props) {
+  const [draft, setDraft] = useDraft(owner, template, from)
   const [tried, setTried] = useState(false)
   const { body, errors } = useMemo(() => requestOf(draft), [draft])
   const { data: earlier = [] } = useQuery(recentTasksQuery(100))
@@ -97,6 +102,26 @@ function toFirstError(form: HTMLFormElement | null) {
   })
 }
 
+/** What is typed; when the sign-in ends in the middle of it, it is there again after the next one. */
+function useDraft(owner: string, template: string | undefined, from: TaskRequest | undefined) {
+  const queries = useQueryClient()
+  const [draft, setDraft] = useState<Draft>(
+    () => keptDraft(owner, template) ?? (from ? draftOf(from) : emptyDraft),
+  )
+  const typed = useRef(draft)
+  useEffect(() => {
+    typed.current = draft
+  }, [draft])
+  useEffect(() => {
+    forgetDraft()
+    return () => {
+      if (queries.getQueryData(meQuery.queryKey) === null)
+        keepDraft({ owner, from: template, draft: typed.current })
+    }
+  }, [queries, owner, template])
+  return [draft, setDraft] as const
+}
+
 /** The master's own words for the fields; it may know better than the schema. */
 function fieldErrors(refusal: ApiError | undefined): Errors {
   const errors: Errors = {}
@@ -110,7 +135,7 @@ function fieldErrors(refusal: ApiError | undefined): Errors {
 function Elsewhere({ body }: { body: TaskRequest }) {
   const prompt = asPrompt(body)
   return (
-    <Tabs defaultValue="prompt">
+    <Tabs defaultValue="prompt" keepMounted={false}>
       <Tabs.List mb="xs">
         <Tabs.Tab value="prompt">Prompt</Tabs.Tab>
         <Tabs.Tab value="curl">curl</Tabs.Tab>
