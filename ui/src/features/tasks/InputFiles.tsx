@@ -1,7 +1,8 @@
 import { ActionIcon, Button, FileButton, Group, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { IconFilePlus, IconTrash, IconUpload } from '@tabler/icons-react'
+import { useEffect, useRef, useState } from 'react'
 import { formatBytes } from '@/lib/format'
-import { inputOf } from './inputs'
+import { inputOf, mostInput } from './inputs'
 import type { InputFile } from './submit'
 
 interface Props {
@@ -14,9 +15,21 @@ interface Props {
 export function InputFiles({ inputs, error, onChange }: Props) {
   const put = (at: number, part: Partial<InputFile>) =>
     onChange(inputs.map((input, i) => (i === at ? { ...input, ...part } : input)))
+  const [refused, setRefused] = useState<string>()
+  const latest = useRef(inputs)
+  useEffect(() => {
+    latest.current = inputs
+  }, [inputs])
   const add = async (files: File[]) => {
-    const read = await Promise.all(files.map(inputOf))
-    onChange([...inputs, ...read])
+    const size = files.reduce((sum, file) => sum + file.size, 0)
+    setRefused(size > mostInput ? `${formatBytes(size)} are more than a task can bring along.` : undefined)
+    if (size > mostInput) return
+    try {
+      const read = await Promise.all(files.map(inputOf))
+      onChange([...latest.current, ...read])
+    } catch (failed) {
+      setRefused(failed instanceof Error ? failed.message : String(failed))
+    }
   }
   return (
     <Stack gap="xs" role="group" aria-label="Input files">
@@ -47,9 +60,9 @@ export function InputFiles({ inputs, error, onChange }: Props) {
           </FileButton>
         </Group>
       </Group>
-      {error && (
+      {(refused ?? error) && (
         <Text size="xs" c="var(--mantine-color-error)" role="alert">
-          {error}
+          {refused ?? error}
         </Text>
       )}
       {inputs.map((input, i) => (
@@ -73,7 +86,7 @@ export function InputFiles({ inputs, error, onChange }: Props) {
           </Group>
           {input.encoding === 'base64' ? (
             <Text size="xs" c="dimmed" mt={4}>
-              {formatBytes(Math.floor(((input.content?.length ?? 0) * 3) / 4))} that are no text
+              {formatBytes(atob(input.content ?? '').length)} that are no text
             </Text>
           ) : (
             <Textarea

@@ -68,7 +68,7 @@ export function SubmitFields({ draft, errors, images, onChange }: Props) {
     <Textarea
       label={label}
       placeholder={placeholder}
-      description={description ?? 'One NAME=value per line'}
+      description={description ?? 'One NAME=value per line; a value with line ends in quotes, as "a\\nb"'}
       autosize
       minRows={2}
       maxRows={8}

@@ -1,5 +1,8 @@
 import type { InputFile } from './submit'
 
+/** What the input files of a task may be together, in bytes. */
+export const mostInput = 1 << 20
+
 /** A file of this computer as the API takes it: text as it is, all else as base64. */
 export async function inputOf(file: File): Promise<InputFile> {
   const bytes = new Uint8Array(await file.arrayBuffer())

@@ -2,6 +2,7 @@ import { Validator } from '@cfworker/json-schema'
 import taskRequestSchema from '@/api/generated/taskRequest.json'
 import type { TaskRequest } from '@/api/client'
 import { commandLine, quote, splitWords } from '@/lib/shell'
+import { linesOf, pairsOf } from './pairs'
 
 /** What the form holds: texts as they were typed. */
 export interface Draft {
@@ -60,18 +61,6 @@ export const emptyDraft: Draft = {
 
 export type Errors = Partial<Record<keyof Draft | 'form', string>>
 
-/** Lines of NAME=value; null with the line that is none. */
-function pairs(text: string): { values: Record<string, string> } | { bad: string } {
-  const values: Record<string, string> = {}
-  for (const line of text.split('\n')) {
-    if (line.trim() === '') continue
-    const cut = line.indexOf('=')
-    if (cut < 1) return { bad: line }
-    values[line.slice(0, cut).trim()] = line.slice(cut + 1)
-  }
-  return { values }
-}
-
 const numbers = [
   'cpu_required',
   'memory_required',
@@ -106,7 +95,7 @@ export function requestOf(draft: Draft): { body: TaskRequest; errors: Errors } {
     if (value !== '') body[field] = value
   }
   for (const field of maps) {
-    const read = pairs(draft[field])
+    const read = pairsOf(draft[field])
     if ('bad' in read) errors[field] = `Not of the form NAME=value: ${read.bad}`
     else if (Object.keys(read.values).length > 0) body[field] = read.values
   }
@@ -154,11 +143,6 @@ function wording(field: keyof Draft, keyword: string): string | undefined {
   }
 }
 
-const lines = (values: Record<string, string>) =>
-  Object.entries(values)
-    .map(([name, value]) => `${name}=${value}`)
-    .join('\n')
-
 /** The draft of the same again, with its input files. */
 export function draftOf(body: TaskRequest): Draft {
   const draft: Draft = {
@@ -175,7 +159,7 @@ export function draftOf(body: TaskRequest): Draft {
   for (const field of numbers) draft[field] = body[field] ?? emptyDraft[field]
   for (const field of ['name', 'timeout', 'workdir', 'target_worker_id'] as const)
     draft[field] = body[field] ?? ''
-  for (const field of maps) draft[field] = lines(body[field] ?? {})
+  for (const field of maps) draft[field] = linesOf(body[field] ?? {})
   return draft
 }
 
