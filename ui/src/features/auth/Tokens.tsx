@@ -108,7 +108,8 @@ export function Tokens({ admin }: { admin: boolean }) {
           </Button>
         </Group>
       </Modal>
-      <Modal opened={making} onClose={close} title="Make a token">
+      {/* What is shown once is not lost to a click beside it. */}
+      <Modal opened={making} onClose={close} title="Make a token" closeOnClickOutside={false}>
         <NewToken admin={admin} onClose={close} />
       </Modal>
     </Stack>

@@ -78,9 +78,7 @@ export function OverviewPage({ admin, firstSteps }: Props) {
         <Section title="Newest tasks">
           {recent?.length === 0 ? firstSteps : <Recent tasks={recent ?? []} />}
         </Section>
-        <Section title="Last failures">
-          <Failures tasks={failed ?? []} />
-        </Section>
+        <Section title="Last failures">{failed && <Failures tasks={failed} />}</Section>
       </SimpleGrid>
     </Stack>
   )
