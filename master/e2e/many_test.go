@@ -170,7 +170,9 @@ func (m *manyTasks) cutBatch(t *testing.T) {
 	t.Logf("%d of %d tasks were stored before the kill", len(partial), m.cut)
 }
 
-// cutCancel has the master killed in the midst of a cancel of the same tasks.
+// cutCancel has the master killed in the midst of a cancel of the same tasks. The
+// repeat stops the rest and counts all of them; what is submitted between the kill
+// and the repeat stays.
 func (m *manyTasks) cutCancel(t *testing.T) {
 	t.Helper()
 	before, others := m.counted(t, "cancelled"), m.counted(t, "queued")-m.cut
@@ -179,11 +181,15 @@ func (m *manyTasks) cutCancel(t *testing.T) {
 	if left == 0 || left == m.cut {
 		t.Errorf("%d of %d tasks were left by the kill: it was not in the midst", left, m.cut)
 	}
-	first := m.mustPost(t, cancelPath, "c-cut", cancelOf(m.group+"-"))
-	if rest := cancelReply(t, first); rest.Cancelled != left || rest.Matched != left {
-		t.Errorf("%+v, %d were left", rest, left)
+	between := m.mustPost(t, "/api/tasks", "between", fmt.Sprintf(`{"docker_image":"busybox","name":%q}`, m.group+"-between"))
+	if r, err := m.post(t.Context(), cancelPath, "c-cut", cancelOf(m.group)); err != nil || r.status != http.StatusUnprocessableEntity {
+		t.Errorf("another request with the key: %+v, %v", r, err)
 	}
-	if now := m.counted(t, "cancelled"); now-before != m.cut || m.counted(t, "queued") != others {
+	first := m.mustPost(t, cancelPath, "c-cut", cancelOf(m.group+"-"))
+	if whole := cancelReply(t, first); whole.Cancelled != m.cut || whole.Matched != m.cut {
+		t.Errorf("%+v of %d tasks", whole, m.cut)
+	}
+	if now := m.counted(t, "cancelled"); now-before != m.cut || m.counted(t, "queued") != others+1 {
 		t.Errorf("%d of %d tasks are cancelled", now-before, m.cut)
 	}
 	must(t, m.Master.Kill())
@@ -192,8 +198,10 @@ func (m *manyTasks) cutCancel(t *testing.T) {
 	if again := m.mustPost(t, cancelPath, "c-cut", cancelOf(m.group+"-")); again != first {
 		t.Errorf("a repeat after another kill: %+v, not %+v", again, first)
 	}
-	if task := m.task(t, strings.TrimPrefix(later.location, "/api/tasks/")); task.Status != "queued" {
-		t.Errorf("a repeat has stopped what came later: %s", describe(task))
+	for _, r := range []reply{between, later} {
+		if task := m.task(t, strings.TrimPrefix(r.location, "/api/tasks/")); task.Status != "queued" {
+			t.Errorf("a repeat has stopped what came later: %s", describe(task))
+		}
 	}
 	t.Logf("%d of %d tasks were left by the kill", left, m.cut)
 	m.stopAll(t)

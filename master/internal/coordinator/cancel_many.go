@@ -35,7 +35,8 @@ type CancelReport struct {
 
 // CancelTasks stops many tasks of those that the principal may see. kept is the
 // reply to the first request with the key, or nil. After an error some may be
-// stopped and others not; the same request stops the rest.
+// stopped and others not. The same request stops the rest; with a key it stops
+// what the first one meant, no task that came later, and counts the whole.
 func (c *Coordinator) CancelTasks(ctx context.Context, p cluster.Principal, r CancelRequest, once Named[CancelReport]) (report CancelReport, kept []byte, err error) {
 	if err := p.Require(cluster.ScopeSubmit); err != nil {
 		return report, nil, err
@@ -55,29 +56,31 @@ func (c *Coordinator) CancelTasks(ctx context.Context, p cluster.Principal, r Ca
 			return report, first.Reply, nil
 		}
 	}
-	if r.Dry {
-		ids, err := c.stoppable(ctx, p, r)
-		if err != nil {
-			return report, nil, err
+	if !r.Dry { // one at a time: each keeps the store busy, and the ids of all that it means
+		select {
+		case c.stopping <- struct{}{}:
+			defer func() { <-c.stopping }()
+		case <-ctx.Done():
+			return report, nil, fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
 		}
-		report.Matched = len(ids)
-		return report, nil, c.keepReply(ctx, name, once, report)
 	}
-	select {
-	case c.stopping <- struct{}{}: // two that hold one back each would wait for each other's
-		defer func() { <-c.stopping }()
-	case <-ctx.Done():
-		return report, nil, fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
-	}
-	ids, err := c.stoppable(ctx, p, r)
+	ids, again, err := c.meant(ctx, p, r, once)
 	if err != nil {
 		return report, nil, err
 	}
 	many := &cancelling{c: c, p: p}
-	if err := many.run(context.WithoutCancel(ctx), ids); err != nil {
-		return many.report, nil, err
+	switch {
+	case r.Dry:
+		many.report.Matched = len(ids)
+	case again:
+		err = many.goOn(context.WithoutCancel(ctx), ids)
+	default:
+		err = many.run(context.WithoutCancel(ctx), ids)
 	}
-	return many.report, nil, many.last(context.WithoutCancel(ctx), name, once)
+	if err == nil {
+		err = c.keepReply(ctx, name, once, many.report)
+	}
+	return many.report, nil, err
 }
 
 // stoppable are the tasks that are meant and not over.
@@ -125,13 +128,12 @@ func activeOf(statuses []cluster.Status) (active []cluster.Status) {
 	return active
 }
 
-// cancelling is one request under way. The last write is held back, so that the
-// key and the reply can go with it.
+// cancelling is one request under way.
 type cancelling struct {
 	c      *Coordinator
 	p      cluster.Principal
 	report CancelReport
-	held   *write
+	over   []cluster.TaskID // found to be over already
 }
 
 func (m *cancelling) run(ctx context.Context, ids []cluster.TaskID) error {
@@ -150,22 +152,12 @@ func (m *cancelling) run(ctx context.Context, ids []cluster.TaskID) error {
 			}
 			return st
 		})
-		if m.held != nil {
-			st.writes = append([]*write{m.held}, st.writes...)
-			m.held = nil
-		}
-		if last := len(st.writes) - 1; last >= 0 {
-			m.held, st.writes = st.writes[last], st.writes[:last]
-		}
 		failed = cmp.Or(failed, m.c.carryOut(ctx, st))
 		if ids = append(ids[n:], busy...); len(busy) == len(ids) && wait != nil {
 			if err := m.c.await(ctx, wait); err != nil {
 				return err
 			}
 		}
-	}
-	if failed != nil && m.held != nil { // it is decided, so it must be settled
-		_ = m.c.carryOut(ctx, step{writes: []*write{m.held}}) // the first failure is told
 	}
 	return failed
 }
@@ -174,57 +166,39 @@ func (m *cancelling) run(ctx context.Context, ids []cluster.TaskID) error {
 func (m *cancelling) decide(now time.Time, id cluster.TaskID) (st step, wait <-chan struct{}) {
 	e := m.c.visible(m.p, id)
 	if e == nil {
+		m.over = append(m.over, id)
 		return st, nil
 	}
 	st, wait, err := m.c.m.cancel(now, e, m.p.UserID)
 	if err != nil || wait != nil {
 		return step{}, wait
 	}
+	m.count(len(st.writes) > 0 && st.writes[0].Task.Terminal())
+	return st, nil
+}
+
+// count takes note of one that is stopped; waited: it was not placed.
+func (m *cancelling) count(waited bool) {
 	m.report.Matched++
-	if len(st.writes) > 0 && st.writes[0].Task.Terminal() {
+	if waited {
 		m.report.Cancelled++
 	} else {
 		m.report.Requested++
 	}
-	return st, nil
 }
 
-// last stores what was held back, and the key with it; the key alone when there
-// was nothing to write.
-func (m *cancelling) last(ctx context.Context, name db.KeyName, once Named[CancelReport]) error {
-	if m.held == nil {
-		return m.c.keepReply(ctx, name, once, m.report)
-	}
-	var unwritten error
-	if name.Key != "" {
-		var key db.Key
-		if key, unwritten = m.c.replyKey(name, once, m.report); unwritten == nil {
-			m.held.Key = keyFor(&key, m.held)
-		}
-	}
-	return cmp.Or(m.c.carryOut(ctx, step{writes: []*write{m.held}}), unwritten)
-}
-
-// replyKey is a request's key with its reply, of no task yet.
-func (c *Coordinator) replyKey(name db.KeyName, once Named[CancelReport], report CancelReport) (db.Key, error) {
-	reply, err := once.Reply(report)
-	if err != nil {
-		return db.Key{}, fmt.Errorf("writing the reply: %w", err)
-	}
-	now := c.now()
-	return db.Key{Name: name, Print: once.Print, Reply: reply, StoredAt: now, ExpiresAt: now.Add(KeyLifetime)}, nil
-}
-
-// keepReply stores the key and the reply of a request that has changed nothing,
-// so that a repeat of it does not stop what came later.
+// keepReply stores the key and the reply, so that a repeat stops nothing that came
+// later; also those of a request that has changed nothing.
 func (c *Coordinator) keepReply(ctx context.Context, name db.KeyName, once Named[CancelReport], report CancelReport) error {
 	if name.Key == "" {
 		return nil
 	}
-	key, err := c.replyKey(name, once, report)
+	reply, err := once.Reply(report)
 	if err != nil {
-		return err
+		return fmt.Errorf("writing the reply: %w", err)
 	}
+	now := c.now()
+	key := db.Key{Name: name, Print: once.Print, Reply: reply, StoredAt: now, ExpiresAt: now.Add(KeyLifetime)}
 	// Whoever gave up waiting repeats the request, and is answered by then.
 	return unavailable(c.store.PutKey(context.WithoutCancel(ctx), key))
 }

@@ -22,7 +22,7 @@ type Key struct {
 	Name      KeyName
 	Print     string         // equal for equal requests
 	TaskID    cluster.TaskID // of the write that stored it; empty: the request has changed no task
-	Reply     []byte         // as it was sent
+	Reply     []byte         // as it was sent; of some routes, what is left to do
 	StoredAt  time.Time
 	ExpiresAt time.Time // from then on the name is free again
 }

@@ -42,7 +42,8 @@ func (s *Server) bulkRoutes(api huma.API) {
 		Summary: "Cancel many tasks", Tags: []string{"tasks"},
 		Description: "Those of one's own tasks, for admins of everyone's, that the filter takes and that are not over. With dry_run they are " +
 			"only counted. With Idempotency-Key the request may be repeated: it gets the first reply again and stops nothing that came " +
-			"after it, also when there was nothing to stop.",
+			"after it, also when there was nothing to stop. When the first was cut off, the repeat stops what that one meant, and " +
+			"counts all of it.",
 	}, s.cancelTasks)
 	withBody[client.CancelRequest](api, nethttp.MethodPost, "/api/tasks/cancel")
 }
