@@ -153,7 +153,7 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	if m.people, err = newAccounts(ctx, cfg, store, clusterID, log); err != nil {
 		return nil, err
 	}
-	m.audit = audit.New(audit.Config{Store: store, Log: log})
+	m.audit = audit.New(audit.Config{Store: store, Log: log, Keep: cfg.Retention.Audit})
 	pages, err := dashboard.New()
 	if err != nil {
 		return nil, err
@@ -298,6 +298,7 @@ func (m *master) run(ctx context.Context, p *prompt, lost <-chan error) error {
 	stopLogs := part("logs", m.logs.Run)
 	stopCore := part("coordinator", m.core.Run)
 	stopHistory := part("history", m.history.Run)
+	stopAudit := part("audit", m.audit.Run)
 	stopWorkers := part("gRPC", m.serveWorkers)
 	stopWeb := part("HTTP", func(ctx context.Context) error { return m.web.Run(ctx, m.socket, m.tcp) })
 	left := make(chan struct{})
@@ -309,7 +310,7 @@ func (m *master) run(ctx context.Context, p *prompt, lost <-chan error) error {
 	case <-failed.Done():
 	}
 	m.log.Info("stopping")
-	for _, stop := range []func(){stopPrompt, stopWeb, stopHistory, stopWorkers, stopCore, stopLogs} {
+	for _, stop := range []func(){stopPrompt, stopWeb, stopAudit, stopHistory, stopWorkers, stopCore, stopLogs} {
 		stop()
 	}
 	m.closeAudit(base)

@@ -3,18 +3,22 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"cloudai/master/client"
+	"cloudai/master/e2e/rig"
 )
 
-// What was acknowledged is in the audit log, however the master ends: killed in
-// the midst of it, again and again, or in order. No entry is lost, doubled or out
-// of its place.
-func TestAuditOutlivesTheMaster(t *testing.T) {
+// What was done is in the audit log, however the master ends: killed in the midst of
+// it, again and again, or in order. No entry is lost, doubled or out of its place, and
+// no task is there without the entry that says who submitted it, also of those that
+// were not acknowledged any more. Old entries go when the master is told so, and an
+// entry says how many.
+func TestF01AuditOutlivesTheMaster(t *testing.T) {
 	t.Parallel()
 	onEachStore(t, testAuditOutlivesTheMaster)
 }
@@ -51,18 +55,54 @@ func testAuditOutlivesTheMaster(t *testing.T, store ...string) {
 	}
 	must(t, w.Master.Term(20*time.Second))
 	must(t, w.StartMaster(t.Context()))
-	seq := int64(0)
+	there := map[string]bool{}
+	for task, err := range w.API().Tasks(t.Context(), client.TaskQuery{}) {
+		must(t, err)
+		there[task.TaskID] = true
+	}
+	seq, noted := int64(0), 0
 	for e, err := range w.API().Audit(t.Context(), client.AuditQuery{}) {
 		must(t, err)
 		if seq != 0 && e.Seq != seq-1 {
 			t.Fatalf("entry %d comes before %d", e.Seq, seq)
 		}
 		seq = e.Seq
-		if e.Action == "submitTask" {
-			delete(acked, e.Target)
+		noted++
+		if e.Action != "submitTask" || e.Outcome != "ok" {
+			continue
 		}
+		delete(acked, e.Target)
+		if !there[e.Target] {
+			t.Errorf("entry %d tells of task %q, which is not there, or twice", e.Seq, e.Target)
+		}
+		delete(there, e.Target)
 	}
-	if seq != 1 || len(acked) != 0 {
-		t.Errorf("the first entry is %d; without an entry are %v", seq, acked)
+	if seq != 1 || len(acked) != 0 || len(there) != 0 {
+		t.Errorf("the first entry is %d; acknowledged and without an entry are %v, there and without one %v", seq, acked, there)
 	}
+
+	must(t, w.Master.Term(20*time.Second))
+	w.Set("RETENTION_AUDIT=1s")
+	must(t, w.StartMaster(t.Context()))
+	must(t, rig.Await(t.Context(), 30*time.Second, func(ctx context.Context) error {
+		var last client.AuditEntry
+		for e, err := range w.API().Audit(ctx, client.AuditQuery{}) {
+			if err != nil {
+				return err
+			}
+			last = e
+		}
+		if last.Seq <= int64(noted) {
+			return fmt.Errorf("the first entry is %d still", last.Seq)
+		}
+		return nil
+	}))
+	for e, err := range w.API().Audit(t.Context(), client.AuditQuery{Action: "pruneAudit"}) {
+		must(t, err)
+		if e.Via != "retention" || e.Outcome != "ok" || e.Detail == "" {
+			t.Errorf("the entry that says what went: %+v", e)
+		}
+		return
+	}
+	t.Error("no entry says what went")
 }

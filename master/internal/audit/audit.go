@@ -1,10 +1,12 @@
-// Package audit keeps the log of who did what. It decides in which order entries
-// stand, that they are on disk before anybody is answered, and how much of what
-// was refused is worth its room; what is an entry, the edge decides.
+// Package audit keeps the log of who did what. It decides that entries are on disk
+// before anybody is answered, how much of what was refused is worth its room, and
+// how long entries are kept; what is an entry, the edge decides.
 //
-// While the store is away entries wait in memory, up to a bound, and are stored
-// with the next one. What took effect but was not answered because the master was
-// killed in between may be missing.
+// What is done to a task is stored with its entry, by whoever stores the task
+// (cluster.Deed). All other entries come here once it is known what became of the
+// call: of one that was not answered because the master was killed in between, the
+// entry may be missing. While the store is away they wait in memory, up to a bound,
+// and are stored with the next one.
 package audit
 
 import (
@@ -14,6 +16,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -40,6 +43,7 @@ const (
 type Config struct {
 	Store db.Audit
 	Log   *slog.Logger
+	Keep  time.Duration    // age at which entries go; 0: never
 	Now   func() time.Time // nil: time.Now
 }
 
@@ -47,13 +51,14 @@ type Config struct {
 type Log struct {
 	store db.Audit
 	log   *slog.Logger
+	keep  time.Duration
 	now   func() time.Time
 
 	refused *throttle.Window // one key
 	reads   *throttle.Window // by caller, action and target
 
-	turn chan struct{} // held by the one that writes
-	next int64         // Seq of the next entry; 0: not known; guarded by turn
+	turn   chan struct{} // held by the one that writes
+	behind atomic.Bool   // somebody has given up waiting for a write
 
 	mu      sync.Mutex
 	waiting []*note // in their order
@@ -63,6 +68,7 @@ type Log struct {
 // note is an entry on its way.
 type note struct {
 	entry cluster.AuditEntry
+	tried bool          // it was in a write; guarded by the turn
 	done  chan struct{} // closed when it is stored
 }
 
@@ -72,7 +78,7 @@ func New(cfg Config) *Log {
 		cfg.Now = time.Now
 	}
 	return &Log{
-		store: cfg.Store, log: cfg.Log, now: cfg.Now, turn: make(chan struct{}, 1),
+		store: cfg.Store, log: cfg.Log, keep: cfg.Keep, now: cfg.Now, turn: make(chan struct{}, 1),
 		refused: throttle.New(maxRefused, refusedOver, 1), reads: throttle.New(1, readPause, readsKept),
 	}
 }
@@ -81,7 +87,7 @@ func New(cfg Config) *Log {
 // in memory, or that there was no room; the log of the process tells of it. Seq
 // and Time of the entry are not looked at.
 func (l *Log) Did(ctx context.Context, e cluster.AuditEntry) error {
-	e.Time = l.now().UTC()
+	e = l.Stamped(e)
 	if e.Outcome != cluster.AuditOK && !l.worthIt(&e) {
 		return nil
 	}
@@ -96,9 +102,27 @@ func (l *Log) Did(ctx context.Context, e cluster.AuditEntry) error {
 	l.mu.Unlock()
 	err := l.await(ctx, n)
 	if err != nil {
+		l.behind.Store(true)
 		l.log.Warn("an entry of the audit log is not stored yet", "user_id", e.UserID, "action", e.Action, "target", e.Target, "error", err)
 	}
 	return err
+}
+
+// Stamped is an entry with its time, for those who store it with what it tells of.
+func (l *Log) Stamped(e cluster.AuditEntry) cluster.AuditEntry {
+	e.Time = l.now().UTC()
+	return e
+}
+
+// CatchUp stores what still waits since the store was away: it is there again.
+func (l *Log) CatchUp(ctx context.Context) {
+	if !l.behind.Swap(false) {
+		return
+	}
+	if err := l.Close(ctx); err != nil {
+		l.behind.Store(true)
+		l.log.Warn("entries of the audit log are not stored yet", "error", err)
+	}
 }
 
 // Read notes that somebody looked at what is another's, unless that was noted a
@@ -161,26 +185,22 @@ func (l *Log) write() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if l.next == 0 {
-		stored, err := l.lookBack(ctx, batch)
-		if err != nil {
-			return err
-		}
-		if stored > 0 {
-			l.settle(batch[:stored])
-			return nil
-		}
+	stored, err := l.lookBack(ctx, batch)
+	if err != nil {
+		return err
+	}
+	if stored > 0 {
+		l.settle(batch[:stored])
+		return nil
 	}
 	entries := make([]cluster.AuditEntry, len(batch))
 	for i, n := range batch {
-		n.entry.Seq = l.next + int64(i)
+		n.tried = true
 		entries[i] = n.entry
 	}
 	if err := l.store.AppendAudit(ctx, entries); err != nil {
-		l.next = 0
 		return err
 	}
-	l.next += int64(len(entries))
 	l.settle(batch)
 	return nil
 }
@@ -195,19 +215,20 @@ func (l *Log) settle(batch []*note) {
 	}
 }
 
-// lookBack finds out where the log ends, and how many of the batch are there
-// already: the write before may have had an effect, although it failed.
+// lookBack finds out how many of the batch are there already: the write before may
+// have had an effect, although it failed.
 func (l *Log) lookBack(ctx context.Context, batch []*note) (stored int, err error) {
-	last, err := l.store.ListAudit(ctx, cluster.AuditFilter{}, 0, maxBatch)
-	if err != nil {
-		return 0, err
-	}
-	l.next = 1
-	if len(last) > 0 {
-		l.next = last[0].Seq + 1
-	}
 	for _, n := range batch {
-		if n.entry.Seq == 0 || !slices.ContainsFunc(last, func(e cluster.AuditEntry) bool { return same(e, n.entry) }) {
+		if !n.tried {
+			break
+		}
+		e := &n.entry
+		at := cluster.AuditFilter{UserID: e.UserID, Action: e.Action, Target: e.Target, Outcome: e.Outcome, Since: e.Time, Until: e.Time.Add(1)}
+		there, err := l.store.ListAudit(ctx, at, 0, maxBatch)
+		if err != nil {
+			return 0, err
+		}
+		if !slices.ContainsFunc(there, func(t cluster.AuditEntry) bool { return same(t, *e) }) {
 			break
 		}
 		stored++
@@ -215,11 +236,11 @@ func (l *Log) lookBack(ctx context.Context, batch []*note) (stored int, err erro
 	return stored, nil
 }
 
-// same compares with an entry that has come from a store.
-func same(a, b cluster.AuditEntry) bool {
-	at := a.Time.Equal(b.Time)
-	a.Time = b.Time
-	return at && a == b
+// same compares what a store has with what it was given.
+func same(stored, given cluster.AuditEntry) bool {
+	at := stored.Time.Equal(given.Time)
+	stored.Time, stored.Seq = given.Time, given.Seq
+	return at && stored == given
 }
 
 // Close stores what waits still.

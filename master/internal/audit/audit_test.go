@@ -28,6 +28,7 @@ type desk struct {
 	memory *storetest.Memory
 	store  *faultstore.Store
 	now    time.Time
+	kept   time.Duration
 }
 
 func newDesk(t *testing.T) *desk {
@@ -38,7 +39,7 @@ func newDesk(t *testing.T) *desk {
 
 func (d *desk) start() {
 	d.store = faultstore.New(d.memory)
-	d.Log = New(Config{Store: d.store, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return d.now }})
+	d.Log = New(Config{Store: d.store, Log: slog.New(slog.DiscardHandler), Keep: d.kept, Now: func() time.Time { return d.now }})
 }
 
 func deed(action string) cluster.AuditEntry {
@@ -132,6 +133,24 @@ func TestStoreAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.wantActions("first", name+"0", name+"1", name+"2", "unread")
+	}
+}
+
+// What waits since the store was away is stored once somebody else has found it back.
+func TestCatchUp(t *testing.T) {
+	d := newDesk(t)
+	d.store.Use(func(faultstore.Call) faultstore.Fault { return faultstore.Refused })
+	if err := d.Did(t.Context(), deed("a")); err == nil {
+		t.Fatal("stored by a store that is away")
+	}
+	d.CatchUp(t.Context())
+	d.store.Use(nil)
+	d.CatchUp(t.Context())
+	d.wantActions("a")
+	calls := d.store.Calls()
+	d.CatchUp(t.Context())
+	if d.store.Calls() != calls {
+		t.Error("the store is asked although nothing waits")
 	}
 }
 

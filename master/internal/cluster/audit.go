@@ -1,11 +1,14 @@
 package cluster
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // AuditEntry says who did what: one line of a log to which lines are only added.
 // There is no secret in it.
 type AuditEntry struct {
-	Seq    int64 // from 1 on, without holes
+	Seq    int64 // given by the store: from 1 on, without holes
 	Time   time.Time
 	UserID UserID // who; empty: nobody was known
 	Via    string // by what that was known: "socket", "sign-in", "token <id>"
@@ -29,6 +32,29 @@ const (
 	AuditDenied AuditOutcome = "denied" // the caller may not, or what it names is not there for the caller
 	AuditFailed AuditOutcome = "failed" // for any other reason
 )
+
+// Deed is the entry of a call that is under way, for whoever stores the call's
+// effect to store it with that: there is never one without the other. It is used
+// by one goroutine.
+type Deed struct {
+	// Entry makes the entry as it is once the call has taken effect. about is the
+	// task that this was done to, owner whose it is; empty: none in particular.
+	Entry  func(about TaskID, owner UserID) AuditEntry
+	Stored bool // with the effect: nobody else has to
+}
+
+type deedKey struct{}
+
+// WithDeed lets the calls made with the context store its entry.
+func WithDeed(ctx context.Context, d *Deed) context.Context {
+	return context.WithValue(ctx, deedKey{}, d)
+}
+
+// DeedOf is the context's; nil: nothing is to be noted.
+func DeedOf(ctx context.Context) *Deed {
+	d, _ := ctx.Value(deedKey{}).(*Deed)
+	return d
+}
 
 // AuditFilter narrows a list of entries; zero fields do not.
 type AuditFilter struct {

@@ -64,11 +64,13 @@ type Heartbeat struct {
 	Timeout  time.Duration
 }
 
-// Retention says how long what is kept of finished tasks; 0: for good.
+// Retention says how long what is kept of finished tasks, and who did what; 0: for
+// good.
 type Retention struct {
 	Tasks, Logs, Files time.Duration // since the task's end
-	Bytes              int64         // of logs and output files together
-	DiskReserve        int64         // bytes of the disks that are left free; 0: a tenth, at most 256 MiB
+	Audit              time.Duration
+	Bytes              int64 // of logs and output files together
+	DiskReserve        int64 // bytes of the disks that are left free; 0: a tenth, at most 256 MiB
 }
 
 // Log says how the log is written.

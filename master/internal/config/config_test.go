@@ -67,6 +67,8 @@ func TestBadValuesNameTheSetting(t *testing.T) {
 		{[]string{"--retention-logs", "-1d"}, "RETENTION_LOGS"},
 		{[]string{"--retention-files", "1d-2h"}, "RETENTION_FILES"},
 		{[]string{"--retention-bytes", "0"}, "RETENTION_BYTES"},
+		{[]string{"--retention-audit", "never"}, "RETENTION_AUDIT"},
+		{[]string{"--retention-audit", ""}, "RETENTION_AUDIT"},
 		{[]string{"--disk-reserve", "lots"}, "DISK_RESERVE"},
 		{[]string{"--files-quota", "much"}, "FILES_QUOTA"},
 		{[]string{"--files-quota", "-1"}, "FILES_QUOTA"},
@@ -156,12 +158,17 @@ func FuzzParseBytes(f *testing.F) {
 func TestRetention(t *testing.T) {
 	t.Chdir(t.TempDir())
 	c, err := Load([]string{"--retention-tasks", "30d", "--retention-bytes", "2g"}, env("RETENTION_LOGS", "36h", "DISK_RESERVE", "512m"), nil)
-	want := Retention{Tasks: 720 * time.Hour, Logs: 36 * time.Hour, Bytes: 2 << 30, DiskReserve: 512 << 20}
+	want := Retention{Tasks: 720 * time.Hour, Logs: 36 * time.Hour, Bytes: 2 << 30, Audit: 400 * 24 * time.Hour, DiskReserve: 512 << 20}
 	if err != nil || c.Retention != want {
 		t.Fatalf("%+v, %v, want %+v", c.Retention, err, want)
 	}
-	if c, err = Load(nil, env(), nil); err != nil || c.Retention != (Retention{}) {
-		t.Fatalf("by default something goes: %+v, %v", c.Retention, err)
+	if c, err = Load(nil, env(), nil); err != nil || c.Retention != (Retention{Audit: 400 * 24 * time.Hour}) {
+		t.Fatalf("by default something of tasks goes: %+v, %v", c.Retention, err)
+	}
+	for value, want := range map[string]time.Duration{"0": 0, "off": 0, "90d": 90 * 24 * time.Hour, "36h": 36 * time.Hour} {
+		if c, err := Load(nil, env("RETENTION_AUDIT", value), nil); err != nil || c.Retention.Audit != want {
+			t.Errorf("RETENTION_AUDIT=%s: %v, %v", value, c.Retention.Audit, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -49,6 +50,7 @@ var settings = []setting{
 	{"RETENTION_LOGS", "", "the same for their logs alone", age(func(c *Config) *time.Duration { return &c.Retention.Logs })},
 	{"RETENTION_FILES", "", "the same for their output files alone", age(func(c *Config) *time.Duration { return &c.Retention.Files })},
 	{"RETENTION_BYTES", "", "of logs and output files together; the oldest go", size(func(c *Config) *int64 { return &c.Retention.Bytes })},
+	{"RETENTION_AUDIT", "400d", "age at which entries of the audit log go; 0 or off: never", setAuditAge},
 	{"DISK_RESERVE", "", "kept free on the disks; default a tenth, at most 256m", size(func(c *Config) *int64 { return &c.Retention.DiskReserve })},
 	{"LOG_LEVEL", "info", "debug, info, warn or error", setLogLevel},
 	{"LOG_FORMAT", "text", "text or json", either("json", "text", func(c *Config) *bool { return &c.Log.JSON })},
@@ -183,6 +185,17 @@ func age(field func(*Config) *time.Duration) func(*Config, string) error {
 		*field(c) = d
 		return nil
 	}
+}
+
+// setAuditAge is as for other ages, but the default is not to keep all.
+func setAuditAge(c *Config, value string) error {
+	switch value {
+	case "0", "off":
+		return nil
+	case "":
+		return errors.New("is empty; 0 or off keeps all entries")
+	}
+	return age(func(c *Config) *time.Duration { return &c.Retention.Audit })(c, value)
 }
 
 func setLogLevel(c *Config, value string) error {

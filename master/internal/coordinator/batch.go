@@ -39,6 +39,9 @@ type Named[T any] struct {
 	// Reply writes the reply that is kept with the key, before the last of the
 	// effect is stored.
 	Reply func(T) ([]byte, error)
+	// Done hears what is made at that moment, with a key or without; nil: nobody
+	// does.
+	Done func(T)
 }
 
 // BatchEntry is one task of a batch; with faults it has been refused already.
@@ -63,6 +66,7 @@ type batch struct {
 	since time.Time      // when the first came; each is a nanosecond younger than the one before
 	begin *db.Key        // goes with the first task; nil: none
 	end   *db.Key        // goes with the last
+	done  func([]BatchItem)
 }
 
 // SubmitBatch stores many tasks. When atomic, one that is wrong refuses all;
@@ -77,7 +81,10 @@ func (c *Coordinator) SubmitBatch(ctx context.Context, p cluster.Principal, entr
 	if err := p.Require(cluster.ScopeSubmit); err != nil {
 		return nil, nil, err
 	}
-	b := &batch{c: c, user: p.UserID}
+	b := &batch{c: c, user: p.UserID, done: once.Done}
+	if b.done == nil {
+		b.done = func([]BatchItem) {}
+	}
 	if err := b.judge(entries, atomic); err != nil {
 		return nil, nil, err
 	}
@@ -269,9 +276,13 @@ func (b *batch) store(ctx context.Context, numbers []int) error {
 		if b.begin != nil && done == 0 {
 			st.writes[0].Key = keyFor(b.begin, st.writes[0])
 		}
-		if b.end != nil && done+n == len(numbers) {
+		if done+n == len(numbers) {
 			last := st.writes[n-1]
-			last.Key = keyFor(b.end, last)
+			if b.end != nil {
+				last.Key = keyFor(b.end, last)
+			}
+			b.done(b.items)
+			last.sign(ctx, "", "")
 		}
 		if err := b.c.carryOut(ctx, st); err != nil {
 			if done == 0 {

@@ -75,6 +75,9 @@ func (c *Coordinator) CancelTasks(ctx context.Context, p cluster.Principal, r Ca
 	case again:
 		err = many.goOn(context.WithoutCancel(ctx), ids)
 	default:
+		if many.done = once.Done; many.done == nil {
+			many.done = func(CancelReport) {}
+		}
 		err = many.run(context.WithoutCancel(ctx), ids)
 	}
 	if err == nil {
@@ -134,6 +137,9 @@ type cancelling struct {
 	p      cluster.Principal
 	report CancelReport
 	over   []cluster.TaskID // found to be over already
+	// done hears what it comes to before the last task is stored, which the audit
+	// entry goes with; nil: the entry follows.
+	done func(CancelReport)
 }
 
 func (m *cancelling) run(ctx context.Context, ids []cluster.TaskID) error {
@@ -152,6 +158,10 @@ func (m *cancelling) run(ctx context.Context, ids []cluster.TaskID) error {
 			}
 			return st
 		})
+		if last := len(st.writes) - 1; m.done != nil && failed == nil && last >= 0 && n == len(ids) && len(busy) == 0 {
+			m.done(m.report)
+			st.writes[last].sign(ctx, "", "")
+		}
 		failed = cmp.Or(failed, m.c.carryOut(ctx, st))
 		if ids = append(ids[n:], busy...); len(busy) == len(ids) && wait != nil {
 			if err := m.c.await(ctx, wait); err != nil {

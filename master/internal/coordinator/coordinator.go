@@ -237,6 +237,7 @@ func (c *Coordinator) commit(ctx context.Context, writes []*write) error {
 	var failed error
 	next := c.decide(func(now time.Time) (st step) {
 		for n, w := range writes {
+			w.signed(answers[n])
 			st.join(c.m.committed(now, w, answers[n]))
 			failed = cmp.Or(failed, unavailable(answers[n]))
 		}

@@ -92,6 +92,9 @@ func (c *Coordinator) change(ctx context.Context, p cluster.Principal, id cluste
 			}
 			continue
 		}
+		if len(st.writes) > 0 {
+			st.writes[0].sign(ctx, id, st.writes[0].Task.UserID)
+		}
 		if err := c.carryOut(ctx, st); err != nil {
 			return TaskView{}, err
 		}

@@ -34,6 +34,7 @@ type admission struct {
 	user    cluster.UserID
 	spec    cluster.Spec
 	retryOf cluster.TaskID // the task that it repeats, or empty
+	retried cluster.UserID // whose that is
 	key     *db.KeyName    // of the request, if it has one
 	print   string
 }

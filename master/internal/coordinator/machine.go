@@ -348,5 +348,6 @@ func (s *step) join(o step) {
 type write struct {
 	db.Write
 	entry *task
-	loss  *loss // why, when it ends an attempt without a result
+	loss  *loss         // why, when it ends an attempt without a result
+	deed  *cluster.Deed // whose entry goes with it; nil: nobody's
 }

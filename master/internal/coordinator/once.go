@@ -118,6 +118,7 @@ func (c *Coordinator) enter(ctx context.Context, a admission, once Once) (Create
 		}
 		st.writes[0].Key = key
 	}
+	st.writes[0].sign(ctx, a.id, a.retried)
 	return Created{TaskView: view}, c.carryOut(ctx, st)
 }
 

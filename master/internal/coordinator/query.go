@@ -185,7 +185,10 @@ func (c *Coordinator) DeleteFiles(ctx context.Context, p cluster.Principal, id c
 		}
 		next := t
 		next.Version, next.Files.Deleted = t.Version+1, true
-		err = c.store.Commit(context.WithoutCancel(ctx), []db.Write{{Task: next, Expect: t.Version}})[0]
+		w := &write{Write: db.Write{Task: next, Expect: t.Version}}
+		w.sign(ctx, id, t.UserID)
+		err = c.store.Commit(context.WithoutCancel(ctx), []db.Write{w.Write})[0]
+		w.signed(err)
 		if errors.Is(err, db.ErrVersion) {
 			continue
 		}

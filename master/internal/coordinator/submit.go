@@ -65,5 +65,5 @@ func (c *Coordinator) Retry(ctx context.Context, p cluster.Principal, id cluster
 	if !v.Terminal() {
 		return Created{}, fmt.Errorf("%w: task %s is %s; it can be retried once it is over", cluster.ErrConflict, id, v.Status())
 	}
-	return c.admit(ctx, admission{user: p.UserID, spec: v.Spec, retryOf: id}, routeRetry, once)
+	return c.admit(ctx, admission{user: p.UserID, spec: v.Spec, retryOf: id, retried: v.UserID}, routeRetry, once)
 }

@@ -82,6 +82,9 @@ type Write struct {
 	// Key is what the caller's request was named, if it was. A repeat of the
 	// request finds it as long as this write counts.
 	Key *Key
+	// Audit is the entry that says who did it, if anybody. It stands in the audit
+	// log if and only if the write counts.
+	Audit *cluster.AuditEntry
 }
 
 // Assignment is one row of the placement history, keyed by task and attempt;

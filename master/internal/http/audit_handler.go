@@ -16,7 +16,7 @@ func (s *Server) auditRoutes(api huma.API) {
 		OperationID: "listAudit", Method: nethttp.MethodGet, Path: "/api/audit",
 		Summary: "Who did what, the latest first", Tags: []string{"audit"},
 		Description: "Every call that changes something, sign-ins and failed ones, and what administrators have looked at that is another's " +
-			"(the same thing once in ten minutes). action is the call's operationId; of WebSockets it is watchTasks or watchTaskLog. Entries are never changed or removed.",
+			"(the same thing once in ten minutes). action is the call's operationId; of WebSockets it is watchTasks or watchTaskLog. Entries are never changed; they go at the age that RETENTION_AUDIT names, and an entry, pruneAudit, says which and how many.",
 	}, s.listAudit)
 }
 

@@ -60,13 +60,26 @@ func (s *Server) submitBatch(ctx context.Context, in *bulkInput) (*struct{ Body 
 		return nil, err
 	}
 	in.RawBody = nil // what was read of it is enough
-	items, kept, err := s.core.SubmitBatch(ctx, caller(ctx), body.entries, body.atomic, named(&in.OnceParam, body.print, batchReply))
+	items, kept, err := s.core.SubmitBatch(ctx, caller(ctx), body.entries, body.atomic, named(&in.OnceParam, body.print, batchReply,
+		func(items []coordinator.BatchItem) { noteBatch(ctx, items) }))
 	out, err := repliedTo(items, kept, err, batchReply)
 	if err == nil {
 		noteCount(ctx, "accepted", out.Body.Accepted)
 		noteCount(ctx, "rejected", out.Body.Rejected)
 	}
 	return out, err
+}
+
+// noteBatch says what becomes of a batch.
+func noteBatch(ctx context.Context, items []coordinator.BatchItem) {
+	accepted := 0
+	for _, item := range items {
+		if item.ID != "" {
+			accepted++
+		}
+	}
+	noteCount(ctx, "accepted", accepted)
+	noteCount(ctx, "rejected", len(items)-accepted)
 }
 
 func batchReply(items []coordinator.BatchItem) client.BatchReply {
@@ -96,7 +109,10 @@ func (s *Server) cancelTasks(ctx context.Context, in *bulkInput) (*struct{ Body 
 	reply := func(r coordinator.CancelReport) client.CancelReply {
 		return client.CancelReply{DryRun: body.DryRun, Matched: r.Matched, Cancelled: r.Cancelled, Requested: r.Requested}
 	}
-	report, kept, err := s.core.CancelTasks(ctx, caller(ctx), request, named(&in.OnceParam, in.print(body), reply))
+	report, kept, err := s.core.CancelTasks(ctx, caller(ctx), request, named(&in.OnceParam, in.print(body), reply, func(r coordinator.CancelReport) {
+		noteCount(ctx, "cancelled", r.Cancelled)
+		noteCount(ctx, "requested", r.Requested)
+	}))
 	out, err := repliedTo(report, kept, err, reply)
 	if err == nil {
 		noteCount(ctx, "cancelled", out.Body.Cancelled)

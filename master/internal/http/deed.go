@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	nethttp "net/http"
 	"net/mail"
@@ -25,7 +26,8 @@ type deed struct {
 	target string
 	task   cluster.TaskID // that it is about
 	user   cluster.UserID // who signed in
-	detail []string
+	detail map[string]string
+	done   int // status of the reply when it has taken effect
 }
 
 // bulkReads are calls that show an administrator what is everybody's.
@@ -40,7 +42,7 @@ var signIns = []string{"register", "login", "changePassword"}
 func noteFor(op huma.Operation, needs access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		callOf(ctx.Context()).deed = &deed{
-			action: op.OperationID, read: op.Method == nethttp.MethodGet, admins: needs == accessAdmin,
+			action: op.OperationID, read: op.Method == nethttp.MethodGet, admins: needs == accessAdmin, done: cmp.Or(op.DefaultStatus, nethttp.StatusOK),
 			all: slices.Contains(bulkReads, op.OperationID), signIn: slices.Contains(signIns, op.OperationID),
 		}
 		next(ctx)
@@ -66,10 +68,23 @@ func noteDetail(ctx context.Context, name, value string) {
 	if d == nil {
 		return
 	}
-	if value != "" {
-		name += "=" + value
+	if d.detail == nil {
+		d.detail = map[string]string{}
 	}
-	d.detail = append(d.detail, name)
+	d.detail[name] = value
+}
+
+// details are in an order that does not depend on who said what first.
+func (d *deed) details() string {
+	list := make([]string, 0, len(d.detail))
+	for name, value := range d.detail {
+		if value != "" {
+			name += "=" + value
+		}
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
 }
 
 // noteSignIn says who signed in, or under which email somebody tried. What is no
@@ -88,7 +103,8 @@ func noteSignIn(ctx context.Context, email string, user cluster.UserID) {
 // notePatience is how long a reply waits for its note.
 const notePatience = 10 * time.Second
 
-// note tells the audit log of a call before its reply begins.
+// note tells the audit log of a call before its reply begins, unless that was
+// stored with the call's effect.
 func (s *Server) note(ctx context.Context, c *call, status int, reply nethttp.Header) {
 	if s.audit == nil || c.deed == nil {
 		return
@@ -96,26 +112,26 @@ func (s *Server) note(ctx context.Context, c *call, status int, reply nethttp.He
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notePatience)
 	defer cancel()
 	d := c.deed
-	e := cluster.AuditEntry{
-		UserID: c.who.UserID, Via: viaOf(c), Action: d.action, Target: d.target, Status: status, RequestID: c.id, Address: c.address,
-	}
-	var worth bool
-	if e.Outcome, worth = outcomeOf(d, status); !worth {
+	outcome, worth := outcomeOf(d, status)
+	if outcome == cluster.AuditOK && c.effect.Stored {
+		s.audit.CatchUp(ctx)
 		return
 	}
+	if !worth {
+		return
+	}
+	e := c.entry(status, outcome)
 	if d.user != "" {
 		e.UserID, e.Via = d.user, "password"
 	}
 	if e.Target == "" {
 		if location := reply.Get("Location"); location != "" {
-			e.Target = path.Base(location)
+			e.Target = plain(path.Base(location))
 		}
 	}
-	slices.Sort(d.detail)
-	e.Target, e.Detail = plain(e.Target), plain(strings.Join(d.detail, ", "))
 	if d.task != "" && c.who.Admin() {
-		if v, err := s.core.Task(ctx, c.who.Principal, d.task); err == nil && v.UserID != c.who.UserID {
-			e.Owner = v.UserID
+		if v, err := s.core.Task(ctx, c.who.Principal, d.task); err == nil {
+			e.Owner = c.notOwn(v.UserID)
 		}
 	}
 	if !d.read {
@@ -124,6 +140,31 @@ func (s *Server) note(ctx context.Context, c *call, status int, reply nethttp.He
 	}
 	if d.admins || c.who.Admin() && (d.all || e.Owner != "") {
 		_ = s.audit.Read(ctx, e) // as above
+	}
+}
+
+// entry is what the audit log is told when the reply has this status.
+func (c *call) entry(status int, outcome cluster.AuditOutcome) cluster.AuditEntry {
+	return cluster.AuditEntry{
+		UserID: c.who.UserID, Via: viaOf(c), Action: c.deed.action, Target: plain(c.deed.target), Detail: plain(c.deed.details()),
+		Outcome: outcome, Status: status, RequestID: c.id, Address: c.address,
+	}
+}
+
+// notOwn is whose something is when it is another's, and this is an administrator.
+func (c *call) notOwn(owner cluster.UserID) cluster.UserID {
+	if !c.who.Admin() || owner == c.who.UserID {
+		return ""
+	}
+	return owner
+}
+
+// signWith makes the entry that is stored with the effect of the call.
+func (s *Server) signWith(c *call) func(cluster.TaskID, cluster.UserID) cluster.AuditEntry {
+	return func(about cluster.TaskID, owner cluster.UserID) cluster.AuditEntry {
+		e := c.entry(c.deed.done, cluster.AuditOK)
+		e.Target, e.Owner = cmp.Or(e.Target, string(about)), c.notOwn(owner)
+		return s.audit.Stamped(e)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/internal/auth"
+	"cloudai/master/internal/cluster"
 )
 
 const (
@@ -27,11 +28,12 @@ type call struct {
 	// nothing that is owned.
 	guard   func() error
 	who     identity
-	id      string // of the request, in its reply, the log and the audit log
-	deed    *deed  // what the audit log is told of it; nil: nothing
-	address string // where it comes from; empty on the socket
-	trusted bool   // from the master's own machine
-	secure  bool   // over TLS
+	id      string       // of the request, in its reply, the log and the audit log
+	deed    *deed        // what the audit log is told of it; nil: nothing
+	effect  cluster.Deed // the same for those who store what it does
+	address string       // where it comes from; empty on the socket
+	trusted bool         // from the master's own machine
+	secure  bool         // over TLS
 }
 
 type (
@@ -67,7 +69,12 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	w.Header().Set(client.RequestHeader, id)
 	c := &call{log: s.log.With("request_id", id), id: id, trusted: trusted(r)}
 	c.address, c.secure = s.proxies.origin(r)
-	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	ctx := context.WithValue(r.Context(), callKey{}, c)
+	if s.audit != nil {
+		c.effect.Entry = s.signWith(c)
+		ctx = cluster.WithDeed(ctx, &c.effect)
+	}
+	r = r.WithContext(ctx)
 	if len(r.TransferEncoding) > 0 {
 		// There may have been a Content-Length too, which a proxy in front may
 		// have gone by: nothing that follows is a request (RFC 9112, 6.3).

@@ -64,12 +64,13 @@ func (p *OnceParam) print(body any) string {
 	return printOf(body)
 }
 
-// named is a request's key and print for a reply of its own kind.
-func named[T, R any](p *OnceParam, print string, reply func(T) R) coordinator.Named[T] {
+// named is a request's key and print for a reply of its own kind; done hears what
+// it makes.
+func named[T, R any](p *OnceParam, print string, reply func(T) R, done func(T)) coordinator.Named[T] {
 	if p.Key == "" {
-		return coordinator.Named[T]{}
+		return coordinator.Named[T]{Done: done}
 	}
-	return coordinator.Named[T]{Key: p.Key, Print: print, Reply: func(made T) ([]byte, error) { return json.Marshal(reply(made)) }}
+	return coordinator.Named[T]{Key: p.Key, Print: print, Done: done, Reply: func(made T) ([]byte, error) { return json.Marshal(reply(made)) }}
 }
 
 // repliedTo is the reply to what was made now, or when the request came first.

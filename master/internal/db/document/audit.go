@@ -36,6 +36,12 @@ type AuditRow struct {
 
 func auditID(seq int64) string { return strconv.FormatInt(seq, 10) }
 
+// At is the row with another Seq.
+func (r AuditRow) At(seq int64) AuditRow {
+	r.Seq, r.Sum = seq, Sum(auditID(seq), 0, r.Doc)
+	return r
+}
+
 // EncodeAudit makes the row of an entry.
 func EncodeAudit(e *cluster.AuditEntry) (AuditRow, error) {
 	doc, err := Marshal("audit", auditID(e.Seq), &auditDoc{
@@ -54,19 +60,33 @@ func auditColumns(e *cluster.AuditEntry) AuditRow {
 	}
 }
 
+// DecodeAudit reads the document of an entry, which has no Seq.
+func DecodeAudit(doc []byte) (cluster.AuditEntry, error) {
+	r := AuditRow{Doc: doc}.At(0)
+	return r.entry()
+}
+
 // Entry reads a row that EncodeAudit made, after a look at its checksum and at
 // what stands beside the document; a db.ErrDamaged.
 func (r *AuditRow) Entry() (cluster.AuditEntry, error) {
-	var d auditDoc
-	if err := unmarshal("audit", auditID(r.Seq), 0, r.Sum, r.Doc, &d); err != nil {
-		return cluster.AuditEntry{}, err
-	}
-	e := cluster.AuditEntry{
-		Seq: r.Seq, Time: d.Time.time(), UserID: d.User, Via: d.Via, Action: d.Action, Target: d.Target, Owner: d.Owner, Detail: d.Detail,
-		Outcome: d.Outcome, Status: d.Status, RequestID: d.Request, Address: d.Address,
+	e, err := r.entry()
+	if err != nil {
+		return e, err
 	}
 	if is := auditColumns(&e); is.Time != r.Time || is.UserID != r.UserID || is.Action != r.Action || is.Target != r.Target || is.Outcome != r.Outcome {
 		return cluster.AuditEntry{}, Damaged("audit", auditID(r.Seq), "its columns are not those of its document")
 	}
 	return e, nil
+}
+
+// entry reads the document.
+func (r *AuditRow) entry() (cluster.AuditEntry, error) {
+	var d auditDoc
+	if err := unmarshal("audit", auditID(r.Seq), 0, r.Sum, r.Doc, &d); err != nil {
+		return cluster.AuditEntry{}, err
+	}
+	return cluster.AuditEntry{
+		Seq: r.Seq, Time: d.Time.time(), UserID: d.User, Via: d.Via, Action: d.Action, Target: d.Target, Owner: d.Owner, Detail: d.Detail,
+		Outcome: d.Outcome, Status: d.Status, RequestID: d.Request, Address: d.Address,
+	}, nil
 }

@@ -115,7 +115,8 @@ func loadOf(r db.Record) (change, error) {
 	case r.Worker != nil:
 		return putWorker(*r.Worker)
 	case r.Audit != nil:
-		return newAuditAppend(*r.Audit)
+		row, err := document.EncodeAudit(r.Audit)
+		return auditLoad(row), err
 	case r.Key != nil:
 		return keyAlone{r.Key}, nil
 	}

@@ -186,6 +186,14 @@ END;
 `, `
 -- Everyone's tasks by name, with all that filters decide by.
 CREATE INDEX tasks_by_name ON tasks (name, created_at DESC, id, status, user_id, worker_id, failure, labels);
+`, `
+-- Entries of the audit log may go once an entry says so, see db.AuditPruned.
+DROP TRIGGER audit_stays;
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit
+WHEN NOT EXISTS (SELECT 1 FROM meta WHERE name = 'being_filled') AND
+	OLD.seq > coalesce((SELECT CAST(target AS INTEGER) FROM audit WHERE action = 'pruneAudit' ORDER BY seq DESC LIMIT 1), 0) BEGIN
+	SELECT raise(ABORT, 'entries of the audit log are not removed before one says so');
+END;
 `}
 
 // The migrations' cloudai_sum is document.RowSum of its arguments. Nothing of the

@@ -156,6 +156,45 @@ func TestSchema4(t *testing.T) {
 	}
 }
 
+// TestSchema6 opens a file from before entries of the audit log could go by age: they
+// go after an entry that says so, and no other does.
+func TestSchema6(t *testing.T) {
+	released := migrations
+	defer func() { migrations = released }()
+	dir := t.TempDir()
+	migrations = released[:6]
+	s := open(t, dir)
+	entry := cluster.AuditEntry{Time: benchTime, UserID: "u1", Action: "login", Outcome: cluster.AuditOK}
+	if err := errors.Join(s.AppendAudit(t.Context(), []cluster.AuditEntry{entry, entry, entry}), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	migrations = released
+	s = open(t, dir)
+	said := cluster.AuditEntry{Action: db.AuditPruned, Target: "2"}
+	if err := errors.Join(s.AppendAudit(t.Context(), []cluster.AuditEntry{said}), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for query, refused := range map[string]bool{
+		`DELETE FROM audit`: true, `DELETE FROM audit WHERE seq = 3`: true, `UPDATE audit SET target = '9' WHERE seq = 4`: true,
+		`DELETE FROM audit WHERE seq = 2`: false,
+	} {
+		raw, err := openSession(t.Context(), filepath.Join(dir, fileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := raw.conn.ExecContext(t.Context(), query); (err != nil) != refused {
+			t.Errorf("%s: %v", query, err)
+		}
+		if err := raw.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found := check(t, "brought forward", dir); len(found) > 0 {
+		t.Errorf("found %+v", found)
+	}
+}
+
 // unguarded changes entries of the audit log as a fault of the disk would, and
 // leaves the trigger that forbids it as it was.
 func unguarded(query string) string {

@@ -18,7 +18,8 @@ import (
 type taskWrite struct {
 	w      db.Write
 	doc    []byte
-	result []byte // of w.Result
+	result []byte            // of w.Result
+	audit  document.AuditRow // of w.Audit, in no place yet
 }
 
 func newTaskWrite(w db.Write) (*taskWrite, error) {
@@ -32,6 +33,11 @@ func newTaskWrite(w db.Write) (*taskWrite, error) {
 	}
 	if w.Result != nil {
 		if c.result, err = document.EncodeResult(w.Result); err != nil {
+			return nil, err
+		}
+	}
+	if w.Audit != nil {
+		if c.audit, err = document.EncodeAudit(w.Audit); err != nil {
 			return nil, err
 		}
 	}
@@ -112,6 +118,11 @@ func (c *taskWrite) applyRest(s *session) error {
 	}
 	if k := c.w.Key; k != nil {
 		if err := putKey(s, k); err != nil {
+			return err
+		}
+	}
+	if c.w.Audit != nil {
+		if _, err := (auditAppend{c.audit}).apply(s); err != nil {
 			return err
 		}
 	}

@@ -233,6 +233,11 @@ func (s *Store) AppendAudit(ctx context.Context, entries []cluster.AuditEntry) e
 	return s.write("AppendAudit", func() error { return s.inner.AppendAudit(ctx, entries) })
 }
 
+// RemoveAudit implements db.Audit.
+func (s *Store) RemoveAudit(ctx context.Context, last int64, limit int) (int, error) {
+	return change(s, "RemoveAudit", func() (int, error) { return s.inner.RemoveAudit(ctx, last, limit) })
+}
+
 // MetaOnce implements db.Meta.
 func (s *Store) MetaOnce(ctx context.Context, name, value string) (string, error) {
 	return change(s, "MetaOnce", func() (string, error) { return s.inner.MetaOnce(ctx, name, value) })

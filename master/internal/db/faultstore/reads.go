@@ -2,6 +2,7 @@ package faultstore
 
 import (
 	"context"
+	"time"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -96,4 +97,14 @@ func (s *Store) Key(ctx context.Context, name db.KeyName) (db.Key, error) {
 // ListAudit implements db.Audit.
 func (s *Store) ListAudit(ctx context.Context, filter cluster.AuditFilter, below int64, limit int) ([]cluster.AuditEntry, error) {
 	return read(s, "ListAudit", func() ([]cluster.AuditEntry, error) { return s.inner.ListAudit(ctx, filter, below, limit) })
+}
+
+// AgedAudit implements db.Audit.
+func (s *Store) AgedAudit(ctx context.Context, before time.Time) (first, last int64, err error) {
+	first, err = read(s, "AgedAudit", func() (int64, error) {
+		var err error
+		first, last, err = s.inner.AgedAudit(ctx, before)
+		return first, err
+	})
+	return first, last, err
 }

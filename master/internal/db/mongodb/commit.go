@@ -77,10 +77,12 @@ func (w *writer) commitOnce(items []*item) (again []*item) {
 		return nil
 	}
 	plan, later := w.plan(items, taken)
-	if len(plan) == 0 || !w.writeSideRows(plan) {
+	if len(plan) == 0 || !w.numberNotes(plan) || !w.writeSideRows(plan) {
 		return later
 	}
-	return append(w.writeTasks(plan), later...)
+	again = w.writeTasks(plan)
+	w.writeNotes()
+	return append(again, later...)
 }
 
 // writeTasks makes what is planned count, and answers it.
@@ -183,7 +185,9 @@ func (w *writer) plan(items []*item, taken map[db.KeyName]db.Key) (plan []*plann
 			continue
 		}
 		after, replaced := it.task.refs(refs)
+		notes := p.after.Notes // of those that it is joined to
 		p.after, p.replaced = it.task.row(w.epoch, after), append(p.replaced, replaced...)
+		p.after.Notes = it.task.notes(notes)
 		p.terminal = it.task.w.Task.Terminal()
 		p.items = append(p.items, it)
 		if key != nil {
@@ -207,6 +211,7 @@ func (w *writer) plan(items []*item, taken map[db.KeyName]db.Key) (plan []*plann
 // nothing is kept.
 func (w *writer) succeeded(p *planned) {
 	p.answer(nil)
+	w.notes = append(w.notes, p.after.Notes...)
 	if p.terminal {
 		delete(w.rows, p.id)
 		return

@@ -69,8 +69,8 @@ func hosts(opts *options.ClientOptions) string { return fmt.Sprint(opts.Hosts) }
 // schemaVersion is what this program writes. A step forward from each older one
 // stands in makeSchema. Schema 2 adds checksums to rows that are no documents;
 // older rows stay without one until they are written again. Schema 3 adds the audit
-// log.
-const schemaVersion = 3
+// log, schema 4 the notes of tasks that go into it.
+const schemaVersion = 4
 
 type schemaRow struct {
 	ID      string `bson:"_id"`
@@ -99,6 +99,7 @@ func (s *Store) makeSchema(ctx context.Context) error {
 			index("tasks_by_user", "user_id", "status", "-created_at", "_id"),
 			index("tasks_by_name", "name", "-created_at", "_id"),
 			index("tasks_with_files", "files_shown", "-created_at", "_id"),
+			sparse("tasks_with_notes", "noted"),
 		}},
 		{s.in.assignments, []mongo.IndexModel{
 			index("assignments_by_worker", "worker_id", "-assigned_at", "task_id", "attempt"),
@@ -147,6 +148,11 @@ func makeIndexes(ctx context.Context, in *mongo.Collection, wanted []mongo.Index
 // index orders by fields; a dash before one turns it round.
 func index(name string, fields ...string) mongo.IndexModel {
 	return mongo.IndexModel{Keys: order(fields...), Options: options.Index().SetName(name)}
+}
+
+// sparse is an index of those rows that have the field.
+func sparse(name, field string) mongo.IndexModel {
+	return mongo.IndexModel{Keys: order(field), Options: options.Index().SetName(name).SetSparse(true)}
 }
 
 // unique is an index in which a row without the field, a grave, has no place.

@@ -126,7 +126,10 @@ func (w *writer) bury(ctx context.Context, in *mongo.Collection, ids []string) e
 }
 
 // active are the statuses of tasks that are not over.
-var active = bson.M{"$in": []string{string(cluster.StatusQueued), string(cluster.StatusAssigned), string(cluster.StatusRunning)}}
+var (
+	activeStatuses = []string{string(cluster.StatusQueued), string(cluster.StatusAssigned), string(cluster.StatusRunning)}
+	active         = bson.M{"$in": activeStatuses}
+)
 
 // takeOver gives all active tasks the epoch of this master, so that what an
 // earlier one may still have under way misses them.

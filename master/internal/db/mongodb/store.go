@@ -152,7 +152,10 @@ func (s *Store) prepare(ctx context.Context) (*writer, error) {
 	if err := w.bounded(w.renew); err != nil {
 		return nil, err
 	}
-	return w, w.takeOver(ctx)
+	if err := w.takeOver(ctx); err != nil {
+		return nil, err
+	}
+	return w, w.findNotes(ctx)
 }
 
 // Lost gets an error when another master has taken over; this one writes

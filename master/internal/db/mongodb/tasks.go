@@ -36,6 +36,8 @@ type taskRow struct {
 	Sum        int64         `bson:"sum"`         // of id, version, document and rows
 	Doc        string        `bson:"doc"`         // JSON, see package document
 	Gone       bool          `bson:"gone,omitempty"`
+	Noted      int64         `bson:"noted,omitempty"` // see noteRow
+	Notes      []noteRow     `bson:"notes,omitempty"`
 }
 
 // What a rowRef refers to.
@@ -71,6 +73,7 @@ type taskWrite struct {
 	id     bson.ObjectID
 	doc    []byte
 	result []byte // of w.Result
+	note   []byte // of w.Audit
 }
 
 // maxDocument leaves room below the 16 MiB that the server takes as one row.
@@ -90,7 +93,14 @@ func newTaskWrite(w db.Write) (*taskWrite, error) {
 			return nil, err
 		}
 	}
-	if n := max(len(c.doc), len(c.result)); n > maxDocument {
+	if w.Audit != nil {
+		row, err := document.EncodeAudit(w.Audit)
+		if err != nil {
+			return nil, err
+		}
+		c.note = row.Doc
+	}
+	if n := max(len(c.doc), len(c.result), len(c.note)); n > maxDocument {
 		return nil, fmt.Errorf("%w: task %s takes %d bytes, a row of the database holds %d", cluster.ErrInvalid, w.Task.ID, n, maxDocument)
 	}
 	return c, nil

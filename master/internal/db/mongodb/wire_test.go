@@ -232,7 +232,7 @@ func TestIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for collection, want := range map[string][]string{
-		"tasks":          {"status, -created_at, _id", "user_id, status, -created_at, _id", "name, -created_at, _id", "files_shown, -created_at, _id"},
+		"tasks":          {"status, -created_at, _id", "user_id, status, -created_at, _id", "name, -created_at, _id", "files_shown, -created_at, _id", "noted"},
 		"assignments":    {"worker_id, -assigned_at, task_id, attempt"},
 		"results":        {"task_id, attempt"},
 		"file_metadata":  {"task_id, write, path"},

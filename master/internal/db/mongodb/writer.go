@@ -62,8 +62,9 @@ type writer struct {
 	tryAt    time.Time // when to try again while down
 	rows     map[string]rowState
 
-	auditLast  int64 // Seq of the last audit entry
-	auditKnown bool  // that it is
+	auditLast  int64     // Seq of the last audit entry
+	auditKnown bool      // that it is
+	notes      []noteRow // of tasks that are written, on their way into the audit log
 
 	rescanAt    time.Time // zero: no more
 	rescanUntil time.Time
@@ -155,6 +156,10 @@ func (w *writer) recover() {
 	err := w.bounded(w.claimAgain)
 	if err == nil {
 		err = w.bounded(w.settle)
+	}
+	if err == nil {
+		w.down = nil
+		err = w.bounded(w.findNotes)
 	}
 	if w.lost != nil {
 		w.s.log.Warn("another master has taken over; this one writes nothing any more", "error", w.lost)

@@ -46,12 +46,14 @@ func lifeOf(n int) ([]deed, db.Write) {
 	id := cluster.TaskID(fmt.Sprintf("life%03d", n))
 	first := insert(queued(string(id), minute(n)))
 	first.Key = keyFor(id, string(id))
+	first.Audit = &cluster.AuditEntry{Target: string(id), Action: "submitTask"}
 	second := update(assigned(first.Task, "w1", minute(n)))
 	second.Assignment = &db.Assignment{Ref: second.Task.Ref(), WorkerID: "w1", AssignedAt: minute(n)}
 	third := update(running(second.Task, minute(n+1)))
 	last := update(succeeded(third.Task, cluster.FilesSummary{Attempt: 1, Count: 1, TotalSize: 3}, minute(n+2)))
 	last.Result = &db.Result{Ref: second.Task.Ref(), WorkerID: "w1", Outcome: cluster.OutcomeSuccess, StoredAt: minute(n + 2)}
 	last.Files = []cluster.File{{Path: string(id), Size: 3}}
+	last.Audit = &cluster.AuditEntry{Target: string(id), Action: "last"}
 	user := cluster.User{ID: cluster.UserID(id), Email: string(id), CreatedAt: minute(n)}
 	token := cluster.APIToken{ID: string(id), UserID: user.ID, SecretHash: string(id)}
 	return []deed{
@@ -162,6 +164,11 @@ func checkLives(t *testing.T, s db.Store, want []db.Write) {
 		isErr(t, "results", err, nil)
 		same(t, "results", results, []db.Result{*w.Result})
 		checkKey(t, s, *keyFor(id, string(id)))
+		noted, err := s.ListAudit(ctx, cluster.AuditFilter{Target: string(id)}, 0, 9)
+		isErr(t, "audit", err, nil)
+		if len(noted) != 2 || noted[0].Action != "last" || noted[1].Action != "submitTask" {
+			t.Errorf("who wrote task %s: %+v", id, noted)
+		}
 		_, err = s.TokenByHash(ctx, string(id))
 		isErr(t, "token", err, cluster.ErrNotFound)
 		ended[string(id)] = minute(999)

@@ -150,6 +150,9 @@ func (d *memoryData) commit(w db.Write) error {
 	if k := w.Key; k != nil {
 		d.keys[k.Name] = *k
 	}
+	if w.Audit != nil {
+		d.appendAudit(*w.Audit)
+	}
 	if a := w.Assignment; a != nil {
 		d.assignments[attemptKey{a.Ref.TaskID, a.Ref.Attempt}] = *a
 	}

@@ -105,6 +105,8 @@ var tests = []struct {
 	{"sessions", testSessions, false},
 	{"audit", testAudit, true},
 	{"awkward audit", testAwkwardAudit, false},
+	{"audit with tasks", testAuditWithTasks, false},
+	{"audit by age", testAuditRemoval, false},
 	{"meta", testMeta, false},
 	{"race for meta", testMetaRace, true},
 	{"every call fails in turn", testEveryCallFails, false},

@@ -20,7 +20,8 @@ export function Audit() {
     <Stack>
       <Text size="sm" c="dimmed">
         Every call that changes something, sign-ins and failed ones, and what administrators have looked at
-        that is another&apos;s. Entries are never changed or removed.
+        that is another&apos;s. Entries are never changed; those older than the master is told to keep go, and
+        an entry says so.
       </Text>
       <Filters people={users ?? []} onFilters={setFilters} />
       {list.isPending ? (
