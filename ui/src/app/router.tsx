@@ -51,13 +51,6 @@ const register = createRoute({
   component: lazyRouteComponent(() => import('./pages/RegisterRoute')),
 })
 
-/** A page that could not be made: what the master refused is asked again, all else begins anew. */
-function Failed({ error }: ErrorComponentProps) {
-  const router = useRouter()
-  const again = () => (error instanceof ApiError ? void router.invalidate() : location.reload())
-  return <PageError error={error} retry={again} />
-}
-
 /** All pages that need somebody signed in. */
 const inside = createRoute({
   getParentRoute: () => root,
@@ -124,10 +117,17 @@ const tree = root.addChildren([
   inside.addChildren([overview, tasks, task, submit, workers, worker, settings]),
 ])
 
-/** What has failed may be what comes before a page, which only the router can do again. */
+/**
+ * What has failed may be what comes before a page, which only the router can do again;
+ * a part of the dashboard that could not be loaded, or was not made for this, begins anew.
+ */
 function Failed({ error, reset }: ErrorComponentProps) {
   const router = useRouter()
   const again = () => {
+    if (!(error instanceof ApiError)) {
+      location.reload()
+      return
+    }
     reset()
     void router.invalidate()
   }

@@ -25,7 +25,7 @@ function Page() {
       filters={filters}
       onFilters={(next) => (address.settle = () => setFilters(next))}
       counts={undefined}
-      admin={false}
+      owners={undefined}
       searchRef={{ current: null }}
     />
   )

@@ -26,6 +26,7 @@ function open(task: Task) {
       onAt={nothing}
       onOpen={nothing}
       files={null}
+      ownerOf={undefined}
     />,
     queries,
   )
@@ -78,6 +79,7 @@ it('does not go back to what the answer to a cancel says when more has come sinc
     }),
   )
   await userEvent.click(await screen.findByRole('button', { name: 'Cancel' }))
+  await userEvent.click(await screen.findByRole('button', { name: 'Cancel it' }))
   await screen.findByRole('button', { name: 'Retry' })
   await act(() => new Promise((resolve) => setTimeout(resolve, 50)))
   expect(queries.getQueryData<Task>(['task', task.task_id])?.status).toBe('cancelled')
