@@ -97,16 +97,17 @@ func (t Task) Terminal() bool {
 
 // Attempt is one placement of a task.
 type Attempt struct {
-	Attempt    int        `json:"attempt"`
-	WorkerID   string     `json:"worker_id"`
-	State      string     `json:"state" doc:"The last one that it entered."`
-	Outcome    string     `json:"outcome,omitempty" enum:"success,failed,cancelled"`
-	ExitCode   *int       `json:"exit_code,omitempty"`
-	Failure    string     `json:"failure,omitempty"`
-	Message    string     `json:"message,omitempty"`
-	AssignedAt time.Time  `json:"assigned_at"`
-	StartedAt  *time.Time `json:"started_at,omitempty"`
-	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	Attempt     int        `json:"attempt"`
+	WorkerID    string     `json:"worker_id"`
+	State       string     `json:"state" doc:"The last one that it entered."`
+	Outcome     string     `json:"outcome,omitempty" enum:"success,failed,cancelled"`
+	ExitCode    *int       `json:"exit_code,omitempty"`
+	Failure     string     `json:"failure,omitempty"`
+	Message     string     `json:"message,omitempty"`
+	AssignedAt  time.Time  `json:"assigned_at"`
+	StartedAt   *time.Time `json:"started_at,omitempty"`
+	FinishedAt  *time.Time `json:"finished_at,omitempty"`
+	PulledBytes int64      `json:"pulled_bytes,omitempty" doc:"Bytes that came for its image; absent when the worker had it, or nobody knows."`
 }
 
 // Waiting says why a task is not placed.

@@ -337,7 +337,9 @@ func testOnePull(t *testing.T, w *world) {
 	}
 	close(s.pace)
 	for _, id := range ids[1:] {
-		w.succeeded(t, id)
+		if task := w.succeeded(t, id); task.Attempts[0].PulledBytes < bigLayer {
+			t.Errorf("task %s: %d bytes of the pull were kept", id, task.Attempts[0].PulledBytes)
+		}
 		if log := w.log(t, id, ""); log != "from a registry\n" {
 			t.Errorf("the log is %q", log)
 		}

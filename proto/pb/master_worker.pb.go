@@ -1543,6 +1543,7 @@ type TaskUsage struct {
 	Memory        float64                `protobuf:"fixed64,4,opt,name=memory,proto3" json:"memory,omitempty"`                           // MiB now
 	LogBytes      int64                  `protobuf:"varint,5,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"`
 	OutputBytes   int64                  `protobuf:"varint,6,opt,name=output_bytes,json=outputBytes,proto3" json:"output_bytes,omitempty"`
+	PulledBytes   int64                  `protobuf:"varint,7,opt,name=pulled_bytes,json=pulledBytes,proto3" json:"pulled_bytes,omitempty"` // that came for its image; 0: it was there
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1615,6 +1616,13 @@ func (x *TaskUsage) GetLogBytes() int64 {
 func (x *TaskUsage) GetOutputBytes() int64 {
 	if x != nil {
 		return x.OutputBytes
+	}
+	return 0
+}
+
+func (x *TaskUsage) GetPulledBytes() int64 {
+	if x != nil {
+		return x.PulledBytes
 	}
 	return 0
 }
@@ -2701,7 +2709,7 @@ const file_master_worker_proto_rawDesc = "" +
 	"\aoutcome\x18\n" +
 	" \x01(\tR\aoutcome\x12\x18\n" +
 	"\amessage\x18\v \x01(\tR\amessage\x12+\n" +
-	"\x05usage\x18\f \x01(\v2\x15.cloudai.v1.TaskUsageR\x05usage\"\xb7\x01\n" +
+	"\x05usage\x18\f \x01(\v2\x15.cloudai.v1.TaskUsageR\x05usage\"\xda\x01\n" +
 	"\tTaskUsage\x12\x1f\n" +
 	"\vcpu_seconds\x18\x01 \x01(\x01R\n" +
 	"cpuSeconds\x12\x1f\n" +
@@ -2710,7 +2718,8 @@ const file_master_worker_proto_rawDesc = "" +
 	"\x03cpu\x18\x03 \x01(\x01R\x03cpu\x12\x16\n" +
 	"\x06memory\x18\x04 \x01(\x01R\x06memory\x12\x1b\n" +
 	"\tlog_bytes\x18\x05 \x01(\x03R\blogBytes\x12!\n" +
-	"\foutput_bytes\x18\x06 \x01(\x03R\voutputBytes\"`\n" +
+	"\foutput_bytes\x18\x06 \x01(\x03R\voutputBytes\x12!\n" +
+	"\fpulled_bytes\x18\a \x01(\x03R\vpulledBytes\"`\n" +
 	"\n" +
 	"OutputFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +

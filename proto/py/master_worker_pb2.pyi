@@ -437,20 +437,22 @@ class TaskResult(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., exit_code: _Optional[int] = ..., failure: _Optional[str] = ..., message: _Optional[str] = ..., output_files: _Optional[_Iterable[_Union[OutputFile, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ..., stdout_length: _Optional[int] = ..., stderr_length: _Optional[int] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., skipped: _Optional[_Iterable[_Union[SkippedFile, _Mapping]]] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ..., has_exit_code: bool = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., log_lost: bool = ..., files_as_uploaded: bool = ..., hopeless: bool = ...) -> None: ...
 
 class TaskUsage(_message.Message):
-    __slots__ = ["cpu", "cpu_seconds", "log_bytes", "memory", "memory_peak", "output_bytes"]
+    __slots__ = ["cpu", "cpu_seconds", "log_bytes", "memory", "memory_peak", "output_bytes", "pulled_bytes"]
     CPU_FIELD_NUMBER: _ClassVar[int]
     CPU_SECONDS_FIELD_NUMBER: _ClassVar[int]
     LOG_BYTES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     MEMORY_PEAK_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PULLED_BYTES_FIELD_NUMBER: _ClassVar[int]
     cpu: float
     cpu_seconds: float
     log_bytes: int
     memory: float
     memory_peak: float
     output_bytes: int
-    def __init__(self, cpu_seconds: _Optional[float] = ..., memory_peak: _Optional[float] = ..., cpu: _Optional[float] = ..., memory: _Optional[float] = ..., log_bytes: _Optional[int] = ..., output_bytes: _Optional[int] = ...) -> None: ...
+    pulled_bytes: int
+    def __init__(self, cpu_seconds: _Optional[float] = ..., memory_peak: _Optional[float] = ..., cpu: _Optional[float] = ..., memory: _Optional[float] = ..., log_bytes: _Optional[int] = ..., output_bytes: _Optional[int] = ..., pulled_bytes: _Optional[int] = ...) -> None: ...
 
 class UploadedFile(_message.Message):
     __slots__ = ["complete", "path", "received"]

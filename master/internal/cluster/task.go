@@ -116,6 +116,8 @@ type Attempt struct {
 	AssignedAt time.Time
 	StartedAt  time.Time
 	FinishedAt time.Time
+	// PulledBytes is how many bytes came for its image; 0: none, or unknown.
+	PulledBytes int64
 }
 
 // Ref names the attempt of the given task.

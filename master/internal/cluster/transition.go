@@ -107,6 +107,9 @@ type Observation struct {
 	Failure  Failure
 	Message  string
 	Usage    Usage
+	// PulledBytes is what has come for the image. Each report that knows of it
+	// says so; the worker's next process does not know.
+	PulledBytes int64
 }
 
 // Observe moves a placed attempt forward through states that the worker says
@@ -139,6 +142,10 @@ func (t Task) Observe(o Observation, now time.Time) (next Task, changed bool, er
 		changed = true
 	}
 	t.Usage = o.Usage
+	// No news by itself: a pull that goes on would be a write a second.
+	if o.PulledBytes > t.Attempts[len(t.Attempts)-1].PulledBytes {
+		t = t.editAttempt(func(a *Attempt) { a.PulledBytes = o.PulledBytes })
+	}
 	return t, changed, nil
 }
 

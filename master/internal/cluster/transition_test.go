@@ -184,6 +184,34 @@ func TestTransitionsShareNothingThatIsWritten(t *testing.T) {
 	}
 }
 
+// What was pulled is no news by itself, grows only, and is the attempt's own.
+func TestPulledBytes(t *testing.T) {
+	placed := inState(t, StateAssigned)
+	see := func(task Task, o Observation, changed bool, want int64) Task {
+		t.Helper()
+		next, is, err := task.Observe(o, at0)
+		if err != nil || is != changed || next.Current().PulledBytes != want {
+			t.Fatalf("changed %v, %d bytes, %v; want %v, %d", is, next.Current().PulledBytes, err, changed, want)
+		}
+		return next
+	}
+	there := Observation{States: statesUpTo(StateImagePulled), PulledBytes: 30}
+	task := see(placed, Observation{PulledBytes: 10}, false, 10)
+	task = see(task, there, true, 30)
+	task = see(task, there, false, 30)
+	task = see(task, Observation{PulledBytes: 20}, false, 30)
+	task = see(task, Observation{States: statesUpTo(StateRunning)}, true, 30) // of a process that does not know
+	if placed.Current().PulledBytes != 0 {
+		t.Error("the task before was written to")
+	}
+	task = must(task.Requeue(Verdict{Failure: FailureWorkerLost}, BudgetReschedule, time.Time{}, at0))(t)
+	task = must(task.Assign("w2", "l2", at0))(t)
+	task = see(task, Observation{States: statesUpTo(StateImagePulled)}, true, 0)
+	if task.Attempts[0].PulledBytes != 30 {
+		t.Errorf("the first attempt has %d", task.Attempts[0].PulledBytes)
+	}
+}
+
 func TestEveryStateIsEnteredOnce(t *testing.T) {
 	task := inState(t, StateStored)
 	for n, e := range task.Events {

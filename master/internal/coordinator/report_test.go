@@ -19,6 +19,44 @@ func TestOlderProgressIsDropped(t *testing.T) {
 	d.want(e, cluster.StateRunning, 1)
 }
 
+// What a pull has brought is written with the next state and costs no write of
+// its own; an older report takes nothing back, and a loss leaves it.
+func TestPulledBytesRideAlong(t *testing.T) {
+	d := newDesk(t)
+	d.join("w", "s")
+	s := spec()
+	s.MaxReschedules = 1
+	e, a := d.place("t", s)
+	d.answer(a, nil)
+	pulled := func(last cluster.State, bytes int64) {
+		t.Helper()
+		st, err := d.m.report(d.now, ProgressReport{
+			Caller: from("w", "s"), Ref: e.task.Ref(),
+			Observation: cluster.Observation{States: upTo(last, d.now), PulledBytes: bytes}, Progress: Progress{DoneBytes: bytes},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.ok(st)
+		d.pass(progressDelay)
+	}
+	version := e.task.Version
+	pulled(cluster.StateAssigned, 10)
+	if e.task.Version != version {
+		t.Errorf("a pull that goes on was written: version %d, was %d", e.task.Version, version)
+	}
+	pulled(cluster.StateImagePulled, 30)
+	pulled(cluster.StateAssigned, 20)
+	if e.task.Version != version+1 || e.task.Current().PulledBytes != 30 {
+		t.Errorf("version %d, was %d; %d bytes", e.task.Version, version, e.task.Current().PulledBytes)
+	}
+	d.join("w", "s2") // without it
+	d.want(e, cluster.StateQueued, 2)
+	if e.task.Attempts[0].PulledBytes != 30 {
+		t.Errorf("%+v", e.task.Attempts[0])
+	}
+}
+
 // What was never sent to a lost worker costs no budget; what was sent does.
 func TestLossBeforeTheAssignmentWasSentIsFree(t *testing.T) {
 	for _, sent := range []bool{false, true} {

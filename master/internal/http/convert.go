@@ -96,6 +96,7 @@ func attemptOf(a cluster.Attempt) client.Attempt {
 		Attempt: a.Number, WorkerID: string(a.WorkerID), State: string(a.State), Outcome: string(a.Outcome),
 		ExitCode: a.ExitCode, Failure: string(a.Failure), Message: a.Message,
 		AssignedAt: a.AssignedAt.UTC(), StartedAt: timeOf(a.StartedAt), FinishedAt: timeOf(a.FinishedAt),
+		PulledBytes: a.PulledBytes,
 	}
 }
 

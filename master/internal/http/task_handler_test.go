@@ -349,6 +349,23 @@ func TestEditTask(t *testing.T) {
 	wantProblem(t, e.ask(t, doorSocket, "PATCH", path, `{"priority":8}`, ann, "If-Match: *"), 409)
 }
 
+func TestPulledBytesOfAnAttempt(t *testing.T) {
+	e := newEdge(t)
+	id := e.submit(t, "ann", cluster.TaskRequest{})
+	path, ann := "/api/tasks/"+string(id), client.UserHeader+": ann"
+	must(t, e.core.Run(id, "w1"))
+	if w := e.get(t, path, ann); strings.Contains(w.Body.String(), "pulled_bytes") {
+		t.Errorf("nothing is known of a pull: %s", w.Body)
+	}
+	must(t, e.core.Edit(id, func(v *coordinator.TaskView, now time.Time) (err error) {
+		v.Task, _, err = v.Observe(cluster.Observation{PulledBytes: 7}, now)
+		return err
+	}))
+	if got := decode[client.Task](t, e.get(t, path, ann), 200); got.Attempts[0].PulledBytes != 7 {
+		t.Errorf("%+v", got.Attempts)
+	}
+}
+
 func TestRetryTask(t *testing.T) {
 	e := newEdge(t)
 	id := e.submit(t, "ann", cluster.TaskRequest{Name: "job"})

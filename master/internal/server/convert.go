@@ -159,6 +159,7 @@ func progress(in *pb.TaskProgress, from coordinator.Caller) (coordinator.Progres
 		Observation: cluster.Observation{
 			States: states, Outcome: outcome,
 			ExitCode: exitCode(states, in.GetExitCode(), outcome != ""), Usage: usageOf(in.GetUsage()),
+			PulledBytes: whole(in.GetUsage().GetPulledBytes()),
 		},
 		Progress: coordinator.Progress{DoneBytes: whole(in.GetDoneBytes()), TotalBytes: whole(in.GetTotalBytes())},
 		CPU:      amount(in.GetUsage().GetCpu()), Memory: amount(in.GetUsage().GetMemory()),
@@ -192,6 +193,7 @@ func completion(in *pb.TaskResult, from coordinator.Caller) (coordinator.Complet
 		Observation: cluster.Observation{
 			States: states, Outcome: outcome, ExitCode: exitCode(states, in.GetExitCode(), in.GetHasExitCode()),
 			Failure: cluster.Failure(in.GetFailure()), Message: words(in.GetMessage()), Usage: usageOf(in.GetUsage()),
+			PulledBytes: whole(in.GetUsage().GetPulledBytes()),
 		},
 		Log: coordinator.LogEnd{
 			Length: cluster.LogOffsets{Stdout: whole(in.GetStdoutLength()), Stderr: whole(in.GetStderrLength())}, Lost: in.GetLogLost(),

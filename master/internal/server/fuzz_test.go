@@ -146,6 +146,7 @@ func checkTaken(t *testing.T, core *core, disk *disk) {
 		core.heartbeat.Use.CPU, float64(core.heartbeat.Use.Memory), float64(core.heartbeat.Use.Storage), float64(core.heartbeat.Use.GPU),
 		core.progress.CPU, core.progress.Memory, float64(core.progress.Progress.DoneBytes), float64(core.progress.Progress.TotalBytes),
 		core.completion.Observation.Usage.CPUSeconds, float64(core.completion.Observation.Usage.OutputBytes),
+		float64(core.progress.Observation.PulledBytes), float64(core.completion.Observation.PulledBytes),
 		float64(core.completion.Log.Length.Stdout), float64(core.completion.Log.Length.Stderr),
 	}
 	for _, r := range slices.Concat(core.heartbeat.Running, core.register.Running) {

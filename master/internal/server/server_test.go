@@ -307,12 +307,12 @@ func TestProgressAndCompletion(t *testing.T) {
 	}
 	if _, err := d.client.ReportTaskProgress(t.Context(), &pb.TaskProgress{
 		TaskId: "t", Attempt: 2, Lease: "l", WorkerId: "w", Session: "s", States: states, Outcome: "failed", ExitCode: 7, DoneBytes: -4,
-		Usage: &pb.TaskUsage{Cpu: math.NaN(), MemoryPeak: -1},
+		Usage: &pb.TaskUsage{Cpu: math.NaN(), MemoryPeak: -1, PulledBytes: 12},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	p := d.core.progress
-	if p.Ref != ref || !p.Observation.States[0].Time.IsZero() || p.Observation.ExitCode == nil || *p.Observation.ExitCode != 7 || p.Progress.DoneBytes != 0 || p.CPU != 0 {
+	if p.Ref != ref || !p.Observation.States[0].Time.IsZero() || p.Observation.ExitCode == nil || *p.Observation.ExitCode != 7 || p.Progress.DoneBytes != 0 || p.CPU != 0 || p.Observation.PulledBytes != 12 {
 		t.Fatalf("%+v", p)
 	}
 	for _, bad := range []*pb.TaskResult{
@@ -329,13 +329,14 @@ func TestProgressAndCompletion(t *testing.T) {
 	ack, err := d.client.ReportTaskCompletion(t.Context(), &pb.TaskResult{
 		TaskId: "t", Attempt: 2, Lease: "l", Status: "succeeded", States: states, HasExitCode: true, FilesAsUploaded: true,
 		Logs:    []*pb.LogChunk{{Stream: pb.LogChunk_STDERR, Offset: 3, Data: []byte("x")}},
-		Skipped: []*pb.SkippedFile{{Path: "p", Reason: "r"}},
+		Skipped: []*pb.SkippedFile{{Path: "p", Reason: "r"}}, Usage: &pb.TaskUsage{PulledBytes: 13},
 	})
 	if err != nil || ack.GetNeedLog().GetStderrOffset() != 2 {
 		t.Fatalf("%v, %v", ack, err)
 	}
 	c := d.core.completion
-	if c.Outcome != cluster.OutcomeSuccess || !c.Manifest.AsUploaded || len(c.Manifest.Skipped) != 1 || len(c.Log.Tail) != 1 || *c.Observation.ExitCode != 0 {
+	if c.Outcome != cluster.OutcomeSuccess || !c.Manifest.AsUploaded || len(c.Manifest.Skipped) != 1 || len(c.Log.Tail) != 1 || *c.Observation.ExitCode != 0 ||
+		c.Observation.PulledBytes != 13 {
 		t.Fatalf("%+v", c)
 	}
 	d.core.need = nil

@@ -16,8 +16,15 @@ func (a *Agent) pull(ctx context.Context, x Pull) feedback {
 			return m.Pulling(now, x.Ref, executor.PullProgress{DoneBytes: done, TotalBytes: total})
 		}
 	})
-	err := a.cfg.Executor.EnsureImage(ctx, x.Image, func(p executor.PullProgress) { report(p.DoneBytes, p.TotalBytes) })
-	return func(m *Machine, now time.Time) []Action { return m.Pulled(now, x.Ref, err) }
+	var last executor.PullProgress
+	err := a.cfg.Executor.EnsureImage(ctx, x.Image, func(p executor.PullProgress) {
+		last = p
+		report(p.DoneBytes, p.TotalBytes)
+	})
+	return func(m *Machine, now time.Time) []Action {
+		m.brought(x.Ref, last.DoneBytes)
+		return m.Pulled(now, x.Ref, err)
+	}
 }
 
 // throttle passes progress on at once, and then once a second.

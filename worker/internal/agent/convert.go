@@ -110,6 +110,7 @@ func usageToPB(u Usage) *pb.TaskUsage {
 		Memory:      u.Memory,
 		LogBytes:    u.LogBytes,
 		OutputBytes: u.OutputBytes,
+		PulledBytes: u.PulledBytes,
 	}
 }
 

@@ -53,8 +53,17 @@ func (m *Machine) Pulling(now time.Time, ref Ref, p executor.PullProgress) []Act
 		return nil
 	}
 	a.pull.giveUp = now.Add(pullStall)
+	m.brought(ref, p.DoneBytes)
 	m.moved(now, a, p.DoneBytes, p.TotalBytes)
 	return m.take()
+}
+
+// brought notes how many bytes have come for the image; after the last of them
+// Pulled follows.
+func (m *Machine) brought(ref Ref, bytes int64) {
+	if a := m.attempts[ref]; a != nil {
+		a.news.usage.PulledBytes = max(a.news.usage.PulledBytes, bytes)
+	}
 }
 
 // Pulled brings the outcome of one try.

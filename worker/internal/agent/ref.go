@@ -94,6 +94,7 @@ type Usage struct {
 	MemoryPeak  float64 // MiB
 	LogBytes    int64
 	OutputBytes int64
+	PulledBytes int64 // that came for its image; 0: it was there
 }
 
 // Running is an attempt as heartbeats and registrations list it.

@@ -108,6 +108,7 @@ func toAttempt(a cluster.Attempt) attemptDoc {
 		Number: a.Number, Worker: a.WorkerID, Lease: a.Lease, State: a.State, Reported: a.Reported,
 		Outcome: a.Outcome, ExitCode: a.ExitCode, Failure: a.Failure, Message: a.Message,
 		Assigned: toStamp(a.AssignedAt), Started: toStamp(a.StartedAt), Finished: toStamp(a.FinishedAt),
+		Pulled: a.PulledBytes,
 	}
 }
 
@@ -116,6 +117,7 @@ func fromAttempt(d attemptDoc) cluster.Attempt {
 		Number: d.Number, WorkerID: d.Worker, Lease: d.Lease, State: d.State, Reported: d.Reported,
 		Outcome: d.Outcome, ExitCode: d.ExitCode, Failure: d.Failure, Message: d.Message,
 		AssignedAt: d.Assigned.time(), StartedAt: d.Started.time(), FinishedAt: d.Finished.time(),
+		PulledBytes: d.Pulled,
 	}
 }
 

@@ -84,6 +84,7 @@ type attemptDoc struct {
 	Assigned stamp            `json:"ta,omitzero"`
 	Started  stamp            `json:"ts,omitzero"`
 	Finished stamp            `json:"tf,omitzero"`
+	Pulled   int64            `json:"pb,omitzero"` // bytes
 }
 
 type eventDoc struct {

@@ -1,4 +1,5 @@
 import { Text } from '@mantine/core'
+import type { ReactNode } from 'react'
 import type { Task, TaskEvent } from '@/api/client'
 import { formatBytes, formatDateTime, formatDuration, percent } from '@/lib/format'
 import { useNow } from '@/lib/now'
@@ -17,7 +18,11 @@ export function Timeline({ task, events }: { task: Task; events: TaskEvent[] }) 
             {attempt.worker && ` on ${attempt.worker}`}
             {attempt.outcome && `: ${attempt.outcome.replace('_', ' ')}`}
           </summary>
-          <Bars attempt={attempt} task={i === 0 ? task : undefined} />
+          <Bars
+            attempt={attempt}
+            progress={i === 0 ? task.progress : undefined}
+            pulled={task.attempts.find((a) => a.attempt === attempt.attempt)?.pulled_bytes}
+          />
           {attempt.message && i > 0 && (
             <Text size="sm" c="dimmed">
               {attempt.message}
@@ -29,7 +34,15 @@ export function Timeline({ task, events }: { task: Task; events: TaskEvent[] }) 
   )
 }
 
-function Bars({ attempt, task }: { attempt: AttemptStages; task: Task | undefined }) {
+interface BarsProps {
+  attempt: AttemptStages
+  /** Of the present stage. */
+  progress: Task['progress'] | undefined
+  /** Bytes that came for the image. */
+  pulled: number | undefined
+}
+
+function Bars({ attempt, progress, pulled }: BarsProps) {
   const open = attempt.to === undefined
   const now = useNow()
   const end = Math.max(attempt.to ?? now, attempt.from + 1)
@@ -48,7 +61,11 @@ function Bars({ attempt, task }: { attempt: AttemptStages; task: Task | undefine
           >
             <span className={classes.label}>
               {stage.label}
-              {present && task?.progress && <Progress progress={task.progress} />}
+              {present && progress ? (
+                <Progress progress={progress} />
+              ) : (
+                stage.state === 'assigned' && pulled !== undefined && <Bytes>{formatBytes(pulled)}</Bytes>
+              )}
             </span>
             <span className={classes.track} aria-hidden="true">
               <span
@@ -74,11 +91,13 @@ function Progress({
 }: {
   progress: { done_bytes: number; total_bytes?: number }
 }) {
+  const whole = total_bytes === undefined ? '' : ` of ${formatBytes(total_bytes)}`
   return (
-    <span className={classes.progress}>
-      {' '}
+    <Bytes>
       {formatBytes(done_bytes)}
-      {total_bytes !== undefined && ` of ${formatBytes(total_bytes)}`}
-    </span>
+      {whole}
+    </Bytes>
   )
 }
+
+const Bytes = ({ children }: { children: ReactNode }) => <span className={classes.progress}> {children}</span>
