@@ -17,6 +17,9 @@ CHAOS_SECONDS ?= 120
 CHAOS_SEED ?=
 # What `make bench-ui` measures (empty: everything).
 PARTS ?=
+# Whose tests `make unit` and `make check` run: all, or differ, those whose tests do
+# more without the race detector. `make test` runs the others once, under it.
+UNIT ?= all
 # Further flags for go test: make unit TESTFLAGS='-run TestRetry -v'
 TESTFLAGS ?=
 
@@ -70,7 +73,7 @@ lint: ## Check format, Go code, shell scripts and docs/openapi.json
 
 .PHONY: unit
 unit: ## Run the tests that need neither an engine nor built binaries
-	@packages=$$(.tools/packages.sh) && go test -timeout 10m $(TESTFLAGS) $$packages
+	@packages=$$(.tools/packages.sh $(UNIT)) && go test -timeout 10m $(TESTFLAGS) $$packages
 
 .PHONY: ui-check
 ui-check: ## Check the dashboard: types, lint, format, unit tests
@@ -97,7 +100,7 @@ e2e: build ## Run the tests that need a Docker engine: executor and both binarie
 	@.tools/setup/image.sh >/dev/null
 	@.tools/setup/busybox.sh >/dev/null
 	@.tools/setup/registry.sh >/dev/null
-	@go test -tags engine -count=1 -p 1 -parallel 3 -timeout 15m $(TESTFLAGS) ./worker/internal/executor/... ./master/e2e/...
+	@go test -tags engine -count=1 -p 1 -parallel 3 -timeout 15m $(TESTFLAGS) ./worker/internal/executor/docker/... ./master/e2e/...
 
 .PHONY: soak
 soak: setup build ## Measure in full what `make test` measures in part: restarts, losses, memory
@@ -121,7 +124,7 @@ check: build lint ## Check everything that needs no engine: lint, generated code
 
 .PHONY: test
 test: ## Everything, as CI runs it: setup build check race e2e journeys, a little chaos and fuzz
-	@MAKE='$(MAKE)' .tools/phases.sh setup build check ui-check race e2e journeys chaos-short 'fuzz FUZZTIME=$(TEST_FUZZTIME) FUZZ_SHARE=$(TEST_FUZZ_SHARE)'
+	@MAKE='$(MAKE)' .tools/phases.sh setup build 'check UNIT=differ' ui-check race e2e journeys chaos-short 'fuzz FUZZTIME=$(TEST_FUZZTIME) FUZZ_SHARE=$(TEST_FUZZ_SHARE)'
 
 .PHONY: demo
 demo: ## Show a task going into a container and coming back whole
