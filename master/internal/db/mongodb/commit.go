@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -25,10 +26,13 @@ type planned struct {
 	items    []*item
 }
 
+// inserts: there is no row yet, not even a grave.
+func (p *planned) inserts() bool { return p.before.Version == 0 && !p.before.Gone }
+
 // model compares and sets: the key forbids that two insert, and who replaces
 // names version and epoch.
 func (p *planned) model() mongo.WriteModel {
-	if p.before.Version == 0 && !p.before.Gone {
+	if p.inserts() {
 		return mongo.NewInsertOneModel().SetDocument(p.after)
 	}
 	return mongo.NewReplaceOneModel().SetReplacement(p.after).
@@ -44,9 +48,15 @@ func (p *planned) answer(err error) {
 // commit writes tasks that were handed over one after the other, and answers
 // each.
 func (w *writer) commit(items []*item) {
-	if len(items) == 0 {
-		return
+	for len(items) > 0 {
+		n := w.portions.next(items)
+		w.commitPortion(items[:n])
+		items = items[n:]
 	}
+}
+
+// commitPortion writes as many as go into one call.
+func (w *writer) commitPortion(items []*item) {
 	if err := w.ready(); err != nil {
 		answerAll(items, err)
 		return
@@ -89,17 +99,24 @@ func (w *writer) commitOnce(items []*item) (again []*item) {
 func (w *writer) writeTasks(plan []*planned) (again []*item) {
 	models := make([]mongo.WriteModel, len(plan))
 	places := make([]place, len(plan))
+	inserts := 0
 	for i, p := range plan {
 		models[i], places[i] = p.model(), place{w.s.in.tasks, p.id}
+		if p.inserts() {
+			inserts++
+		}
 	}
 	var done int64
-	err := w.send(func(ctx context.Context) error {
+	err := w.send(w.timed(func(ctx context.Context) error {
 		res, err := w.s.in.tasks.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(true))
 		if err == nil {
 			done = res.MatchedCount + res.InsertedCount
 		}
 		return err
-	}, places...)
+	}, func(took, limit time.Duration, whole bool) {
+		w.portions.inserts.after(inserts, took, limit, whole)
+		w.portions.replaces.after(len(plan)-inserts, took, limit, whole)
+	}), places...)
 	switch {
 	case err == nil && done == int64(len(plan)):
 		for _, p := range plan {
@@ -291,20 +308,27 @@ func (w *writer) writeSideRows(plan []*planned) bool {
 	return true
 }
 
-// insertPortion is how many side rows go in one call, within its timeout.
-const insertPortion = 500
-
 func (w *writer) insertAll(in *mongo.Collection, rows []any) error {
-	for portion := range slices.Chunk(rows, insertPortion) {
-		err := w.send(func(ctx context.Context) error {
-			_, err := in.InsertMany(ctx, portion, options.InsertMany().SetOrdered(false))
+	if err := w.insertRows(in, rows, false); err != nil {
+		// Of unknown outcome or not: no task refers to them, so nothing
+		// happened.
+		return fmt.Errorf("%w: nothing was written: %s: %s", sideError(err), in.Name(), err.Error())
+	}
+	return nil
+}
+
+// insertRows inserts in calls that end within their time.
+func (w *writer) insertRows(in *mongo.Collection, rows []any, ordered bool) error {
+	for len(rows) > 0 {
+		some := rows[:min(len(rows), w.portions.side.size)]
+		err := w.send(w.timed(func(ctx context.Context) error {
+			_, err := in.InsertMany(ctx, some, options.InsertMany().SetOrdered(ordered))
 			return err
-		})
+		}, func(took, limit time.Duration, whole bool) { w.portions.side.after(len(some), took, limit, whole) }))
 		if err != nil {
-			// Of unknown outcome or not: no task refers to them, so nothing
-			// happened.
-			return fmt.Errorf("%w: nothing was written: %s: %s", sideError(err), in.Name(), err.Error())
+			return err
 		}
+		rows = rows[len(some):]
 	}
 	return nil
 }

@@ -128,26 +128,12 @@ func (s *Store) Load(ctx context.Context, records []db.Record) error {
 		inOrder := s.content()
 		slices.Reverse(inOrder) // tasks last
 		for _, in := range inOrder {
-			if err := w.loadAll(in, rows[in]); err != nil {
-				return err
+			if err := w.insertRows(in, rows[in], true); err != nil {
+				return fmt.Errorf("%s: %w", in.Name(), err)
 			}
 		}
 		return nil
 	})
-}
-
-// loadAll inserts rows in calls that end within their time.
-func (w *writer) loadAll(in *mongo.Collection, rows []any) error {
-	for portion := range slices.Chunk(rows, insertPortion) {
-		err := w.send(func(ctx context.Context) error {
-			_, err := in.InsertMany(ctx, portion)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("%s: %w", in.Name(), err)
-		}
-	}
-	return nil
 }
 
 // rowsOf adds the rows of a record to those of their collections.

@@ -61,6 +61,7 @@ type writer struct {
 	down     error     // the server is away, or rows are in doubt
 	tryAt    time.Time // when to try again while down
 	rows     map[string]rowState
+	portions portions
 
 	auditLast  int64     // Seq of the last audit entry
 	auditKnown bool      // that it is
@@ -71,7 +72,7 @@ type writer struct {
 }
 
 func newWriter(s *Store) *writer {
-	return &writer{s: s, instance: rand.Text(), rows: map[string]rowState{}}
+	return &writer{s: s, instance: rand.Text(), rows: map[string]rowState{}, portions: newPortions()}
 }
 
 // run serves requests and keeps the lease until the store is closed.
