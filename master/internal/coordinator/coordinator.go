@@ -95,7 +95,7 @@ func New(cfg Config) *Coordinator {
 	}, cfg.Policy, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), newLease) //nolint:gosec // for pauses; leases come from crypto/rand
 	return &Coordinator{
 		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,
-		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub[Event](4096), m: m, editing: map[cluster.TaskID]int{},
+		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub(hubEvents, hubBytes, Event.weight), m: m, editing: map[cluster.TaskID]int{},
 		wake: make(chan struct{}, 1), fatal: make(chan error, 1), saving: make(chan struct{}, 1), batching: make(chan struct{}, 1), stopping: make(chan struct{}, 1),
 		keep: cfg.Retention, observe: cfg.Observe, pruning: make(chan struct{}, 1),
 	}

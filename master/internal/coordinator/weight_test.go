@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cloudai/master/internal/cluster"
+	"cloudai/master/internal/events"
 )
 
 // F27: what one user's waiting tasks take in memory is bounded, and what all
@@ -77,4 +78,39 @@ func weightFault(m *machine) string {
 		return fmt.Sprintf("P7: the tasks in memory weigh %d (%v), noted are %d (%v)", all, users, m.weight.all, m.weight.users)
 	}
 	return ""
+}
+
+// F27: who watches and is slow keeps few large tasks alive that are over: it is
+// told to resync. What is not over counts elsewhere.
+func TestF27WatchersKeepFewLargeTasks(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		large := cluster.TaskRequest{Image: "i", Inputs: []cluster.InputFile{{Path: "x", Content: make([]byte, 1<<20)}}}
+		stop := func(n int) {
+			t.Helper()
+			for range n {
+				made, err := r.c.Submit(t.Context(), ann, large, Once{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := r.c.Cancel(t.Context(), ann, made.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		const few = hubBytes>>20 - 1
+		slow, slower := r.c.hub.Subscribe(0), r.c.hub.Subscribe(0)
+		defer slow.Close()
+		stop(few)
+		for n := range 2 * few { // each came and went
+			if _, err := slow.Next(t.Context()); err != nil {
+				t.Fatalf("event %d: %v", n, err)
+			}
+		}
+		stop(2)
+		_, err := slower.Next(t.Context())
+		r.wantErr("too many for the one that has read none", err, events.ErrResync)
+		if _, err := slow.Next(t.Context()); err != nil {
+			t.Errorf("the one that has read most: %v", err)
+		}
+	})
 }

@@ -21,16 +21,25 @@ var (
 	ErrClosed = errors.New("subscription closed")
 )
 
-// batchSize is how many events a subscriber takes out under one lock.
-const batchSize = 64
+// A subscriber takes out so many events under one lock, and no more once they
+// weigh so much: it keeps them while it is busy.
+const (
+	batchSize  = 64
+	batchBytes = 1 << 20
+)
 
 // Hub numbers and distributes events. The zero value is not usable. All
 // methods are safe for concurrent use and none of them blocks.
 type Hub[T any] struct {
+	weigh func(T) int
+	size  int
+	most  int // bytes
+
 	mu     sync.Mutex
-	ring   []Event[T] // event n lies at n % len; made for the first subscriber
-	size   int
-	last   uint64 // number of the newest event, 0 before the first
+	ring   []held[T] // event n lies at n % len; made for the first subscriber
+	first  uint64    // number of the oldest event that is held
+	last   uint64    // number of the newest event, 0 before the first
+	bytes  int       // of those that are held
 	subs   map[*Subscription[T]]struct{}
 	wake   chan struct{} // closed at the next event; nil while nobody waits
 	closed bool
@@ -42,9 +51,18 @@ type Event[T any] struct {
 	Value T
 }
 
-// NewHub makes a hub that holds the newest size events for its subscribers.
-func NewHub[T any](size int) *Hub[T] {
-	return &Hub[T]{size: max(size, 1), subs: make(map[*Subscription[T]]struct{})}
+// held is an event with the bytes that it keeps alive.
+type held[T any] struct {
+	Event[T]
+	bytes int
+}
+
+// NewHub makes a hub that holds the newest size events for its subscribers, fewer
+// when together they keep more than so many bytes alive, but always the newest.
+// weigh says about how many bytes a value keeps alive; it must be quick, and is
+// asked when somebody listens.
+func NewHub[T any](size, bytes int, weigh func(T) int) *Hub[T] {
+	return &Hub[T]{weigh: weigh, size: max(size, 1), most: bytes, subs: make(map[*Subscription[T]]struct{})}
 }
 
 // Publish gives the value to all subscribers and returns its number. The
@@ -54,15 +72,31 @@ func (h *Hub[T]) Publish(v T) uint64 {
 	defer h.mu.Unlock()
 	h.last++
 	if len(h.subs) > 0 {
-		h.ring[h.last%uint64(len(h.ring))] = Event[T]{Seq: h.last, Value: v}
+		h.holdLocked(v)
 		h.wakeLocked()
 	}
 	return h.last
 }
 
+// holdLocked puts the newest event into the ring, and takes out what it has no
+// room for.
+func (h *Hub[T]) holdLocked(v T) {
+	n := h.weigh(v)
+	h.bytes += n
+	for h.first < h.last && (h.last-h.first >= uint64(len(h.ring)) || h.bytes > h.most) {
+		oldest := h.atLocked(h.first)
+		h.bytes -= oldest.bytes
+		*oldest = held[T]{}
+		h.first++
+	}
+	*h.atLocked(h.last) = held[T]{Event: Event[T]{Seq: h.last, Value: v}, bytes: n}
+}
+
+func (h *Hub[T]) atLocked(n uint64) *held[T] { return &h.ring[n%uint64(len(h.ring))] }
+
 // Subscribe begins a subscription with the next event. It is cut off with
 // ErrResync once more than buffer events wait for it (at most the hub's size,
-// which 0 stands for).
+// which 0 stands for), or more than the hub's bytes.
 //
 // For a snapshot without a hole, the owner of the state changes it and
 // publishes under one lock of its own, and copies it and subscribes under the
@@ -80,7 +114,7 @@ func (h *Hub[T]) Subscribe(buffer int) *Subscription[T] {
 		return s
 	}
 	if h.ring == nil {
-		h.ring = make([]Event[T], h.size)
+		h.ring, h.first, h.bytes = make([]held[T], h.size), h.last+1, 0
 	}
 	h.subs[s] = struct{}{}
 	return s
@@ -160,7 +194,7 @@ func (s *Subscription[T]) take() (<-chan struct{}, error) {
 		return nil, s.err
 	}
 	waiting := h.last - s.taken
-	if waiting > s.buffer {
+	if waiting > s.buffer || s.taken+1 < h.first {
 		s.endLocked(ErrResync)
 		return nil, s.err
 	}
@@ -172,10 +206,11 @@ func (s *Subscription[T]) take() (<-chan struct{}, error) {
 	}
 	n := min(waiting, batchSize)
 	s.batch = make([]Event[T], 0, n)
-	for i := uint64(1); i <= n; i++ {
-		s.batch = append(s.batch, h.ring[(s.taken+i)%uint64(len(h.ring))])
+	for bytes := 0; n > 0 && bytes < batchBytes; n-- {
+		s.taken++
+		next := h.atLocked(s.taken)
+		s.batch, bytes = append(s.batch, next.Event), bytes+next.bytes
 	}
-	s.taken += n
 	return nil, nil
 }
 

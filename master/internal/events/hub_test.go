@@ -3,9 +3,12 @@ package events_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -14,8 +17,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// hubOf makes a hub whose bytes do not count.
+func hubOf(size int) *events.Hub[int] {
+	return events.NewHub(size, 1, func(int) int { return 0 })
+}
+
 func TestDeliversInOrderFromTheSubscriptionOn(t *testing.T) {
-	h := events.NewHub[int](200)
+	h := hubOf(200)
 	h.Publish(-1)
 	s := h.Subscribe(0)
 	defer s.Close()
@@ -34,7 +42,7 @@ func TestDeliversInOrderFromTheSubscriptionOn(t *testing.T) {
 }
 
 func TestSlowSubscriberIsToldToResyncAndHoldsNobodyUp(t *testing.T) {
-	h := events.NewHub[int](100)
+	h := hubOf(100)
 	slow, quick := h.Subscribe(10), h.Subscribe(0)
 	defer quick.Close()
 	for i := range 10 {
@@ -67,6 +75,80 @@ func TestSlowSubscriberIsToldToResyncAndHoldsNobodyUp(t *testing.T) {
 	}
 }
 
+// What the hub keeps alive is bounded by bytes too: who has fallen behind what is
+// left is told to resync, who is quick misses nothing, and the newest event is
+// there however large it is.
+func TestHubIsBoundedByBytes(t *testing.T) {
+	h := events.NewHub(100, 1000, func(bytes int) int { return bytes })
+	slow, quick := h.Subscribe(0), h.Subscribe(0)
+	defer quick.Close()
+	publish := func(bytes ...int) {
+		t.Helper()
+		for _, n := range bytes {
+			h.Publish(n)
+			if e, err := quick.Next(t.Context()); err != nil || e.Value != n {
+				t.Fatalf("who is quick: %+v, %v", e, err)
+			}
+		}
+	}
+	read := func(s *events.Subscription[int], bytes ...int) {
+		t.Helper()
+		for _, n := range bytes {
+			if e, err := s.Next(t.Context()); err != nil || e.Value != n {
+				t.Fatalf("within the bound: %+v, %v, want %d", e, err, n)
+			}
+		}
+	}
+	publish(400, 400, 200)
+	read(slow, 400, 400, 200)
+	publish(100, 500, 400) // as many as there is room for
+	late := h.Subscribe(0)
+	defer late.Close()
+	publish(1) // and one more
+	for range 2 {
+		if _, err := slow.Next(t.Context()); !errors.Is(err, events.ErrResync) {
+			t.Fatalf("behind what is left: %v, want ErrResync", err)
+		}
+	}
+	read(late, 1)
+	publish(5000)
+	read(late, 5000)
+	publish(0, 0, 1000, 0)
+	read(late, 0, 0, 1000, 0)
+	publish(1, 1000)
+	if _, err := late.Next(t.Context()); !errors.Is(err, events.ErrResync) {
+		t.Fatalf("the first of two: %v, want ErrResync", err)
+	}
+}
+
+// What falls out is not kept alive, neither by the hub nor by those who were told
+// of it.
+func TestHubLetsGoOfWhatFallsOut(t *testing.T) {
+	const size, most = 1 << 20, 4 << 20
+	h := events.NewHub(100, most, func(b *[size]byte) int { return len(b) })
+	slow := h.Subscribe(0)
+	defer slow.Close()
+	var gone atomic.Int32
+	for n := range 20 {
+		b := new([size]byte)
+		runtime.AddCleanup(b, func(int) { gone.Add(1) }, n)
+		h.Publish(b)
+		if n == 1 { // it takes out no more of the two than it reads
+			if _, err := slow.Next(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for gone.Load() < 16 && time.Now().Before(deadline) {
+		runtime.GC()
+	}
+	if n := gone.Load(); n != 16 {
+		t.Errorf("%d of 20 are gone, want all but the newest %d", n, most/size)
+	}
+	runtime.KeepAlive(h)
+}
+
 func TestWaitingNextEnds(t *testing.T) {
 	tests := []struct {
 		name string
@@ -81,7 +163,7 @@ func TestWaitingNextEnds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := events.NewHub[int](4)
+				h := hubOf(4)
 				s := h.Subscribe(0)
 				defer s.Close()
 				ctx, cancel := context.WithCancel(t.Context())
@@ -102,7 +184,7 @@ func TestWaitingNextEnds(t *testing.T) {
 }
 
 func TestSubscribeAfterClose(t *testing.T) {
-	h := events.NewHub[int](4)
+	h := hubOf(4)
 	h.Close()
 	h.Publish(1)
 	if _, err := h.Subscribe(0).Next(t.Context()); !errors.Is(err, events.ErrClosed) {
@@ -114,7 +196,7 @@ func TestSubscribeAfterClose(t *testing.T) {
 // moment, copy and deltas together are the state.
 func TestSnapshotThenDeltas(t *testing.T) {
 	const writes = 2000
-	h := events.NewHub[int](writes)
+	h := hubOf(writes)
 	var mu sync.Mutex
 	sum := 0
 	var wg sync.WaitGroup
@@ -150,7 +232,7 @@ func TestSnapshotThenDeltas(t *testing.T) {
 }
 
 func TestComingsAndGoingsUnderLoad(t *testing.T) {
-	h := events.NewHub[int](16)
+	h := hubOf(16)
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
@@ -187,7 +269,7 @@ func TestComingsAndGoingsUnderLoad(t *testing.T) {
 }
 
 func BenchmarkPublishWithoutSubscribers(b *testing.B) {
-	h := events.NewHub[int](1024)
+	h := hubOf(1024)
 	b.ReportAllocs()
 	for i := range b.N {
 		h.Publish(i)
@@ -195,7 +277,7 @@ func BenchmarkPublishWithoutSubscribers(b *testing.B) {
 }
 
 func BenchmarkPublishWithHundredSlowSubscribers(b *testing.B) {
-	h := events.NewHub[int](1024)
+	h := hubOf(1024)
 	for range 100 {
 		b.Cleanup(h.Subscribe(0).Close)
 	}

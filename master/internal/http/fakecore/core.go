@@ -48,7 +48,7 @@ type entry struct {
 // New makes an empty fake.
 func New() *Core {
 	return &Core{
-		tasks: map[cluster.TaskID]*entry{}, changed: make(chan struct{}), hub: events.NewHub[coordinator.Event](hubSize),
+		tasks: map[cluster.TaskID]*entry{}, changed: make(chan struct{}), hub: events.NewHub(hubSize, 1, func(coordinator.Event) int { return 0 }),
 		keys:  map[string]kept{},
 		usage: map[cluster.TaskID][]cluster.UsageSample{}, history: map[cluster.WorkerID][]cluster.Sample{},
 		clock:      time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
