@@ -126,8 +126,8 @@ func TestF01CancelManyIsCompleted(t *testing.T) {
 func TestF01CancelManyOverAStoreThatFails(t *testing.T) {
 	const n = cancelStep + 5
 	for name, fault := range map[string]faultstore.Fault{
-		"refused": faultstore.Refused, "half": {Err: db.ErrOutcomeUnknown, Done: 100},
-		"unknown, lost": faultstore.UnknownLost, "unknown, done": faultstore.UnknownDone,
+		"refused": faultstore.Refused, "unknown, lost": faultstore.UnknownLost,
+		"unknown, some done": {Err: db.ErrOutcomeUnknown, Done: 100},
 	} {
 		for call := range 4 { // what is meant, two steps, the reply
 			t.Run(fmt.Sprintf("%s, call %d", name, call+1), func(t *testing.T) {
