@@ -73,9 +73,21 @@ func (s *Server) sendRecords(ctx context.Context, socket *socket, read *logRead)
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	defer cancel()
+	neverBorn := false
 	if read.unborn {
-		watch.Go(func() { s.awaitStillbirth(ctx, read, cancel) })
+		watch.Go(func() { neverBorn = s.awaitStillbirth(ctx, read, cancel) })
 	}
+	err := s.sendAll(ctx, socket, read)
+	cancel()
+	watch.Wait()
+	if neverBorn {
+		return nil // it has nothing, and that is all
+	}
+	return err
+}
+
+// sendAll sends where the log begins, and then all of it.
+func (s *Server) sendAll(ctx context.Context, socket *socket, read *logRead) error {
 	begin := client.LogBegin{Attempt: read.ref.Attempt, Offset: read.reader.Offset()}
 	if err := socket.send(frameSnapshot, begin); err != nil {
 		return err

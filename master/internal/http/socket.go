@@ -112,7 +112,11 @@ func (s *Server) serveSocket(w nethttp.ResponseWriter, r *nethttp.Request, send 
 	switch {
 	case s.stopping.Err() != nil:
 		code, why = websocket.CloseServiceRestart, "the master is stopping"
-	case err != nil && !errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled):
+		// Nothing was heard of the client for too long. If it is there after all, it
+		// must not take this for the whole.
+		code, why = websocket.CloseGoingAway, "this was broken off"
+	case err != nil:
 		code, why = websocket.CloseInternalServerErr, "this could not be sent to its end"
 		s.log.Debug("a WebSocket ended", "path", r.URL.Path, "error", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	nethttp "net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -269,5 +270,19 @@ func TestLogSocketOfStillborn(t *testing.T) {
 	must(t, err)
 	if _, _, err := readLog(t, conn, 1); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
 		t.Errorf("the end: %v", err)
+	}
+}
+
+// What was broken off does not end as a log does that was sent to its end.
+func TestBrokenOffIsNotComplete(t *testing.T) {
+	e := newEdge(t)
+	server := httptest.NewServer(nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		e.serveSocket(w, r, func(context.Context, *socket) error { return context.Canceled })
+	}))
+	defer server.Close()
+	conn, _ := dial(t, strings.Replace(server.URL, "http", "ws", 1), "", "")
+	must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	if _, _, err := conn.NextReader(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+		t.Errorf("it ended with %v", err)
 	}
 }
