@@ -114,8 +114,10 @@ it('says why a task waits, edits it in its place, and cancels it', async () => {
   await page.getByRole('heading', { name: 'large', exact: true }).waitFor()
   const edited = (await (await visitor.context.request.get(`/api/tasks/${id}`)).json()) as object
   expect(edited).toMatchObject({ name: 'large', priority: 70 })
+  expect(await page.getByText('What would help:').count()).toBe(1) // what has been pushed by now does not say it
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.locator('h1 ~ *').getByText('cancelled').first().waitFor()
+  await page.getByText('Attempt 1: cancelled').waitFor() // in the timeline
   await page.getByRole('button', { name: 'Retry' }).waitFor()
 })
 
