@@ -315,3 +315,14 @@ it('says how it hears of changes, and asks by itself where no socket is let thro
   vi.advanceTimersByTime(5000)
   expect(asked).toHaveBeenCalled()
 })
+
+it('believes what it hears more than what the browser says of the network', () => {
+  live.start()
+  const [tasks, telemetry] = FakeSocket.all
+  tasks?.open()
+  telemetry?.open()
+  window.dispatchEvent(new Event('offline'))
+  expect(live.current()).toBe('offline')
+  telemetry?.say({ seq: 1, type: 'delta', data: {} }) // of a master on this machine
+  expect(live.current()).toBe('live')
+})

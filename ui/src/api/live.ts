@@ -27,6 +27,8 @@ export class Live {
   private sockets: LiveSocket[] = []
   private listeners = new Set<() => void>()
   private connection: Connection = 'connecting'
+  /** The browser says that it has no network, and nothing has been heard since. */
+  private cut = false
   private listTimer: ReturnType<typeof setTimeout> | undefined
   private poll: ReturnType<typeof setInterval> | undefined
   private fresh = new Set<string>()
@@ -49,7 +51,10 @@ export class Live {
     const open = (name: 'tasks' | 'telemetry', path: string, onFrame: (frame: Frame) => void) =>
       new LiveSocket({
         path: () => path,
-        onFrame,
+        onFrame: (frame) => {
+          this.heardFrom()
+          onFrame(frame)
+        },
         onLink: (link) => this.linked(name, link),
         onSignedOut: reportSignedOut,
       })
@@ -78,6 +83,7 @@ export class Live {
     globalThis.removeEventListener('offline', this.told)
     globalThis.removeEventListener('online', this.told)
     this.links.tasks = this.links.telemetry = 'connecting'
+    this.cut = false
   }
 
   private cacheEvent(event: QueryCacheNotifyEvent) {
@@ -101,7 +107,7 @@ export class Live {
   private heardBack(answers: boolean) {
     if (this.silent === !answers) return
     this.silent = !answers
-    this.told()
+    this.settle()
   }
 
   readonly subscribe = (listener: () => void) => {
@@ -111,13 +117,28 @@ export class Live {
 
   readonly current = () => this.connection
 
-  private readonly told = () => this.linked('tasks', this.links.tasks)
+  private readonly told = (event: Event) => {
+    this.cut = event.type === 'offline'
+    this.settle()
+  }
+
+  /** A master on this machine is heard without any network, whatever the browser says. */
+  private heardFrom() {
+    if (!this.cut) return
+    this.cut = false
+    this.settle()
+  }
 
   private linked(name: 'tasks' | 'telemetry', link: Link) {
     this.links[name] = link
+    if (link === 'live') this.cut = false
+    this.settle()
+  }
+
+  private settle() {
     const before = this.connection
     const all = Object.values(this.links)
-    if (!navigator.onLine) this.connection = 'offline'
+    if (this.cut) this.connection = 'offline'
     else if (all.every((l) => l === 'live')) this.connection = 'live'
     else if (all.includes('refused') && !this.silent) this.connection = 'polling'
     else if (all.some((l) => l === 'broken' || l === 'refused') || before === 'offline')

@@ -178,6 +178,8 @@ export const taskQuery = (id: string) =>
   queryOptions({
     queryKey: ['task', id],
     queryFn: ({ signal }) => call(api.GET('/api/tasks/{id}', { signal, params: { path: { id } } })),
+    // Its place in the queue and why it waits change without any change of the task itself.
+    refetchInterval: ({ state }) => (state.data?.status === 'queued' ? 5000 : false),
   })
 
 /** The body that submits the same task again, with the content of its input files. */

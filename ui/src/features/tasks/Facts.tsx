@@ -4,16 +4,18 @@ import { AnchorLink } from '@/components/links'
 import { Time } from '@/components/Time'
 import { between, formatBytes, formatCores, formatCount, formatDuration, formatMiB } from '@/lib/format'
 import { useNow } from '@/lib/now'
+import { quote } from '@/lib/shell'
 import { isTerminal } from './columns'
 import classes from './Facts.module.css'
 
-/** What was asked for, and what is known of it, as a list of names and values. */
+/** What was asked for, as a list of names and values. */
 export function Facts({ task, owner }: Props) {
-  return <List facts={[...summary(task), ...limits(task), ...rest(task, owner)]} />
+  return <List facts={[...what(task), ...limits(task), ...rest(task, owner)]} />
 }
 
+/** What it runs, and what came of it so far. */
 export function FactsSummary({ task, owner }: Props) {
-  return <List facts={[...summary(task), ['Owner', owner]]} />
+  return <List facts={[...what(task), ...known(task), ['Owner', owner]]} />
 }
 
 interface Props {
@@ -22,15 +24,16 @@ interface Props {
   owner: string | undefined
 }
 
-type Fact = [string, ReactNode]
+/** Long ones take the whole width. */
+type Fact = [name: string, value: ReactNode, long?: boolean]
 
 function List({ facts }: { facts: Fact[] }) {
   return (
     <dl className={classes.facts}>
       {facts
-        .filter(([, value]) => value !== undefined && value !== '')
-        .map(([name, value]) => (
-          <div key={name}>
+        .filter(([, value]) => value !== undefined && value !== '' && value !== false)
+        .map(([name, value, long]) => (
+          <div key={name} data-long={long || undefined}>
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
@@ -39,17 +42,34 @@ function List({ facts }: { facts: Fact[] }) {
   )
 }
 
-function summary(task: Task): Fact[] {
+/** So many characters fit beside other facts. */
+const short = 40
+
+function Code({ name, text }: { name: string; text: string }) {
+  if (text.length <= short) return <span className="mono">{text}</span>
+  return (
+    <pre className={classes.code} tabIndex={0} role="region" aria-label={name}>
+      {text.trim()}
+    </pre>
+  )
+}
+
+function what(task: Task): Fact[] {
+  const code = (name: string, text: string | undefined): Fact => [
+    name,
+    text && <Code name={name} text={text} />,
+    text !== undefined && text.length > short,
+  ]
+  return [
+    code('Image', task.docker_image),
+    code('Command', task.command),
+    code('Arguments', task.args?.map(quote).join(' ')),
+  ]
+}
+
+function known(task: Task): Fact[] {
   const { usage } = task
   return [
-    [
-      'Image',
-      <span className="mono" key="image">
-        {task.docker_image}
-      </span>,
-    ],
-    ['Command', task.command && <span className="mono">{task.command}</span>],
-    ['Arguments', task.args?.length ? <span className="mono">{task.args.join(' ')}</span> : undefined],
     [
       'Worker',
       task.worker_id && (
@@ -70,8 +90,9 @@ function summary(task: Task): Fact[] {
     ['Exit code', task.exit_code === undefined ? undefined : String(task.exit_code)],
     ['CPU time', usage?.cpu_seconds === undefined ? undefined : formatDuration(usage.cpu_seconds * 1000)],
     ['Peak memory', usage?.memory_peak === undefined ? undefined : formatMiB(usage.memory_peak)],
-    ['Log', usage && formatBytes(usage.log_bytes)],
-    ['Files', usage && formatBytes(usage.output_bytes)],
+    // Before its end they say how much there was at some moment before.
+    ['Log', usage && isTerminal(task) && formatBytes(usage.log_bytes)],
+    ['Files', usage && isTerminal(task) && formatBytes(usage.output_bytes)],
   ]
 }
 

@@ -4,6 +4,7 @@ import { IconCopy, IconPencil, IconRefresh } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
 import { isGone, type Task } from '@/api/client'
+import type { Owners } from '@/api/owners'
 import { taskEventsQuery, taskQuery } from '@/api/queries'
 import { AnchorLink, ButtonLink } from '@/components/links'
 import { PageError } from '@/components/PageError'
@@ -18,7 +19,7 @@ import { isTerminal, stateDetail, taskTitle } from './columns'
 import { isEditable } from './edit'
 import { EditTask } from './EditTask'
 import { Facts, FactsSummary } from './Facts'
-import { explainFailure } from './failure'
+import { explainFailure, messageOf } from './failure'
 import { LogView } from './log/LogView'
 import { Timeline } from './Timeline'
 import { UsageChart } from './UsageChart'
@@ -37,19 +38,11 @@ interface Props {
   onOpen: (id: string) => void
   files: ReactNode
   /** Whose a task is, for those who see tasks of others. */
-  ownerOf: ((task: Task) => string) | undefined
+  ownerOf: Owners['nameOf'] | undefined
 }
 
 export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen, files, ownerOf }: Props) {
-  const {
-    data: task,
-    error,
-    refetch,
-  } = useQuery({
-    ...taskQuery(id),
-    // Its place in the queue, and why it waits, change without a change of the task.
-    refetchInterval: ({ state }) => (state.data?.status === 'queued' ? 5000 : false),
-  })
+  const { data: task, error, refetch } = useQuery(taskQuery(id))
   const { data: events } = useQuery(taskEventsQuery(id))
   if (!task || isGone(error)) {
     return error ? (
@@ -83,7 +76,7 @@ export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen,
         >
           <TaskActions task={task} onOpen={onOpen} />
         </PageTitle>
-        <Failure task={task} />
+        <Failure task={task} ownerOf={ownerOf} />
         {task.waiting && <Waiting waiting={task.waiting} />}
       </div>
       <section className="card" style={{ padding: '1rem' }} aria-label="Summary">
@@ -125,12 +118,13 @@ export function TaskPage({ id, tab, onTab, attempt, onAttempt, at, onAt, onOpen,
   )
 }
 
-function Failure({ task }: { task: Task }) {
+function Failure({ task, ownerOf }: { task: Task } & Pick<Props, 'ownerOf'>) {
   const why = explainFailure(task)
+  const message = messageOf(task, ownerOf)
   if (why) {
     return (
       <Alert color="red" variant="outline" title={why.title} role="alert">
-        {task.message && <Text size="sm">{task.message}</Text>}
+        {message && <Text size="sm">{message}</Text>}
         <Text size="sm" mt={4}>
           <b>What to do:</b> {why.advice}
         </Text>
@@ -144,7 +138,7 @@ function Failure({ task }: { task: Task }) {
         variant="outline"
         title={task.status === 'cancelled' ? 'Cancelled' : 'What happened so far'}
       >
-        <Text size="sm">{task.message ?? 'Logs and files up to then are kept.'}</Text>
+        <Text size="sm">{message ?? 'Logs and files up to then are kept.'}</Text>
       </Alert>
     )
   }

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import type { Task, TaskEvent } from '@/api/client'
 import { formatBytes, formatDateTime, formatDuration, percent } from '@/lib/format'
 import { useNow } from '@/lib/now'
+import { outcomeName } from '@/lib/words'
 import { stagesOf, type AttemptStages } from './stages'
 import classes from './Timeline.module.css'
 
@@ -16,7 +17,7 @@ export function Timeline({ task, events }: { task: Task; events: TaskEvent[] }) 
           <summary className={classes.summary}>
             Attempt {attempt.attempt}
             {attempt.worker && ` on ${attempt.worker}`}
-            {attempt.outcome && `: ${attempt.outcome.replace('_', ' ')}`}
+            {attempt.outcome && `: ${outcomeName(attempt.outcome)}`}
           </summary>
           <Bars
             attempt={attempt}

@@ -1,4 +1,5 @@
 import type { Task } from '@/api/client'
+import type { Owners } from '@/api/owners'
 import { formatMiB } from '@/lib/format'
 
 export interface Explanation {
@@ -61,6 +62,16 @@ export function explainFailure(task: Task): Explanation | undefined {
         advice: 'The program itself has ended. See that the disk of the master has room, then retry.',
       }
   }
+}
+
+/** The task's message, without ids of people, and not where it only repeats the explanation. */
+export function messageOf(task: Task, ownerOf?: Owners['nameOf']): string | undefined {
+  const { message, user_id } = task
+  if (message === `exited with code ${task.exit_code}`) return undefined
+  const who = message?.match(/^cancelled by (\S+)$/)?.[1]
+  if (who === undefined) return message
+  if (ownerOf) return `Cancelled by ${ownerOf({ user_id: who })}.`
+  return who === user_id ? 'You cancelled it.' : 'An administrator cancelled it.'
 }
 
 function exitAdvice(code: number | undefined): string {
