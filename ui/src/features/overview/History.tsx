@@ -42,6 +42,7 @@ export function CapacityHistory({ samples, total }: { samples: ClusterSample[]; 
         format={bytes ? formatMiB : formatCores}
         binary={bytes}
         height={170}
+        max={1}
         series={[
           { label: 'in use', values: samples.map((s) => s[kind]), color: '--busy', fill: true },
           { label: 'promised', values: samples.map((s) => s.allocated?.[kind] ?? null), color: '--wait' },

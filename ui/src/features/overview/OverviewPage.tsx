@@ -39,48 +39,52 @@ export function OverviewPage({ admin, firstSteps }: Props) {
       <PageLoading />
     )
   }
+  // Whoever has run nothing yet wants to know how first of all.
+  const isNew = recent?.length === 0
+  const newest = (
+    <Section title="Newest tasks">{isNew ? firstSteps : <Recent tasks={recent ?? []} />}</Section>
+  )
   return (
-    <Stack>
-      <div>
-        <PageTitle title="Dashboard" />
+    <>
+      <PageTitle title="Dashboard" />
+      <Stack>
         <Health cluster={cluster.data} health={health} workers={workers} admin={admin} />
-      </div>
-      <Counts cluster={cluster.data} />
-      <SimpleGrid cols={{ base: 1, lg: 2 }}>
-        <Section title="Capacity">
-          {workers?.length === 0 ? (
-            <Empty title="No worker yet" icon={<IconServer size={40} stroke={1.3} />}>
-              <Text size="sm">
-                Tasks wait until one joins. On this master&apos;s machine, in a second terminal:
-              </Text>
-              <Command label="the command that starts a worker" text="./runWorker.sh" />
-            </Empty>
-          ) : (
-            <Stack>
-              <WorkerMeters
-                total={cluster.data.total}
-                allocated={cluster.data.allocated}
-                used={usedBy(workers)}
-              />
-              {workers && <HeatMap workers={workers} />}
-            </Stack>
-          )}
-        </Section>
-        <Section title="Capacity over the last hour">
-          <CapacityHistory samples={history ?? []} total={cluster.data.total} />
-        </Section>
-        <Section title="Queue" hint={queueHint(cluster.data)}>
-          <QueueHistory samples={history ?? []} />
-        </Section>
-        <Section title="Tasks ended in the last hour" hint={admin ? undefined : "Everybody's"}>
-          <Throughput samples={history ?? []} />
-        </Section>
-        <Section title="Newest tasks">
-          {recent?.length === 0 ? firstSteps : <Recent tasks={recent ?? []} />}
-        </Section>
-        <Section title="Last failures">{failed && <Failures tasks={failed} />}</Section>
-      </SimpleGrid>
-    </Stack>
+        <Counts cluster={cluster.data} />
+        <SimpleGrid cols={{ base: 1, lg: 2 }}>
+          {isNew && newest}
+          <Section title="Capacity">
+            {workers?.length === 0 ? (
+              <Empty title="No worker yet" icon={<IconServer size={40} stroke={1.3} />}>
+                <Text size="sm">
+                  Tasks wait until one joins. On this master&apos;s machine, in a second terminal:
+                </Text>
+                <Command label="the command that starts a worker" text="./runWorker.sh" />
+              </Empty>
+            ) : (
+              <Stack>
+                <WorkerMeters
+                  total={cluster.data.total}
+                  allocated={cluster.data.allocated}
+                  used={usedBy(workers)}
+                />
+                {workers && <HeatMap workers={workers} />}
+              </Stack>
+            )}
+          </Section>
+          <Section title="Capacity over the last hour">
+            <CapacityHistory samples={history ?? []} total={cluster.data.total} />
+          </Section>
+          <Section title="Queue" hint={queueHint(cluster.data)}>
+            <QueueHistory samples={history ?? []} />
+          </Section>
+          <Section title="Tasks ended in the last hour" hint={admin ? undefined : "Everybody's"}>
+            <Throughput samples={history ?? []} />
+          </Section>
+          {!isNew && newest}
+          <Section title="Last failures">{failed && <Failures tasks={failed} />}</Section>
+        </SimpleGrid>
+      </Stack>
+    </>
   )
 }
 

@@ -15,7 +15,7 @@ const statuses: TaskStatus[] = ['queued', 'assigned', 'running', 'succeeded', 'f
 const fields = [
   ['name', 'Name begins with', 'nightly-'],
   ['label', 'Label', 'team=blue'],
-  ['worker_id', 'Worker', ''],
+  ['worker_id', 'Worker', 'w1'],
 ] as const
 
 interface Props {
@@ -181,7 +181,7 @@ function DelayedInput({ ref, label, value, onChange }: DelayedProps) {
       className={classes.search ?? ''}
       type="search"
       aria-label={label}
-      placeholder="Search"
+      placeholder={label}
       leftSection={<IconSearch size={16} />}
       value={text}
       onChange={(event) => change(event.currentTarget.value)}

@@ -93,6 +93,7 @@ export function LogLines({
       aria-label="Log"
       aria-busy={state.loading}
       tabIndex={0}
+      data-empty={records.length === 0 || undefined}
       onScroll={onScroll}
       onKeyDown={onKeyDown}
       data-testid="log"
