@@ -6,6 +6,7 @@ import { api, ApiError, call, type Task, type TaskRequest } from '@/api/client'
 import { meQuery, recentTasksQuery } from '@/api/queries'
 import { Command } from '@/components/Command'
 import { PageTitle } from '@/components/PageTitle'
+import { shortImage } from '@/lib/images'
 import { newKey } from '@/lib/key'
 import { taskTitle } from './columns'
 import { forgetDraft, keepDraft, keptDraft } from './kept'
@@ -136,6 +137,9 @@ function Elsewhere({ body }: { body: TaskRequest }) {
   const prompt = asPrompt(body)
   return (
     <Tabs defaultValue="prompt" keepMounted={false}>
+      <Text size="sm" fw={600} mb={4}>
+        The same without this form
+      </Text>
       <Tabs.List mb="xs">
         <Tabs.Tab value="prompt">Prompt</Tabs.Tab>
         <Tabs.Tab value="curl">curl</Tabs.Tab>
@@ -184,8 +188,10 @@ function Templates({ tasks, onPick }: { tasks: Task[]; onPick: (id: string) => v
           className={classes.template}
           onClick={() => onPick(task.task_id)}
         >
-          <span>{taskTitle(task)}</span>
-          <span className={classes.image}>{task.docker_image}</span>
+          <span className={classes.title}>{taskTitle(task)}</span>
+          <span className={classes.image} title={task.docker_image}>
+            {shortImage(task.docker_image)}
+          </span>
         </button>
       ))}
     </div>
