@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query'
+import { queryOptions, useQuery } from '@tanstack/react-query'
 import { useCallback, useMemo } from 'react'
 import type { Task } from './client'
 import { usersQuery } from './queries'
@@ -12,9 +12,11 @@ export interface Owners {
   all: { value: string; label: string }[]
 }
 
+export const ownersQuery = queryOptions({ ...usersQuery, staleTime: 60_000 })
+
 /** Who submits tasks, for administrators, who see those of everybody; undefined for others. */
 export function useOwners(admin: boolean): Owners | undefined {
-  const { data: users } = useQuery({ ...usersQuery, enabled: admin, staleTime: 60_000 })
+  const { data: users } = useQuery({ ...ownersQuery, enabled: admin })
   const names = useMemo(() => new Map(users?.map((user) => [user.id, user.name])), [users])
   const nameOf = useCallback(
     (task: Pick<Task, 'user_id'>) => names.get(task.user_id) ?? task.user_id,

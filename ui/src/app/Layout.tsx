@@ -6,6 +6,7 @@ import { useEffect } from 'react'
 import { useConnection } from '@/api/live'
 import { PageLink } from '@/components/links'
 import { Logo } from '@/components/Logo'
+import { whenIdle } from '@/lib/idle'
 import { ConnectionSign } from './ConnectionSign'
 import { UserMenu } from './UserMenu'
 
@@ -20,7 +21,9 @@ const pages = [
 /** The frame around every page that needs somebody signed in. */
 export function Layout() {
   const [open, { toggle, close }] = useDisclosure()
-  const { live, user } = useRouteContext({ from: '/inside' })
+  // Each alone: the whole context is another one after each step, and would draw the frame again.
+  const live = useRouteContext({ from: '/inside', select: (context) => context.live })
+  const user = useRouteContext({ from: '/inside', select: (context) => context.user })
   const connection = useConnection(live)
   const router = useRouter()
   useEffect(() => {
@@ -29,10 +32,7 @@ export function Layout() {
   }, [live])
   useEffect(() => router.subscribe('onResolved', close), [router, close])
   // The list is where most go next; it is here when they click. What is being looked at comes first.
-  useEffect(() => {
-    const timer = setTimeout(() => void import('./pages/TasksRoute'), 1000)
-    return () => clearTimeout(timer)
-  }, [])
+  useEffect(() => whenIdle(() => void router.preloadRoute({ to: '/tasks' })), [router])
   return (
     <AppShell
       header={{ height: 56 }}

@@ -11,7 +11,8 @@ import {
 } from '@tanstack/react-router'
 import { ApiError } from '@/api/client'
 import type { Live } from '@/api/live'
-import { meQuery, registrationQuery } from '@/api/queries'
+import { ownersQuery } from '@/api/owners'
+import { clusterQuery, meQuery, registrationQuery, tasksQuery } from '@/api/queries'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { Layout } from './Layout'
@@ -75,6 +76,16 @@ const tasks = createRoute({
   getParentRoute: () => inside,
   path: '/tasks',
   validateSearch: tasksSearch,
+  // The rows, and what stands beside them, are on their way while the page is put together.
+  beforeLoad: ({ context: { queries, user }, search, cause }) => {
+    const list = tasksQuery(search)
+    // One that is looked at is read again when the person asks for that.
+    const open = queries.getQueryCache().find({ queryKey: list.queryKey })?.isActive()
+    if (!open) void queries.prefetchInfiniteQuery(list)
+    if (cause === 'stay') return
+    void queries.prefetchQuery(clusterQuery)
+    if (user.role === 'admin') void queries.prefetchQuery(ownersQuery)
+  },
   component: lazyRouteComponent(() => import('./pages/TasksRoute')),
 })
 

@@ -6,15 +6,15 @@ import { clusterQuery } from '@/api/queries'
 import { ButtonLink } from '@/components/links'
 import { PageTitle } from '@/components/PageTitle'
 import { TaskList } from '@/features/tasks/TaskList'
+import { whenIdle } from '@/lib/idle'
 import { FirstSteps } from '../FirstSteps'
 
 export default function TasksRoute() {
   const filters = useSearch({ from: '/inside/tasks' })
-  const { user } = useRouteContext({ from: '/inside' })
+  const admin = useRouteContext({ from: '/inside', select: ({ user }) => user.role === 'admin' })
   const navigate = useNavigate()
   // The page that comes next, most likely; it is here when a row is clicked.
-  useEffect(() => void import('./TaskRoute'), [])
-  const admin = user.role === 'admin'
+  useEffect(() => whenIdle(() => void import('./TaskRoute')), [])
   const { data: cluster } = useQuery(clusterQuery)
   return (
     <>
@@ -25,7 +25,7 @@ export default function TasksRoute() {
       </PageTitle>
       <TaskList
         filters={filters}
-        onFilters={(search) => void navigate({ to: '/tasks', search, replace: true })}
+        onFilters={(search) => void navigate({ to: '/tasks', search, replace: true, resetScroll: false })}
         onOpen={(taskId) => void navigate({ to: '/tasks/$taskId', params: { taskId } })}
         admin={admin}
         counts={cluster && (cluster.own_tasks ?? cluster.tasks)}

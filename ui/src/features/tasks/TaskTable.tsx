@@ -11,6 +11,7 @@ import {
 } from 'react'
 import type { Task } from '@/api/client'
 import type { Owners } from '@/api/owners'
+import { whenIdle } from '@/lib/idle'
 import { SortHeader } from './SortHeader'
 import { TaskRow } from './TaskRow'
 import classes from './TaskTable.module.css'
@@ -50,11 +51,12 @@ const rowID = (index: number) => `task-row-${index}`
 export function TaskTable(props: Props) {
   const { rows, owners, skipped, selected, onSelected, onOpen, hasMore, loadingMore, loadMore, resetKey } =
     props
-  const { loadBefore } = props
+  const { loadBefore, dim } = props
   const count = skipped + rows.length
   const scroller = useRef<HTMLDivElement>(null)
   const narrow = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false })
   const [active, setActive] = useState(0)
+  const [settled, setSettled] = useState<string>()
   const rowHeight = narrow ? narrowRow : wideRow
   // The compiler's rule does not know that the virtualizer's functions change.
   // eslint-disable-next-line react-hooks/incompatible-library
@@ -64,14 +66,24 @@ export function TaskTable(props: Props) {
     paddingStart: skipped * rowHeight,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
-    overscan: 8,
-    getItemKey: (index) => rows[index]?.task_id ?? index,
+    // So that rows are there before the table has been measured.
+    initialRect: { width: 0, height: globalThis.innerHeight * 0.75 },
+    // What is in sight comes first, what a turn of the wheel brings into sight when there is time.
+    overscan: settled === resetKey ? 8 : 0,
   })
   const items = virtual.getVirtualItems()
   const last = skipped + (items.at(-1)?.index ?? 0)
   const first = Math.floor((virtual.scrollOffset ?? 0) / rowHeight)
 
-  useEffect(() => virtual.measure(), [narrow, virtual])
+  useEffect(() => {
+    if (!dim) return whenIdle(() => setSettled(resetKey))
+  }, [dim, resetKey])
+  const measured = useRef(rowHeight)
+  useEffect(() => {
+    if (measured.current === rowHeight) return
+    measured.current = rowHeight
+    virtual.measure()
+  }, [rowHeight, virtual])
   useEffect(() => {
     if (hasMore && !loadingMore && last > count - ahead) loadMore()
   }, [hasMore, loadingMore, last, count, loadMore])
@@ -84,8 +96,9 @@ export function TaskTable(props: Props) {
     setActive(0)
   }
   useEffect(() => {
-    scroller.current?.scrollTo({ top: 0 })
-  }, [resetKey])
+    // Where it stands there already, asking for it would only have the page laid out once more.
+    if (virtual.scrollOffset) scroller.current?.scrollTo({ top: 0 })
+  }, [resetKey, virtual])
 
   const all = rows.length > 0 && rows.every((row) => selected.has(row.task_id))
   const toggle = useCallback(
@@ -158,7 +171,7 @@ export function TaskTable(props: Props) {
       tabIndex={0}
       onClick={onClick}
       onKeyDown={onKeyDown}
-      data-dim={props.dim || undefined}
+      data-dim={dim || undefined}
       data-testid="task-table"
     >
       <div className={`${classes.row} ${classes.head}`} role="row" aria-rowindex={1}>
@@ -203,7 +216,8 @@ export function TaskTable(props: Props) {
           return (
             task && (
               <TaskRow
-                key={item.key}
+                // By its place: another task there is other words in the same elements.
+                key={row}
                 id={rowID(row)}
                 index={row}
                 top={item.start}
