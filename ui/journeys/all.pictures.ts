@@ -80,6 +80,7 @@ beforeAll(async () => {
     ['workers', '/workers', 'w1'],
     ['worker', '/workers/w1', 'Running here'],
     ['settings', '/settings', 'Change the password'],
+    ['files', '/settings?tab=files', 'nightly-report'],
     ['users', '/settings?tab=users', 'Add a user'],
     ['audit', '/settings?tab=audit', 'submitTask'],
   )

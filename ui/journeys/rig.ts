@@ -99,6 +99,7 @@ export class Rig {
       MASTER_DATA_DIR: join(dir, 'master'),
       HEARTBEAT_INTERVAL: '300ms',
       HEARTBEAT_TIMEOUT: heartbeatTimeout,
+      FILES_QUOTA: '1m',
     })
     this.worker = this.anotherWorker('w1')
   }

@@ -42,11 +42,22 @@ it('submits a task, shows its log live, its end, and its files', async () => {
   const download = page.waitForEvent('download')
   await page.getByRole('link', { name: /^Download \(/ }).click()
   expect(await (await download).failure()).toBeNull()
+  await page.getByRole('meter', { name: 'Your output files' }).waitFor()
   await page.getByRole('tab', { name: 'Usage' }).click()
   await visitor.isFine('usage')
   await page.getByRole('tab', { name: 'Everything asked' }).click()
   await page.getByText('FAKE_LOG_LINES=40').waitFor()
   await visitor.isFine('everything asked')
+})
+
+it('lists what takes the room of files, and makes some', async () => {
+  const { page } = visitor
+  await page.goto('/settings?tab=files')
+  await page.getByRole('button', { name: 'Delete the files of first one' }).click()
+  await visitor.isFine('asking before files are deleted')
+  await page.getByRole('button', { name: 'Delete them' }).click()
+  await page.getByRole('heading', { name: 'No task has left files' }).waitFor()
+  await page.getByText('0 B of 1 MiB').waitFor()
 })
 
 it('does the same where browsers allow a page less, as by plain HTTP from another machine', async () => {

@@ -238,6 +238,26 @@ export const taskFilesQuery = (id: string, terminal: boolean) =>
     queryFn: ({ signal }) => call(api.GET('/api/files/{id}', { signal, params: { path: { id } } })),
   })
 
+/** The tasks that have left files. */
+export const filesQuery = infiniteQueryOptions({
+  queryKey: ['files'],
+  queryFn: ({ pageParam, signal }) =>
+    call(
+      api.GET('/api/files', {
+        signal,
+        params: { query: { limit: pageSize, ...(pageParam ? { cursor: pageParam } : {}) } },
+      }),
+    ),
+  initialPageParam: '',
+  getNextPageParam: (last) => last.next_cursor ?? undefined,
+})
+
+/** What one's own output files take, and may take; null when nobody says. */
+export const fileUseQuery = queryOptions({
+  queryKey: ['file-use'],
+  queryFn: async ({ signal }) => (await call(api.GET('/api/auth/me', { signal }))).files ?? null,
+})
+
 export const tokensQuery = queryOptions({
   queryKey: ['tokens'],
   queryFn: async () =>

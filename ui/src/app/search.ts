@@ -76,7 +76,7 @@ export interface SubmitSearch {
 
 export const submitSearch = (raw: Record<string, unknown>): SubmitSearch => tidy({ from: text(raw.from) })
 
-const settingsTabs = ['account', 'tokens', 'users', 'audit'] as const
+const settingsTabs = ['account', 'files', 'tokens', 'users', 'audit'] as const
 export type SettingsTab = (typeof settingsTabs)[number]
 
 export interface SettingsSearch {

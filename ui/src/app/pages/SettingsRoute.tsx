@@ -1,5 +1,6 @@
 import { useNavigate, useRouteContext, useSearch } from '@tanstack/react-router'
 import { SettingsPage } from '@/features/auth/SettingsPage'
+import { FilesOfTasks } from '@/features/files/FilesOfTasks'
 
 export default function SettingsRoute() {
   const { tab = 'account' } = useSearch({ from: '/inside/settings' })
@@ -9,6 +10,7 @@ export default function SettingsRoute() {
     <SettingsPage
       user={user}
       tab={tab}
+      files={<FilesOfTasks admin={user.role === 'admin'} />}
       onTab={(next) => void navigate({ to: '/settings', search: { tab: next }, replace: true })}
     />
   )

@@ -37,7 +37,13 @@ export default function TaskRoute() {
       onOpen={(id) => void navigate({ to: '/tasks/$taskId', params: { taskId: id } })}
       ownerOf={owners?.nameOf}
       files={
-        <TaskFiles key={String(task?.state === 'stored')} id={taskId} terminal={task?.state === 'stored'} />
+        <TaskFiles
+          key={String(task?.state === 'stored')}
+          id={taskId}
+          terminal={task?.state === 'stored'}
+          deleted={task?.files_deleted === true}
+          own={task?.user_id === user.id}
+        />
       }
     />
   )

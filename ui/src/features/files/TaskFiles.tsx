@@ -3,22 +3,56 @@ import { IconDownload } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { FileEntry } from '@/api/client'
-import { taskFilesQuery } from '@/api/queries'
+import { fileUseQuery, taskFilesQuery } from '@/api/queries'
 import { Empty } from '@/components/Empty'
+import { FileUse } from '@/components/FileUse'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { formatBytes, formatCount } from '@/lib/format'
+import { DeleteFiles } from './DeleteFiles'
 import classes from './Files.module.css'
 import { FileTree } from './FileTree'
 import { contentPath } from './paths'
 import { Preview } from './Preview'
 
+interface Props {
+  id: string
+  terminal: boolean
+  /** They were there and are gone, by somebody or by the rules of what is kept. */
+  deleted: boolean
+  /** The task is of whoever looks at it. */
+  own: boolean
+}
+
 /** What a task has left in /output. */
-export function TaskFiles({ id, terminal }: { id: string; terminal: boolean }) {
+export function TaskFiles(props: Props) {
+  return (
+    <Stack>
+      {props.own && <OwnUse />}
+      <Files {...props} />
+    </Stack>
+  )
+}
+
+function OwnUse() {
+  const { data: use } = useQuery(fileUseQuery)
+  return <FileUse use={use ?? undefined} linked />
+}
+
+function Files({ id, terminal, deleted }: Props) {
   const { data, error } = useQuery(taskFilesQuery(id, terminal))
   const [chosen, setChosen] = useState<FileEntry>()
   if (error) return <PageError error={error} />
   if (!data) return <PageLoading />
+  if (deleted) {
+    return (
+      <Empty title="Its files were deleted">
+        <Text c="dimmed" size="sm">
+          By somebody who may, or by the rules of what is kept. A retry makes them anew.
+        </Text>
+      </Empty>
+    )
+  }
   if (data.files.length === 0 && data.skipped.length === 0) {
     return (
       <Empty title={terminal ? 'It has left no files' : 'No files yet'}>
@@ -49,6 +83,9 @@ export function TaskFiles({ id, terminal }: { id: string; terminal: boolean }) {
               All as {format}
             </Button>
           ))}
+          {terminal && data.files.length > 0 && (
+            <DeleteFiles id={id} files={data.files.length} size={data.total_size} label="Delete the files" />
+          )}
         </Group>
       </Group>
       {data.skipped.length > 0 && (
