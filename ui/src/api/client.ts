@@ -69,6 +69,8 @@ export function reportSignedOut() {
 export const api = createClient<paths>({
   baseUrl: globalThis.location?.origin ?? '',
   credentials: 'same-origin',
+  // The API takes several values of one name with commas between them.
+  querySerializer: { array: { style: 'form', explode: false } },
   // Looked up at each call, so that tests can put a server in its place.
   fetch: async (request) => {
     const response = await globalThis.fetch(request)

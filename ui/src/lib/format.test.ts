@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { between, formatBytes, formatDuration, formatLogTime, formatMiB, percent } from './format'
+import {
+  between,
+  formatBytes,
+  formatDuration,
+  formatLogTime,
+  formatMiB,
+  formatRelative,
+  percent,
+} from './format'
 
 describe('formatBytes', () => {
   it.each([
@@ -31,6 +39,13 @@ it('says the day of a line of a log only when it was not today', () => {
   expect(formatLogTime(new Date(2026, 10, 25, 9, 5, 7, 42).toISOString(), now)).toMatch(
     /Nov.*25.*9:05:07\.042/,
   )
+})
+
+it('does not announce what has just happened', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z')
+  expect(formatRelative('2026-01-01T00:00:02Z', now)).toBe('now')
+  expect(formatRelative('2026-01-01T00:00:30Z', now)).toBe('in 30 sec.')
+  expect(formatRelative('2025-12-31T23:59:58Z', now)).toBe('2 sec. ago')
 })
 
 it('percent stays within bounds, and nothing of nothing is nothing', () => {

@@ -64,7 +64,9 @@ export function formatDuration(ms: number): string {
 
 /** How long ago, or in how long, in words. */
 export function formatRelative(time: string, now: number): string {
-  const seconds = (new Date(time).getTime() - now) / 1000
+  let seconds = (new Date(time).getTime() - now) / 1000
+  // What has just happened by another clock, or since the page's own has ticked, is not to come.
+  if (seconds > 0 && seconds < 5) seconds = 0
   const distance = Math.abs(seconds)
   if (distance < 60) return relative.format(Math.round(seconds), 'second')
   if (distance < 3600) return relative.format(Math.round(seconds / 60), 'minute')

@@ -63,16 +63,20 @@ export function Users({ me }: { me: User }) {
                 </Table.Td>
                 <Table.Td>{user.email}</Table.Td>
                 <Table.Td>
-                  <NativeSelect
-                    size="xs"
-                    aria-label={`Role of ${user.name}`}
-                    value={user.role}
-                    data={['user', 'admin']}
-                    disabled={user.id === me.id || change.isPending}
-                    onChange={(event) =>
-                      change.mutate({ id: user.id, role: event.currentTarget.value as User['role'] })
-                    }
-                  />
+                  {user.id === me.id ? (
+                    user.role
+                  ) : (
+                    <NativeSelect
+                      size="xs"
+                      aria-label={`Role of ${user.name}`}
+                      value={user.role}
+                      data={['user', 'admin']}
+                      disabled={change.isPending}
+                      onChange={(event) =>
+                        change.mutate({ id: user.id, role: event.currentTarget.value as User['role'] })
+                      }
+                    />
+                  )}
                 </Table.Td>
                 <Table.Td>
                   <Time at={user.created_at} />

@@ -87,6 +87,7 @@ export function SubmitFields({ draft, errors, images, onChange }: Props) {
             description="As docker run takes it"
             withAsterisk
             data={images}
+            openOnFocus={false} // it would lie over what is said against the field
             value={draft.docker_image}
             error={errors.docker_image}
             onChange={(docker_image) => onChange({ docker_image })}

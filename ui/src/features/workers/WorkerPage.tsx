@@ -48,7 +48,7 @@ export function WorkerPage({ id, admin, onRemoved }: { id: string; admin: boolea
     )
   }
   return (
-    <Stack>
+    <>
       <PageTitle
         title={id}
         hint={
@@ -64,28 +64,30 @@ export function WorkerPage({ id, admin, onRemoved }: { id: string; admin: boolea
       >
         {admin && <WorkerActions worker={worker} onRemoved={onRemoved} />}
       </PageTitle>
-      {worker.status !== 'active' && (
-        <Alert color="yellow" variant="outline" title={`It is ${worker.status}`}>
-          {worker.message && <Text size="sm">{worker.message}</Text>}
-          <Text size="sm">{help[worker.status]}</Text>
-        </Alert>
-      )}
-      <SimpleGrid cols={{ base: 1, md: 2 }}>
-        <section className="card" style={{ padding: '1rem' }} aria-label="Capacity">
-          <WorkerMeters total={worker.total} allocated={worker.allocated} used={worker.used} />
-          {Object.keys(worker.labels).length > 0 && (
-            <Text size="sm" mt="sm">
-              Labels:{' '}
-              {Object.entries(worker.labels)
-                .map(([name, value]) => `${name}=${value}`)
-                .join(', ')}
-            </Text>
-          )}
-        </section>
-        <RunningHere worker={worker} />
-      </SimpleGrid>
-      <History id={id} metrics={metrics} />
-    </Stack>
+      <Stack>
+        {worker.status !== 'active' && (
+          <Alert color="yellow" variant="outline" title={`It is ${worker.status}`}>
+            {worker.message && <Text size="sm">{worker.message}</Text>}
+            <Text size="sm">{help[worker.status]}</Text>
+          </Alert>
+        )}
+        <SimpleGrid cols={{ base: 1, md: 2 }}>
+          <section className="card" style={{ padding: '1rem' }} aria-label="Capacity">
+            <WorkerMeters total={worker.total} allocated={worker.allocated} used={worker.used} />
+            {Object.keys(worker.labels).length > 0 && (
+              <Text size="sm" mt="sm">
+                Labels:{' '}
+                {Object.entries(worker.labels)
+                  .map(([name, value]) => `${name}=${value}`)
+                  .join(', ')}
+              </Text>
+            )}
+          </section>
+          <RunningHere worker={worker} />
+        </SimpleGrid>
+        <History id={id} metrics={metrics} />
+      </Stack>
+    </>
   )
 }
 
