@@ -24,11 +24,20 @@ func openAt(t testing.TB, uri, database, dir string) (*Store, error) {
 	return openWith(t, Options{URI: uri, Database: database, Dir: dir})
 }
 
+// openTries is how often a store is opened while the server, which other tests
+// starve of processors, does not answer within the short times.
+const openTries = 5
+
 // openWith opens a store with the short times.
-func openWith(t testing.TB, opts Options) (*Store, error) {
+func openWith(t testing.TB, opts Options) (s *Store, err error) {
 	t.Helper()
 	opts.Lease, opts.Timeout = shortLease, shortTimeout
-	s, err := Open(t.Context(), opts)
+	for range openTries {
+		s, err = Open(t.Context(), opts)
+		if !errors.Is(err, db.ErrOutcomeUnknown) && !errors.Is(err, db.ErrUnavailable) {
+			break
+		}
+	}
 	if err == nil {
 		t.Cleanup(func() {
 			if err := s.Close(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
