@@ -16,7 +16,7 @@ import (
 const (
 	routeCancelBegun = "cancel-begun"
 	routeCancelMore  = "cancel-begun-more"
-	begunIDs         = 100_000 // ids in one row: two megabytes
+	begunIDs         = 10_000 // ids in one row: 200 kilobytes
 )
 
 // begun is what such a key holds. It is stored last, and what it refers to counts
