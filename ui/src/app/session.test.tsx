@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, expect, it, vi } from 'vitest'
 import type { User } from '@/api/client'
-import { makeUser } from '@/test/factories'
+import { makeCluster, makeUser } from '@/test/factories'
 import { FakeSocket } from '@/test/fakeSocket'
 import { server } from '@/test/server'
 import { App } from './App'
@@ -36,6 +36,8 @@ beforeEach(() => {
       return HttpResponse.json({ user: who, token: 'x', expires_at: '2030-01-01T00:00:00Z' })
     }),
     http.get('*/api/tasks', () => HttpResponse.json({ items: [] })),
+    http.get('*/api/cluster', () => HttpResponse.json(makeCluster())),
+    http.get('*/api/users', () => HttpResponse.json({ items: [] })),
     http.get('*/version', () => HttpResponse.json({ version: '1', go: 'go' })),
   )
   return () => {
