@@ -112,10 +112,8 @@ func (l *Log) remove(ctx context.Context, last int64) error {
 	}
 	for {
 		n, err := l.store.RemoveAudit(ctx, last, keepStep)
-		if errors.Is(err, db.ErrOutcomeUnknown) {
-			continue
-		}
-		if err != nil || n < keepStep {
+		again := errors.Is(err, db.ErrOutcomeUnknown) // what is gone is not counted twice
+		if !again && (err != nil || n < keepStep) {
 			return err
 		}
 		timer := time.NewTimer(keepPause)
