@@ -90,6 +90,25 @@ it('asks for counts once, however many changes come in a moment', () => {
   expect(asked.mock.calls.filter(([filter]) => filter?.queryKey?.[0] === 'cluster')).toHaveLength(1)
 })
 
+it('asks once for what a gap makes doubtful, tasks by one connection and workers by the other', () => {
+  const keys = [['tasks', {}], ['task', 't'], ['worker', 'w', 'tasks', 't'], ['workers'], ['worker', 'w']]
+  const doubted = () => keys.filter((key) => queries.getQueryState(key)?.isInvalidated)
+  const read = () =>
+    keys.forEach((key) => queries.setQueryData(key, key[0] === 'tasks' ? { pages: [], pageParams: [] } : []))
+  live.start()
+  const [tasks, telemetry] = FakeSocket.all
+  tasks?.open()
+  telemetry?.open()
+  read()
+  tasks?.say({ seq: 1, type: 'snapshot', data: { items: [] } })
+  expect(doubted()).toEqual(keys.slice(0, 3))
+  read()
+  vi.advanceTimersByTime(3000)
+  expect(doubted()).toEqual([])
+  telemetry?.say({ seq: 1, type: 'snapshot', data: {} })
+  expect(doubted()).toEqual(keys.slice(3))
+})
+
 it('touches the lists once for all the changes of a moment', () => {
   const task = makeTask()
   queries.setQueryData(['tasks', {}], { pages: [{ items: [task] }], pageParams: [''] })

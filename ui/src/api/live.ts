@@ -145,7 +145,8 @@ export class Live {
       this.connection = 'offline'
     else if (before !== 'polling') this.connection = 'connecting'
     const polls = this.connection === 'polling' || this.connection === 'offline'
-    if (polls) this.poll ??= setInterval(() => this.askAgain(false), pollPause)
+    if (polls)
+      this.poll ??= setInterval(() => this.askAgain(false, (q) => isOfTasks(q) || isOfWorkers(q)), pollPause)
     else {
       clearInterval(this.poll)
       this.poll = undefined
@@ -154,17 +155,15 @@ export class Live {
   }
 
   /** Whoever asks every few seconds waits for slow answers; after a gap they may be too old. */
-  private askAgain(anew: boolean) {
-    void this.queries.invalidateQueries(
-      { predicate: (q) => liveKeys.has(String(q.queryKey[0])) },
-      { cancelRefetch: anew },
-    )
+  private askAgain(anew: boolean, about: (query: Query) => boolean) {
+    void this.queries.invalidateQueries({ predicate: about }, { cancelRefetch: anew })
   }
 
   private tasksFrame(frame: Frame) {
     const { items, removed } = frame.data as { items: Task[]; removed?: string[] }
     // After a gap anything may have changed; what is shown is asked for once.
-    if (frame.type !== 'delta') this.askAgain(true)
+    if (frame.type === 'delta') this.refreshSoon()
+    else this.askAgain(true, isOfTasks)
     for (const task of items) {
       this.heard.set(task.task_id, task)
       // Its timeline too, also where another answer has already brought the task itself.
@@ -177,7 +176,6 @@ export class Live {
     }
     if (removed) this.dropTasks(new Set(removed))
     this.mergeSoon()
-    this.refreshSoon()
   }
 
   private forget() {
@@ -318,12 +316,18 @@ export class Live {
   private askForWorkers() {
     clearTimeout(this.workersTimer)
     this.workersTimer = undefined
-    for (const key of ['workers', 'worker', 'cluster'])
-      void this.queries.invalidateQueries({ queryKey: [key], predicate: (q) => q.queryKey.length <= 2 })
+    this.askAgain(true, isOfWorkers)
   }
 }
 
-const liveKeys = new Set(['cluster', 'recent', 'tasks', 'task', 'workers', 'worker'])
+const keyOf = (query: Query) => String(query.queryKey[0])
+/** What a gap in the changes of tasks makes doubtful, the tasks on a worker among it. */
+const isOfTasks = (query: Query) =>
+  ['cluster', 'recent', 'tasks', 'task'].includes(keyOf(query)) ||
+  (keyOf(query) === 'worker' && query.queryKey.length > 2)
+/** The same of workers. */
+const isOfWorkers = (query: Query) =>
+  ['cluster', 'workers', 'worker'].includes(keyOf(query)) && query.queryKey.length <= 2
 
 /** What brings tasks into the cache. */
 const readKeys = new Set(['tasks', 'page', 'recent', 'task'])
