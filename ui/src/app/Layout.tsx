@@ -6,8 +6,8 @@ import { useEffect } from 'react'
 import { useConnection } from '@/api/live'
 import { PageLink } from '@/components/links'
 import { Logo } from '@/components/Logo'
-import { whenIdle } from '@/lib/idle'
 import { ConnectionSign } from './ConnectionSign'
+import { TasksAhead } from './TasksAhead'
 import { UserMenu } from './UserMenu'
 
 const pages = [
@@ -31,8 +31,6 @@ export function Layout() {
     return () => live.stop()
   }, [live])
   useEffect(() => router.subscribe('onResolved', close), [router, close])
-  // The list is where most go next; it is here when they click. What is being looked at comes first.
-  useEffect(() => whenIdle(() => void router.preloadRoute({ to: '/tasks' })), [router])
   return (
     <AppShell
       header={{ height: 56 }}
@@ -77,7 +75,9 @@ export function Layout() {
         </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
-        <Outlet />
+        <TasksAhead>
+          <Outlet />
+        </TasksAhead>
       </AppShell.Main>
     </AppShell>
   )

@@ -6,15 +6,12 @@ import {
   lazyRouteComponent,
   Outlet,
   redirect,
-  useRouter,
-  type ErrorComponentProps,
 } from '@tanstack/react-router'
-import { ApiError } from '@/api/client'
 import type { Live } from '@/api/live'
 import { ownersQuery } from '@/api/owners'
 import { clusterQuery, meQuery, registrationQuery, tasksQuery } from '@/api/queries'
-import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
+import { Failed } from './Failed'
 import { Layout } from './Layout'
 import { NotFound } from './NotFound'
 import { settingsSearch, signInSearch, submitSearch, taskSearch, tasksSearch } from './search'
@@ -127,23 +124,6 @@ const tree = root.addChildren([
   register,
   inside.addChildren([overview, tasks, task, submit, workers, worker, settings]),
 ])
-
-/**
- * What has failed may be what comes before a page, which only the router can do again;
- * a part of the dashboard that could not be loaded, or was not made for this, begins anew.
- */
-function Failed({ error, reset }: ErrorComponentProps) {
-  const router = useRouter()
-  const again = () => {
-    if (!(error instanceof ApiError)) {
-      location.reload()
-      return
-    }
-    reset()
-    void router.invalidate()
-  }
-  return <PageError error={error} retry={again} />
-}
 
 export type AppRouter = ReturnType<typeof createAppRouter>
 

@@ -8,9 +8,17 @@ import { PageTitle } from '@/components/PageTitle'
 import { TaskList } from '@/features/tasks/TaskList'
 import { whenIdle } from '@/lib/idle'
 import { FirstSteps } from '../FirstSteps'
+import { TasksPlace } from '../TasksAhead'
+
+const unfiltered = {}
 
 export default function TasksRoute() {
-  const filters = useSearch({ from: '/inside/tasks' })
+  return <TasksPlace page={TasksPage} />
+}
+
+/** The page, which may be drawn before it is shown. */
+export function TasksPage() {
+  const filters = useSearch({ from: '/inside/tasks', shouldThrow: false }) ?? unfiltered
   const admin = useRouteContext({ from: '/inside', select: ({ user }) => user.role === 'admin' })
   const navigate = useNavigate()
   // The page that comes next, most likely; it is here when a row is clicked.
