@@ -27,16 +27,20 @@ func (m *machine) edit(now time.Time, e *task, change cluster.Edit, version int6
 	return st, nil, nil
 }
 
-// atVersion checks what the caller has last seen of the task; 0: anything.
+// atVersion checks what the caller has last seen of the task; 0: anything, below
+// it nothing that the task ever was.
 func atVersion(t cluster.Task, version int64) error {
-	if version != 0 && version != t.Version {
+	switch {
+	case version < 0:
+		return fmt.Errorf("%w: task %s is at version %d, not at the one that is asked for", cluster.ErrPrecondition, t.ID, t.Version)
+	case version != 0 && version != t.Version:
 		return fmt.Errorf("%w: task %s is at version %d, not %d", cluster.ErrPrecondition, t.ID, t.Version, version)
 	}
 	return nil
 }
 
 // EditTask changes a task that waits; version is the one that the caller has
-// seen, 0 for whatever it is. cluster.ErrConflict when it waits no more,
+// seen, 0 for whatever it is, negative for one that it never had. cluster.ErrConflict when it waits no more,
 // cluster.ErrPrecondition when it has another version.
 func (c *Coordinator) EditTask(ctx context.Context, p cluster.Principal, id cluster.TaskID, r cluster.TaskChange, version int64) (TaskView, error) {
 	if err := p.Require(cluster.ScopeSubmit); err != nil {

@@ -189,7 +189,7 @@ func FuzzHeaders(f *testing.F) {
 			if got := w.Header().Get(client.RequestHeader); !requestID.MatchString(got) {
 				t.Fatalf("%v: the request's name is %q", call, got)
 			}
-			if call[0] == "PATCH" && w.Code == 200 && version != "" && version != "*" && !strings.Contains(version, `"`) {
+			if call[0] == "PATCH" && w.Code == 200 && version != "" && version != "*" && !strings.Contains(version, `"`) && strings.Trim(version, "0123456789") != "" {
 				t.Fatalf("changed though If-Match is %q", version)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	nethttp "net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,19 +175,32 @@ type editTaskInput struct {
 	version int64
 }
 
-// Resolve reads If-Match: one strong ETag, or * for any. Having a Resolve of its
-// own, it has to ask the one it embeds.
+// Resolve reads If-Match: one ETag, or * for any; a version's plain number will
+// do. Having a Resolve of its own, it has to ask the one it embeds.
 func (in *editTaskInput) Resolve(ctx huma.Context) []error {
 	faults := in.Strict.Resolve(ctx)
 	if in.IfMatch == "" || in.IfMatch == "*" {
 		return faults
 	}
-	version, err := strconv.ParseInt(strings.Trim(in.IfMatch, `"`), 10, 64)
-	if err != nil || version < 1 || in.IfMatch != etag(version) {
+	version, ok := versionOf(in.IfMatch)
+	if !ok {
 		return append(faults, fault("If-Match", `must be an ETag of this task, such as "3"`))
 	}
 	in.version = version
 	return faults
+}
+
+// entityTag is one ETag, weak or strong (RFC 9110, 8.8.3).
+var entityTag = regexp.MustCompile(`^(W/)?"[\x21\x23-\x7e\x80-\xff]*"$`)
+
+// versionOf is the version that an If-Match names. An ETag that no version has,
+// such as a weak one, is as stale as an old one: -1.
+func versionOf(match string) (version int64, ok bool) {
+	version, err := strconv.ParseInt(strings.Trim(match, `"`), 10, 64)
+	if err == nil && version > 0 && (match == etag(version) || match == strconv.FormatInt(version, 10)) {
+		return version, true
+	}
+	return -1, entityTag.MatchString(match)
 }
 
 func (s *Server) editTask(ctx context.Context, in *editTaskInput) (*taskOutput, error) {

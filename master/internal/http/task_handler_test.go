@@ -335,9 +335,14 @@ func TestEditTask(t *testing.T) {
 		{`{"name":5,"priority":1.5,"timeout":null,"cpu_required":1,"status":"x"}`, "", 422, []string{"name", "priority", "cpu_required", "status"}},
 		{`{"name":"a\u0007","priority":101,"timeout":"-1s"}`, "", 422, []string{"name", "priority", "timeout"}},
 		{`{"priority":1e308}`, "", 422, []string{"priority"}},
-		{`{}`, "1", 422, []string{"If-Match"}},
-		{`{}`, `W/"1"`, 422, []string{"If-Match"}},
-		{`{}`, `"01"`, 422, []string{"If-Match"}},
+		{`{}`, "x", 422, []string{"If-Match"}},
+		{`{}`, "02", 422, []string{"If-Match"}},
+		{`{}`, `"2`, 422, []string{"If-Match"}},
+		{`{}`, "1", 412, nil},
+		{`{}`, `W/"2"`, 412, nil},
+		{`{}`, `"02"`, 412, nil},
+		{`{}`, `"stale"`, 412, nil},
+		{`{}`, `"99999999999999999999"`, 412, nil},
 	} {
 		headers := []string{ann}
 		if c.match != "" {
@@ -345,8 +350,13 @@ func TestEditTask(t *testing.T) {
 		}
 		wantProblem(t, e.ask(t, doorSocket, "PATCH", path, c.body, headers...), c.status, c.locations...)
 	}
+	plain := decode[client.Task](t, e.ask(t, doorSocket, "PATCH", path, `{"priority":9}`, ann, "If-Match: 2"), 200)
+	if plain.Priority != 9 || plain.Version != 3 {
+		t.Errorf("%+v", plain)
+	}
 	must(t, e.core.Run(id, "w1"))
 	wantProblem(t, e.ask(t, doorSocket, "PATCH", path, `{"priority":8}`, ann, "If-Match: *"), 409)
+	wantProblem(t, e.ask(t, doorSocket, "PATCH", path, `{"priority":8}`, ann, `If-Match: "stale"`), 412)
 }
 
 func TestPulledBytesOfAnAttempt(t *testing.T) {
