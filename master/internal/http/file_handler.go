@@ -7,6 +7,7 @@ import (
 	"mime"
 	nethttp "net/http"
 	"path"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -70,8 +71,12 @@ func (s *Server) getTaskFiles(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	size := view.Files.TotalSize
+	if view.Files.Deleted {
+		size = 0 // what it was, the task's usage says
+	}
 	return &struct{ Body client.Files }{client.Files{
-		TaskID: string(view.ID), TaskName: view.Spec.Name, TotalSize: view.Files.TotalSize,
+		TaskID: string(view.ID), TaskName: view.Spec.Name, TotalSize: size,
 		Files: each(files, fileOf), Skipped: each(view.Files.Skipped, skippedOf),
 	}}, nil
 }
@@ -113,10 +118,47 @@ func (s *Server) readTaskFile(ctx context.Context, in *struct {
 			untrusted(w.Header(), path.Base(f.Path))
 			w.Header().Set("Content-Type", f.ContentType)
 			w.Header().Set("ETag", `"`+f.SHA256+`"`)
-			nethttp.ServeContent(w, r, "", view.FinishedAt, content)
+			if !strings.HasPrefix(r.Header.Get("Range"), "bytes=") {
+				r.Header.Del("Range") // of another unit: there is no such range (RFC 9110, 14.2)
+			}
+			nethttp.ServeContent(&rangeWriter{ResponseWriter: w, size: size}, r, "", view.FinishedAt, content)
 		}}, nil
 	}
 	return nil, fmt.Errorf("%w: the task has left no such file", cluster.ErrNotFound)
+}
+
+// rangeWriter says in the edge's words what net/http refuses in its own.
+type rangeWriter struct {
+	nethttp.ResponseWriter
+	size    int64
+	refused bool
+}
+
+// WriteHeader sends a problem in the place of a refusal.
+func (w *rangeWriter) WriteHeader(status int) {
+	var problem *Problem
+	switch status {
+	case nethttp.StatusRequestedRangeNotSatisfiable:
+		problem = invalidProblem([]cluster.FieldError{{
+			Location: "Range", Message: fmt.Sprintf("names nothing that the file has; it has %d bytes", w.size),
+		}}).as(status)
+	case nethttp.StatusPreconditionFailed:
+		problem = newProblem(status, "the file is not the one that is asked for; its ETag is its sha256 in quotes")
+	default:
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.refused = true
+	w.Header().Del("Content-Disposition")
+	writeProblem(w.ResponseWriter, problem)
+}
+
+// Write leaves net/http's words out.
+func (w *rangeWriter) Write(data []byte) (int, error) {
+	if w.refused {
+		return len(data), nil
+	}
+	return w.ResponseWriter.Write(data)
 }
 
 // untrusted sets what keeps a browser from running a task's output.

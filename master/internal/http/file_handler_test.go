@@ -65,6 +65,17 @@ func TestFiles(t *testing.T) {
 	if w = e.get(t, "/api/files/task0001/content/out.txt", "If-None-Match: "+w.Header().Get("ETag")); w.Code != 304 {
 		t.Errorf("etag: %d", w.Code)
 	}
+	for _, part := range []string{"bytes=99-", "bytes=3-2", "bytes=x", "bytes=-"} {
+		w := e.get(t, "/api/files/task0001/content/out.txt", "Range: "+part)
+		wantProblem(t, w, 416, "Range")
+		if w.Header().Get("Content-Disposition") != "" {
+			t.Errorf("%s: a problem is no file: %v", part, w.Header())
+		}
+	}
+	if w = e.get(t, "/api/files/task0001/content/out.txt", "Range: lines=1-2"); w.Code != 200 || w.Body.String() != "hello world" {
+		t.Errorf("a range of another unit: %d %q", w.Code, w.Body)
+	}
+	wantProblem(t, e.get(t, "/api/files/task0001/content/out.txt", `If-Match: "x"`), 412)
 	for _, path := range []string{"none", "dir", "%2e%2e/%2e%2e/ann/task0001/out.txt", "..%2f..%2fsecret", "%2fetc%2fpasswd", "out.txt%00"} {
 		wantProblem(t, e.get(t, "/api/files/task0001/content/"+path), 404)
 	}
@@ -123,7 +134,7 @@ func TestDeleteFiles(t *testing.T) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	}
-	if files := decode[client.Files](t, e.get(t, "/api/files/task0001"), 200); len(files.Files) != 0 {
+	if files := decode[client.Files](t, e.get(t, "/api/files/task0001"), 200); len(files.Files) != 0 || files.TotalSize != 0 {
 		t.Errorf("%+v", files)
 	}
 }

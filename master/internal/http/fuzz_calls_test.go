@@ -183,9 +183,7 @@ func FuzzHeaders(f *testing.F) {
 				body = `{"docker_image":"alpine"}`
 			}
 			w := e.call(doorSocket, call[0], &url.URL{Path: call[1]}, body, header.Clone())
-			if w.Code != 416 { // net/http's own, in plain words
-				checkAnswer(t, fmt.Sprint(call), w)
-			}
+			checkAnswer(t, fmt.Sprint(call), w)
 			if got := w.Header().Get(client.RequestHeader); !requestID.MatchString(got) {
 				t.Fatalf("%v: the request's name is %q", call, got)
 			}

@@ -99,7 +99,7 @@ func TestLogText(t *testing.T) {
 			t.Errorf("%s: next offset %q", tt.query, next)
 		}
 	}
-	p := wantProblem(t, e.get(t, "/api/tasks/task0001/logs?offset=19"), 416)
+	p := wantProblem(t, e.get(t, "/api/tasks/task0001/logs?offset=19"), 416, "offset")
 	if !strings.Contains(p.Detail, "18 bytes") {
 		t.Errorf("%q", p.Detail)
 	}

@@ -49,6 +49,12 @@ func (p *Problem) with(header, value string) *Problem {
 	return p
 }
 
+// as is the problem under another status.
+func (p *Problem) as(status int) *Problem {
+	p.Status, p.Title = status, nethttp.StatusText(status)
+	return p
+}
+
 // sentinels maps the core's errors, once for all routes; the first that
 // matches counts. An empty detail shows the error's own words.
 var sentinels = []struct {
@@ -70,7 +76,6 @@ var sentinels = []struct {
 	{cluster.ErrStaleAttempt, nethttp.StatusConflict, ""},
 	{cluster.ErrClone, nethttp.StatusConflict, ""},
 	{cluster.ErrUnknownSession, nethttp.StatusConflict, ""},
-	{logs.ErrRange, nethttp.StatusRequestedRangeNotSatisfiable, ""},
 	{cluster.ErrQuota, nethttp.StatusInsufficientStorage, ""},
 	{cluster.ErrNoRoom, nethttp.StatusInsufficientStorage, ""},
 	{cluster.ErrUnavailable, nethttp.StatusServiceUnavailable, ""},
@@ -89,6 +94,9 @@ func problemOf(err error, log *slog.Logger) *Problem {
 	if errors.As(err, &invalid) {
 		return invalidProblem(invalid.Fields)
 	}
+	if errors.Is(err, logs.ErrRange) {
+		return invalidProblem([]cluster.FieldError{{Location: "offset", Message: wordsOf(err, logs.ErrRange)}}).as(nethttp.StatusRequestedRangeNotSatisfiable)
+	}
 	var hidden *cluster.HiddenError
 	for _, s := range sentinels {
 		if !errors.Is(err, s.err) {
@@ -99,7 +107,7 @@ func problemOf(err error, log *slog.Logger) *Problem {
 			log.Warn("a request could not be served", "error", err)
 			p.Detail = hidden.Said
 		} else if s.detail == "" {
-			p.Detail = strings.TrimPrefix(err.Error(), s.err.Error()+": ") // the status says that much
+			p.Detail = wordsOf(err, s.err)
 		}
 		switch {
 		case errors.Is(err, cluster.ErrNoRoom):
@@ -113,6 +121,11 @@ func problemOf(err error, log *slog.Logger) *Problem {
 	}
 	log.Error("request failed", "error", err)
 	return newProblem(nethttp.StatusInternalServerError, "something went wrong inside the master; its log says what")
+}
+
+// wordsOf are an error's own, without the sentinel's: the status says that much.
+func wordsOf(err, sentinel error) string {
+	return strings.TrimPrefix(err.Error(), sentinel.Error()+": ")
 }
 
 // retryAfter is in how many seconds the same call may succeed.
@@ -190,9 +203,7 @@ func humaProblem(status int, msg string, errs []error) *Problem {
 		fields = append(fields, cluster.FieldError{Location: plainLocation(detail.Location), Message: detail.Message})
 	}
 	if len(fields) > 0 {
-		p := invalidProblem(fields)
-		p.Status, p.Title = status, nethttp.StatusText(status)
-		return p
+		return invalidProblem(fields).as(status)
 	}
 	return newProblem(status, msg)
 }

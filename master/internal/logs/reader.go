@@ -119,7 +119,7 @@ func (r *Reader) begin(ctx context.Context) error {
 		return err
 	}
 	if r.offset > p.pos.size && (p.pos.sealed || r.opt.Final) {
-		return fmt.Errorf("%w: it has %d bytes", ErrRange, p.pos.size)
+		return fmt.Errorf("%w: is beyond the end of the log, which has %d bytes", ErrRange, p.pos.size)
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (r *Reader) Next(ctx context.Context) (Record, error) {
 		}
 		if p.pos.sealed || r.opt.Final {
 			if r.offset > p.pos.size {
-				return Record{}, fmt.Errorf("%w: it has %d bytes", ErrRange, p.pos.size)
+				return Record{}, fmt.Errorf("%w: is beyond the end of the log, which has %d bytes", ErrRange, p.pos.size)
 			}
 			return Record{}, io.EOF
 		}

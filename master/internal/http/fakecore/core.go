@@ -326,7 +326,7 @@ func (c *Core) FilesOf(_ context.Context, p cluster.Principal, _ cluster.Page) (
 	defer c.mu.Unlock()
 	var out []cluster.Task
 	for _, id := range slices.Backward(c.order) {
-		if v := c.tasks[id].view; v.Files.Count > 0 && p.MaySee(v.UserID) {
+		if v := c.tasks[id].view; v.Files.Count > 0 && !v.Files.Deleted && p.MaySee(v.UserID) {
 			out = append(out, v.Task)
 		}
 	}
@@ -343,7 +343,7 @@ func (c *Core) DeleteFiles(_ context.Context, p cluster.Principal, id cluster.Ta
 			return fmt.Errorf("%w: task %s is %s; its files can be deleted once it is over", cluster.ErrConflict, id, v.Status())
 		}
 		c.tasks[id].files = nil
-		v.Files = cluster.FilesSummary{Deleted: true}
+		v.Files.Deleted = true
 		return nil
 	})
 }

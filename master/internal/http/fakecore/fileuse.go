@@ -22,7 +22,7 @@ func (c *Core) FileUse(p cluster.Principal, user cluster.UserID) (cluster.FileUs
 	defer c.mu.Unlock()
 	use := cluster.FileUse{Quota: c.quota}
 	for _, e := range c.tasks {
-		if e.view.UserID == user {
+		if e.view.UserID == user && !e.view.Files.Deleted {
 			use.Used += e.view.Files.TotalSize
 		}
 	}

@@ -27,7 +27,7 @@ func (c *Core) Prune(_ context.Context, p cluster.Principal, policy *retention.P
 			return false
 		}
 		report.Tasks++
-		if e.view.Files.Count > 0 {
+		if e.view.Files.Count > 0 && !e.view.Files.Deleted {
 			report.Files.Tasks++
 			report.Files.Bytes += e.view.Files.TotalSize
 		}
