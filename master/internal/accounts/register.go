@@ -16,6 +16,15 @@ type Registration struct {
 	SetupCode string
 }
 
+// Check says what is wrong with it, all at once.
+func (r Registration) Check() error {
+	var c check
+	c.name("name", r.Name)
+	c.email("email", r.Email)
+	c.password("password", r.Password)
+	return c.err()
+}
+
 // Register makes an account and signs in. The first account is an
 // administrator's: it must come from a trusted place, which is the master's
 // own machine, or with the setup code. cluster.ErrDenied when one may not
@@ -24,11 +33,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration, trusted bool) (
 	if _, err := a.mayRegister(r.SetupCode, trusted); err != nil {
 		return Session{}, err
 	}
-	var c check
-	c.name("name", r.Name)
-	c.email("email", r.Email)
-	c.password("password", r.Password)
-	if err := c.err(); err != nil {
+	if err := r.Check(); err != nil {
 		return Session{}, err
 	}
 	hash, err := a.hasher.Hash(r.Password)

@@ -32,11 +32,8 @@ func (a *Accounts) signIn(u cluster.User) (Session, error) {
 	return Session{User: u, Token: token, ExpiresAt: in.ExpiresAt}, nil
 }
 
-// Login signs in from an address, which is empty on the master's own machine.
-// cluster.ErrUnauthenticated does not tell whether the account or the password
-// is wrong, and takes as long for either. After too many failures it is a
-// *cluster.WaitError, whatever the password.
-func (a *Accounts) Login(ctx context.Context, email, password, address string) (Session, error) {
+// CheckCredentials says what is missing for a sign-in.
+func CheckCredentials(email, password string) error {
 	var c check
 	if email == "" {
 		c.add("email", "is required")
@@ -44,7 +41,15 @@ func (a *Accounts) Login(ctx context.Context, email, password, address string) (
 	if password == "" {
 		c.add("password", "is required")
 	}
-	if err := c.err(); err != nil {
+	return c.err()
+}
+
+// Login signs in from an address, which is empty on the master's own machine.
+// cluster.ErrUnauthenticated does not tell whether the account or the password
+// is wrong, and takes as long for either. After too many failures it is a
+// *cluster.WaitError, whatever the password.
+func (a *Accounts) Login(ctx context.Context, email, password, address string) (Session, error) {
+	if err := CheckCredentials(email, password); err != nil {
 		return Session{}, err
 	}
 	wrong := fmt.Errorf("%w: the email or the password is wrong", cluster.ErrUnauthenticated)
@@ -138,6 +143,17 @@ func (a *Accounts) Logout(ctx context.Context, credential string) error {
 	return nil
 }
 
+// CheckPasswordChange says what is wrong with a change of a password, before
+// the old one is looked at.
+func CheckPasswordChange(before, after string) error {
+	var c check
+	if before == "" {
+		c.add("old_password", "is required")
+	}
+	c.password("new_password", after)
+	return c.err()
+}
+
 // ChangePassword gives the principal's account another password and ends all
 // its sign-ins; the session that comes back is the only one left. Wrong present
 // passwords are bounded as in Login, for each address alone: who has taken over
@@ -147,12 +163,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, p cluster.Principal, befo
 	if err != nil {
 		return Session{}, err
 	}
-	var c check
-	if before == "" {
-		c.add("old_password", "is required")
-	}
-	c.password("new_password", after)
-	if err := c.err(); err != nil {
+	if err := CheckPasswordChange(before, after); err != nil {
 		return Session{}, err
 	}
 	try, err := a.guard.beginSignedIn(accountKey(u.ID, ""), address, a.now())

@@ -36,12 +36,12 @@ func (a *Accounts) AddToken(ctx context.Context, p cluster.Principal, n NewToken
 	if err := MayHoldTokens(p); err != nil {
 		return t, "", err
 	}
+	now := a.now()
+	if err := n.Check(p, now); err != nil {
+		return t, "", err
+	}
 	if n.Scopes == nil {
 		n.Scopes = []cluster.Scope{cluster.ScopeRead, cluster.ScopeSubmit}
-	}
-	now := a.now()
-	if err := n.check(p, now); err != nil {
-		return t, "", err
 	}
 	release, err := a.takeTurn(ctx)
 	if err != nil {
@@ -74,10 +74,11 @@ func (a *Accounts) AddToken(ctx context.Context, p cluster.Principal, n NewToken
 	return t, secret, nil
 }
 
-func (n NewToken) check(p cluster.Principal, now time.Time) error {
+// Check says what is wrong with it when the principal asks for it, all at once.
+func (n NewToken) Check(p cluster.Principal, now time.Time) error {
 	var c check
 	c.name("name", n.Name)
-	if len(n.Scopes) == 0 {
+	if n.Scopes != nil && len(n.Scopes) == 0 {
 		c.add("scopes", "must name at least one of read, submit, admin, agent")
 	}
 	for i, s := range n.Scopes {

@@ -40,21 +40,28 @@ func (a *Accounts) HasUser(ctx context.Context, id cluster.UserID) error {
 	return err
 }
 
+// Check says what is wrong with it, all at once.
+func (n NewUser) Check() error {
+	var c check
+	c.name("name", n.Name)
+	c.email("email", n.Email)
+	c.password("password", n.Password)
+	if n.Role != "" {
+		c.role("role", n.Role)
+	}
+	return c.err()
+}
+
 // AddUser adds an account. cluster.ErrConflict when the email is taken.
 func (a *Accounts) AddUser(ctx context.Context, p cluster.Principal, n NewUser) (cluster.User, error) {
 	if err := p.Require(cluster.ScopeAdmin); err != nil {
 		return cluster.User{}, err
 	}
+	if err := n.Check(); err != nil {
+		return cluster.User{}, err
+	}
 	if n.Role == "" {
 		n.Role = cluster.RoleUser
-	}
-	var c check
-	c.name("name", n.Name)
-	c.email("email", n.Email)
-	c.password("password", n.Password)
-	c.role("role", n.Role)
-	if err := c.err(); err != nil {
-		return cluster.User{}, err
 	}
 	hash, err := a.hasher.Hash(n.Password)
 	if err != nil {
@@ -76,6 +83,21 @@ func (a *Accounts) AddUser(ctx context.Context, p cluster.Principal, n NewUser) 
 	return u, nil
 }
 
+// Check says what is wrong with it, all at once.
+func (u UserChange) Check() error {
+	var c check
+	if u.Name != nil {
+		c.name("name", *u.Name)
+	}
+	if u.Role != nil {
+		c.role("role", *u.Role)
+	}
+	if u.Password != nil {
+		c.password("password", *u.Password)
+	}
+	return c.err()
+}
+
 // ChangeUser changes an account. Administrators cannot lock themselves out, and
 // the last one stays: cluster.ErrConflict.
 func (a *Accounts) ChangeUser(ctx context.Context, p cluster.Principal, id cluster.UserID, change UserChange) (cluster.User, error) {
@@ -85,17 +107,7 @@ func (a *Accounts) ChangeUser(ctx context.Context, p cluster.Principal, id clust
 	if _, err := a.user(ctx, id); err != nil {
 		return cluster.User{}, err
 	}
-	var c check
-	if change.Name != nil {
-		c.name("name", *change.Name)
-	}
-	if change.Role != nil {
-		c.role("role", *change.Role)
-	}
-	if change.Password != nil {
-		c.password("password", *change.Password)
-	}
-	if err := c.err(); err != nil {
+	if err := change.Check(); err != nil {
 		return cluster.User{}, err
 	}
 	demoted := change.Role != nil && *change.Role != cluster.RoleAdmin

@@ -167,7 +167,7 @@ func (c *Coordinator) RegisterWorker(ctx context.Context, p cluster.Principal, i
 	if err := p.Require(cluster.ScopeAdmin); err != nil {
 		return WorkerView{}, err
 	}
-	if err := validAddress(id, address); err != nil {
+	if err := CheckWorker(id, address); err != nil {
 		return WorkerView{}, err
 	}
 	call, cancel := context.WithTimeout(ctx, probeTimeout)
@@ -230,7 +230,8 @@ func (c *Coordinator) joined(p cluster.Principal, hello Hello) (WorkerView, bool
 	return c.m.workerView(w, p), true
 }
 
-func validAddress(id cluster.WorkerID, address string) error {
+// CheckWorker says what is wrong with a worker that is registered by its address.
+func CheckWorker(id cluster.WorkerID, address string) error {
 	var bad cluster.InvalidError
 	add := func(field, message string) {
 		bad.Fields = append(bad.Fields, cluster.FieldError{Location: field, Message: message})

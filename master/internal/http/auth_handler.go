@@ -82,15 +82,17 @@ func cookie(ctx context.Context, token string, until time.Time) nethttp.Cookie {
 }
 
 func (s *Server) register(ctx context.Context, in *BodyInput) (*sessionOutput, error) {
-	body, err := decodeBody[client.Registration](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.Registration) error { return registrationOf(b).Check() })
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.accounts.Register(ctx, accounts.Registration{
-		Name: body.Name, Email: body.Email, Password: body.Password, SetupCode: body.SetupCode,
-	}, callOf(ctx).trusted)
+	session, err := s.accounts.Register(ctx, registrationOf(body), callOf(ctx).trusted)
 	noteSignIn(ctx, body.Email, session.User.ID)
 	return sessionReply(ctx, session, err)
+}
+
+func registrationOf(b client.Registration) accounts.Registration {
+	return accounts.Registration{Name: b.Name, Email: b.Email, Password: b.Password, SetupCode: b.SetupCode}
 }
 
 func (s *Server) getRegistration(ctx context.Context, _ *struct{ Strict StrictQuery }) (*struct {
@@ -108,7 +110,7 @@ func (s *Server) getRegistration(ctx context.Context, _ *struct{ Strict StrictQu
 }
 
 func (s *Server) login(ctx context.Context, in *BodyInput) (*sessionOutput, error) {
-	body, err := decodeBody[client.Credentials](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.Credentials) error { return accounts.CheckCredentials(b.Email, b.Password) })
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +143,9 @@ func (s *Server) getMe(ctx context.Context, _ *struct{ Strict StrictQuery }) (*u
 }
 
 func (s *Server) changePassword(ctx context.Context, in *BodyInput) (*sessionOutput, error) {
-	body, err := decodeBody[client.PasswordChange](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.PasswordChange) error {
+		return accounts.CheckPasswordChange(b.OldPassword, b.NewPassword)
+	})
 	if err != nil {
 		return nil, err
 	}

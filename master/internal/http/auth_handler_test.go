@@ -260,7 +260,8 @@ func TestAuthBodies(t *testing.T) {
 		{"register", ``, 400, nil},
 		{"register", `[]`, 400, nil},
 		{"register", `{}`, 422, []string{"name", "email", "password"}},
-		{"register", `{"name":1,"email":null,"password":["x"],"admin":true}`, 422, []string{"name", "password", "admin"}},
+		{"register", `{"name":1,"email":null,"password":["x"],"admin":true}`, 422, []string{"name", "email", "password", "admin"}},
+		{"register", `{"name":"","email":"x","password":"1","name":"b","x":1}`, 422, []string{"name", "email", "password", "x"}},
 		{"register", `{"name":"a","name":"b","email":"x@y.z","password":"long enough"}`, 422, []string{"name"}},
 		{"register", `{"name":"\u001b[31m","email":"x@y\u0000.z","password":"1234567"}`, 422, []string{"name", "email", "password"}},
 		{"register", `{"name":"` + long + `","email":"` + long + `@y.z","password":"` + long + `"}`, 422, []string{"name", "email", "password"}},
@@ -272,6 +273,8 @@ func TestAuthBodies(t *testing.T) {
 		{"login", `{"email":"ann@example.org","password":"` + strings.Repeat("x", maxOpenBody) + `"}`, 413, nil},
 		{"login", `{"email":"ann@example.org","password":"` + strings.Repeat("x", 1000) + `"}`, 401, nil},
 		{"password", `{}`, 422, []string{"old_password", "new_password"}},
+		{"login", `{"email":1,"x":1}`, 422, []string{"email", "password", "x"}},
+		{"password", `{"new_password":"short","x":1}`, 422, []string{"old_password", "new_password", "x"}},
 		{"password", `{"old_password":"wrong","new_password":"long enough"}`, 422, []string{"old_password"}},
 		{"password", `{"old_password":"long enough","new_password":"short"}`, 422, []string{"new_password"}},
 		{"logout", `{"x":1}`, 422, []string{"x"}},
@@ -279,6 +282,7 @@ func TestAuthBodies(t *testing.T) {
 		{"tokens", `{}`, 422, []string{"name"}},
 		{"tokens", `{"name":"x","scopes":[]}`, 422, []string{"scopes"}},
 		{"tokens", `{"name":"x","scopes":["read","root","read"]}`, 422, []string{"scopes[1]", "scopes[2]"}},
+		{"tokens", `{"scopes":["root"],"expires_at":"tomorrow","x":1}`, 422, []string{"name", "scopes[0]", "expires_at", "x"}},
 		{"tokens", `{"name":"x","expires_in":"-1h"}`, 422, []string{"expires_in"}},
 		{"tokens", `{"name":"x","expires_in":"1e308h"}`, 422, []string{"expires_in"}},
 		{"tokens", `{"name":"x","expires_at":"tomorrow"}`, 422, []string{"expires_at"}},
@@ -353,9 +357,9 @@ func TestUsersOverREST(t *testing.T) {
 	if added.Role != "admin" {
 		t.Fatalf("%+v", added)
 	}
-	wantProblem(t, ask(root, "POST", "/api/users", `{"name":"","email":"x","password":"y","role":"root","id":"x"}`), 422, "id")
+	wantProblem(t, ask(root, "POST", "/api/users", `{"name":"","email":"x","password":"y","role":"root","id":"x"}`), 422, "id", "name", "email", "password", "role")
 	wantProblem(t, ask(root, "POST", "/api/users", `{"name":"","email":"x","password":"y","role":"root"}`), 422, "name", "email", "password", "role")
-	wantProblem(t, ask(root, "PATCH", "/api/users/"+added.ID, `{"name":"","role":"root","disabled":"yes"}`), 422, "disabled")
+	wantProblem(t, ask(root, "PATCH", "/api/users/"+added.ID, `{"name":"","role":"root","disabled":"yes"}`), 422, "disabled", "name", "role")
 	wantProblem(t, ask(root, "PATCH", "/api/users/"+added.ID, `{"name":"","role":"root"}`), 422, "name", "role")
 	wantProblem(t, ask(root, "PATCH", "/api/users/nobody", `{}`), 404)
 	wantProblem(t, ask(root, "PATCH", "/api/users/"+rootIn.User.ID, `{"role":"user"}`), 409)

@@ -97,7 +97,10 @@ func batchReply(items []coordinator.BatchItem) client.BatchReply {
 }
 
 func (s *Server) cancelTasks(ctx context.Context, in *bulkInput) (*struct{ Body client.CancelReply }, error) {
-	body, err := decodeBody[client.CancelRequest](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.CancelRequest) error {
+		_, err := cancelOf(b, emptyFilters(in.RawBody))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

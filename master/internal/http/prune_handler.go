@@ -25,7 +25,10 @@ func (s *Server) pruneRoutes(api huma.API) {
 }
 
 func (s *Server) prune(ctx context.Context, in *BodyInput) (*struct{ Body client.PruneReport }, error) {
-	body, err := decodeBody[client.PruneRequest](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.PruneRequest) error {
+		_, err := policyOf(b)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	nethttp "net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -143,8 +144,10 @@ type BodyInput struct {
 }
 
 // decodeBody reads a body strictly. Before it complains, the ownership of what
-// the path names is looked at.
-func decodeBody[B any](ctx context.Context, raw []byte) (B, error) {
+// the path names is looked at. judge finds what else is wrong with one of which
+// something could be read, so that all is named at once; whoever takes the body
+// asks it again.
+func decodeBody[B any](ctx context.Context, raw []byte, judge func(B) error) (B, error) {
 	var body B
 	faults, err := decodeJSON(raw, &body)
 	if err == nil && len(faults) == 0 {
@@ -158,7 +161,19 @@ func decodeBody[B any](ctx context.Context, raw []byte) (B, error) {
 	if err != nil {
 		return body, newProblem(nethttp.StatusBadRequest, err.Error())
 	}
-	return body, &cluster.InvalidError{Fields: faults}
+	return body, &cluster.InvalidError{Fields: alsoWrong(faults, judge(body))}
+}
+
+// alsoWrong adds what the domain finds wrong to what did not decode. Of a field
+// that did not, the domain knows nothing.
+func alsoWrong(faults []cluster.FieldError, err error) []cluster.FieldError {
+	for _, f := range cluster.FaultsOf(err) {
+		known := func(have cluster.FieldError) bool { return strings.HasPrefix(have.Location, f.Location) }
+		if !slices.ContainsFunc(faults, known) {
+			faults = append(faults, f)
+		}
+	}
+	return faults
 }
 
 // NoBody is a field of the input of a POST that takes no body; an empty object

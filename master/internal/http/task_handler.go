@@ -2,11 +2,9 @@ package http
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	nethttp "net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,16 +127,8 @@ func taskRequest(raw []byte, most int) (body client.TaskRequest, request cluster
 	if faults = append(faults, more...); len(faults) == 0 {
 		return body, request, values, nil
 	}
-	var invalid *cluster.InvalidError
-	if _, err := request.Spec(); errors.As(err, &invalid) {
-		for _, f := range invalid.Fields {
-			known := func(have cluster.FieldError) bool { return strings.HasPrefix(have.Location, f.Location) }
-			if !slices.ContainsFunc(faults, known) {
-				faults = append(faults, f)
-			}
-		}
-	}
-	return body, request, values, &cluster.InvalidError{Fields: faults}
+	_, err = request.Spec()
+	return body, request, values, &cluster.InvalidError{Fields: alsoWrong(faults, err)}
 }
 
 type getTaskInput struct {
@@ -204,7 +194,10 @@ func versionOf(match string) (version int64, ok bool) {
 }
 
 func (s *Server) editTask(ctx context.Context, in *editTaskInput) (*taskOutput, error) {
-	body, err := decodeBody[client.TaskChange](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.TaskChange) error {
+		_, err := changeOf(b).Edit()
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -213,8 +206,11 @@ func (s *Server) editTask(ctx context.Context, in *editTaskInput) (*taskOutput, 
 			noteDetail(ctx, field, "")
 		}
 	}
-	change := cluster.TaskChange{Name: body.Name, Priority: body.Priority, Timeout: body.Timeout}
-	return taskReply(s.core.EditTask(ctx, caller(ctx), cluster.TaskID(in.ID), change, in.version))
+	return taskReply(s.core.EditTask(ctx, caller(ctx), cluster.TaskID(in.ID), changeOf(body), in.version))
+}
+
+func changeOf(b client.TaskChange) cluster.TaskChange {
+	return cluster.TaskChange{Name: b.Name, Priority: b.Priority, Timeout: b.Timeout}
 }
 
 func (s *Server) retryTask(ctx context.Context, in *struct {

@@ -56,11 +56,15 @@ func (s *Server) createToken(ctx context.Context, in *BodyInput) (*struct {
 	Body         client.NewAPIToken
 }, error,
 ) {
-	body, err := decodeBody[client.TokenRequest](ctx, in.RawBody)
+	now := time.Now()
+	body, err := decodeBody(ctx, in.RawBody, func(b client.TokenRequest) error {
+		_, err := newToken(b, caller(ctx), now)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	request, err := newToken(body, time.Now())
+	request, err := newToken(body, caller(ctx), now)
 	if err != nil {
 		return nil, err
 	}
@@ -76,29 +80,40 @@ func (s *Server) createToken(ctx context.Context, in *BodyInput) (*struct {
 	}{"no-store", client.NewAPIToken{APIToken: tokenOf(token), Secret: secret}}, nil
 }
 
-// newToken turns the wire's request into the core's.
-func newToken(b client.TokenRequest, now time.Time) (accounts.NewToken, error) {
+// newToken turns the wire's request into the core's; all that is wrong with it
+// is said at once.
+func newToken(b client.TokenRequest, p cluster.Principal, now time.Time) (accounts.NewToken, error) {
 	n := accounts.NewToken{Name: b.Name}
 	if b.Scopes != nil {
 		n.Scopes = each(b.Scopes, func(s string) cluster.Scope { return cluster.Scope(s) })
 	}
+	var err error
+	n.ExpiresAt, err = expiryOf(b, now)
+	if faults := alsoWrong(cluster.FaultsOf(err), n.Check(p, now)); len(faults) > 0 {
+		return n, &cluster.InvalidError{Fields: faults}
+	}
+	return n, nil
+}
+
+// expiryOf is when the token ends; zero: never.
+func expiryOf(b client.TokenRequest, now time.Time) (time.Time, error) {
 	switch {
 	case b.ExpiresAt != "" && b.ExpiresIn != "":
-		return n, cluster.Invalid("expires_in", "give either expires_at or expires_in, not both")
+		return time.Time{}, cluster.Invalid("expires_in", "give either expires_at or expires_in, not both")
 	case b.ExpiresAt != "":
 		at, err := time.Parse(time.RFC3339, b.ExpiresAt)
 		if err != nil {
-			return n, cluster.Invalid("expires_at", "must be a time such as 2027-01-31T00:00:00Z")
+			return time.Time{}, cluster.Invalid("expires_at", "must be a time such as 2027-01-31T00:00:00Z")
 		}
-		n.ExpiresAt = at.UTC()
+		return at.UTC(), nil
 	case b.ExpiresIn != "":
 		d, err := time.ParseDuration(b.ExpiresIn)
 		if err != nil || d <= 0 || d > cluster.MaxTimeout {
-			return n, cluster.Invalid("expires_in", "must be a duration such as 720h, at most "+cluster.MaxTimeout.String())
+			return time.Time{}, cluster.Invalid("expires_in", "must be a duration such as 720h, at most "+cluster.MaxTimeout.String())
 		}
-		n.ExpiresAt = now.Add(d).Truncate(time.Second).UTC()
+		return now.Add(d).Truncate(time.Second).UTC(), nil
 	}
-	return n, nil
+	return time.Time{}, nil
 }
 
 func (s *Server) listTokens(ctx context.Context, in *struct {

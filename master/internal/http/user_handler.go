@@ -91,16 +91,27 @@ func (s *Server) listUsers(ctx context.Context, in *struct {
 }
 
 func (s *Server) createUser(ctx context.Context, in *BodyInput) (*userOutput, error) {
-	body, err := decodeBody[client.UserRequest](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.UserRequest) error { return newUserOf(b).Check() })
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.accounts.AddUser(ctx, caller(ctx), accounts.NewUser{
-		Name: body.Name, Email: body.Email, Password: body.Password, Role: cluster.Role(body.Role),
-	})
+	u, err := s.accounts.AddUser(ctx, caller(ctx), newUserOf(body))
 	noteTarget(ctx, string(u.ID))
 	noteDetail(ctx, "role", string(u.Role))
 	return s.userReply(ctx, u, err)
+}
+
+func newUserOf(b client.UserRequest) accounts.NewUser {
+	return accounts.NewUser{Name: b.Name, Email: b.Email, Password: b.Password, Role: cluster.Role(b.Role)}
+}
+
+func userChangeOf(b client.UserChange) accounts.UserChange {
+	change := accounts.UserChange{Name: b.Name, Disabled: b.Disabled, Password: b.Password}
+	if b.Role != nil {
+		role := cluster.Role(*b.Role)
+		change.Role = &role
+	}
+	return change
 }
 
 func (s *Server) changeUser(ctx context.Context, in *struct {
@@ -108,14 +119,11 @@ func (s *Server) changeUser(ctx context.Context, in *struct {
 	BodyInput
 },
 ) (*userOutput, error) {
-	body, err := decodeBody[client.UserChange](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.UserChange) error { return userChangeOf(b).Check() })
 	if err != nil {
 		return nil, err
 	}
-	change := accounts.UserChange{Name: body.Name, Disabled: body.Disabled, Password: body.Password}
 	if body.Role != nil {
-		role := cluster.Role(*body.Role)
-		change.Role = &role
 		noteDetail(ctx, "role", *body.Role)
 	}
 	if body.Name != nil {
@@ -127,7 +135,7 @@ func (s *Server) changeUser(ctx context.Context, in *struct {
 	if body.Password != nil {
 		noteDetail(ctx, "password", "")
 	}
-	u, err := s.accounts.ChangeUser(ctx, caller(ctx), cluster.UserID(in.ID), change)
+	u, err := s.accounts.ChangeUser(ctx, caller(ctx), cluster.UserID(in.ID), userChangeOf(body))
 	return s.userReply(ctx, u, err)
 }
 

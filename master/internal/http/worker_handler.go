@@ -116,7 +116,9 @@ func (s *Server) registerWorker(ctx context.Context, in *BodyInput) (*struct {
 	Body     client.Worker
 }, error,
 ) {
-	body, err := decodeBody[client.WorkerRequest](ctx, in.RawBody)
+	body, err := decodeBody(ctx, in.RawBody, func(b client.WorkerRequest) error {
+		return coordinator.CheckWorker(cluster.WorkerID(b.WorkerID), b.Address)
+	})
 	if err != nil {
 		return nil, err
 	}
