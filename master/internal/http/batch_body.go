@@ -167,9 +167,9 @@ func (b *batchReader) tasks() error {
 // task reads one task; one that is no object at all is wrong like any other, as
 // is one that would be too large alone.
 func (b *batchReader) task(raw []byte) error {
-	if len(raw) > maxBody {
+	if len(raw) > maxTaskBody {
 		return b.add(raw, client.TaskRequest{}, coordinator.BatchEntry{
-			Faults: []cluster.FieldError{{Message: fmt.Sprintf("is larger than %d bytes", maxBody)}},
+			Faults: []cluster.FieldError{{Message: fmt.Sprintf("is larger than %d bytes", maxTaskBody)}},
 		})
 	}
 	body, request, values, err := taskRequest(raw, maxValues)
@@ -177,9 +177,9 @@ func (b *batchReader) task(raw []byte) error {
 		return cluster.Invalid("tasks", fmt.Sprintf("must have at most %d values together; send them in several requests", b.most))
 	}
 	faults := cluster.FaultsOf(err)
-	var malformed *Problem
-	if errors.As(err, &malformed) {
-		faults = []cluster.FieldError{{Message: malformed.Detail}}
+	var whole *Problem
+	if errors.As(err, &whole) {
+		faults = []cluster.FieldError{{Message: whole.Detail}}
 	}
 	if len(faults) > 0 { // the rest of it is not looked at any more
 		request = cluster.TaskRequest{}

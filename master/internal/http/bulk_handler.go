@@ -32,8 +32,8 @@ func (s *Server) bulkRoutes(api huma.API) {
 		MaxBodyBytes: maxBatchBody + 1, BodyReadTimeout: batchTimeout,
 		Description: "With atomic, one task that is wrong refuses all of them; without it the others are taken, unless none is right. The " +
 			"items of the reply stand in the order of the request: each has the id of its task, or what is wrong with it (of many " +
-			"faults at least the first). A task may be 1 MiB, all together 64 MiB and 2,000,000 values. The tasks " +
-			"that have an id survive a power cut. With Idempotency-Key the request may be repeated: the repeat also completes what a " +
+			"faults at least the first). A task may be 1 MiB beside the content of its inputs, all together 64 MiB and 2,000,000 " +
+			"values. The tasks that have an id survive a power cut. With Idempotency-Key the request may be repeated: the repeat also completes what a " +
 			"crash has cut off, under the same ids.",
 	}, s.submitBatch)
 	withBody[client.BatchRequest](api, nethttp.MethodPost, "/api/tasks/batch")

@@ -180,7 +180,10 @@ func (e *edge) refusesAll(t *testing.T, method, path string, fields map[string]s
 		}
 	}
 	limit := maxBody
-	if path == "/api/tasks/batch" {
+	switch path {
+	case "/api/tasks":
+		limit = maxTaskBody
+	case "/api/tasks/batch":
 		limit = maxBatchBody
 	}
 	if w := e.from(t, here, method, path, `{"a":"`+strings.Repeat("x", limit)+`"}`, bearer); w.Code != 413 {

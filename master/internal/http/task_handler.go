@@ -2,9 +2,11 @@ package http
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	nethttp "net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,11 @@ import (
 // limit, hence the one more where it is set.
 const maxBody = 1 << 20
 
+// maxTaskBody is the limit of a task's body. The content of its input files does
+// not count in maxBody: they may be cluster.MaxInputBytes together, of which JSON
+// may write each byte as six (\u0041).
+const maxTaskBody = maxBody + 6*cluster.MaxInputBytes
+
 // maxOpenBody is the limit where nobody is known yet: room for what signing in
 // and registering take, and little work for those who want to make some.
 const maxOpenBody = 16 << 10
@@ -27,10 +34,10 @@ const maxOpenBody = 16 << 10
 func (s *Server) taskRoutes(api huma.API) {
 	register(api, accessSubmit, huma.Operation{
 		OperationID: "submitTask", Method: nethttp.MethodPost, Path: "/api/tasks", DefaultStatus: nethttp.StatusCreated,
-		Summary: "Submit a task", Tags: []string{"tasks"},
+		Summary: "Submit a task", Tags: []string{"tasks"}, MaxBodyBytes: maxTaskBody + 1,
 		Description: "Accepts a task. The 201 means that it is on disk and survives a power cut. With Idempotency-Key the request " +
 			"may be repeated: see there. 429 when more tasks come than the disk takes; 507 when the caller's output files have used up " +
-			"their quota, or the master's disk is full; nothing has happened then.",
+			"their quota, or the master's disk is full; nothing has happened then. A task may be 1 MiB beside the content of its inputs.",
 	}, s.submitTask)
 	withBody[client.TaskRequest](api, nethttp.MethodPost, "/api/tasks")
 	register(api, accessRead, huma.Operation{
@@ -115,6 +122,28 @@ func (s *Server) submitTask(ctx context.Context, in *struct {
 	return createdReply(s.core.Submit(ctx, caller(ctx), request, in.of(body)))
 }
 
+// sizeBesideInputs is how many bytes a task's body takes without the content of
+// its input files.
+func sizeBesideInputs(b client.TaskRequest) int {
+	b.Inputs = slices.Clone(b.Inputs)
+	for i := range b.Inputs {
+		b.Inputs[i].Content = ""
+	}
+	var size byteCount
+	plain := json.NewEncoder(&size)
+	plain.SetEscapeHTML(false)
+	_ = plain.Encode(b) // it was JSON a moment ago
+	return int(size)
+}
+
+// byteCount is a writer that only counts.
+type byteCount int
+
+func (c *byteCount) Write(p []byte) (int, error) {
+	*c += byteCount(len(p))
+	return len(p), nil
+}
+
 // taskRequest decodes a task's body of at most so many values, and says how many
 // there were. When something in it does not decode, the domain's own complaints
 // about the rest are added, so that all come at once.
@@ -122,6 +151,10 @@ func taskRequest(raw []byte, most int) (body client.TaskRequest, request cluster
 	faults, values, err := decodeSome(raw, &body, most)
 	if err != nil {
 		return body, request, values, newProblem(nethttp.StatusBadRequest, err.Error())
+	}
+	if len(raw) > maxBody && sizeBesideInputs(body) > maxBody {
+		return body, request, values, newProblem(nethttp.StatusRequestEntityTooLarge,
+			fmt.Sprintf("the task is larger than %d bytes beside the content of its inputs", maxBody))
 	}
 	request, more := requestOf(body)
 	if faults = append(faults, more...); len(faults) == 0 {

@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -53,6 +54,44 @@ func TestTaskShape(t *testing.T) {
 	golden(t, "testdata/task.json", pretty.Bytes())
 }
 
+// longEnv are n variables of 130,000 bytes.
+func longEnv(n int) string {
+	var members []string
+	for i := range n {
+		members = append(members, fmt.Sprintf(`"%d":%q`, i, strings.Repeat("x", 130_000)))
+	}
+	return strings.Join(members, ",")
+}
+
+// Input files may be 1 MiB together, however JSON writes them, beside all else
+// that a task may have; the wire to a worker takes the whole.
+func TestInputsOfOneMebibyte(t *testing.T) {
+	e := newEdge(t)
+	whole := strings.Repeat("\x01", cluster.MaxInputBytes-1) + "x"
+	for _, input := range []string{
+		`{"path":"a","content":"` + strings.Repeat(`\u0001`, cluster.MaxInputBytes-1) + `x"}`,
+		`{"path":"a","encoding":"base64","content":"` + base64.StdEncoding.EncodeToString([]byte(whole)) + `"}`,
+		`{"path":"a","content":"` + strings.Repeat(`\u0001`, cluster.MaxInputBytes/2) + `"},{"path":"b","content":"` +
+			strings.Repeat(`\u0001`, cluster.MaxInputBytes/2-1) + `x"}`,
+	} {
+		task := `{"docker_image":"alpine","env":{` + longEnv(8) + `},"inputs":[` + input + `]}`
+		decode[client.Task](t, e.ask(t, doorSocket, "POST", "/api/tasks", task), 201)
+		reply := decode[client.BatchReply](t, e.ask(t, doorSocket, "POST", "/api/tasks/batch", `{"tasks":[`+task+`]}`), 200)
+		if reply.Accepted != 1 {
+			t.Errorf("%.60s: %+v", input, reply)
+		}
+	}
+	for _, r := range e.core.Submits() {
+		var got []byte
+		for _, f := range r.Inputs {
+			got = append(got, f.Content...)
+		}
+		if string(got) != whole {
+			t.Errorf("%d bytes arrived", len(got))
+		}
+	}
+}
+
 func TestBadBodies(t *testing.T) {
 	e := newEdge(t)
 	tests := []struct {
@@ -70,7 +109,9 @@ func TestBadBodies(t *testing.T) {
 		{`"x"`, 400, nil},
 		{`{"cpu_required": NaN}`, 400, nil},
 		{`{"docker_image":` + strings.Repeat("[", 5000), 400, nil},
-		{strings.Repeat("a", maxBody+1), 413, nil},
+		{strings.Repeat("a", maxTaskBody+1), 413, nil},
+		{`{"docker_image":"alpine","env":{` + longEnv(9) + `}}`, 413, nil},
+		{`{"docker_image":"alpine","inputs":[{"path":"a","content":"` + strings.Repeat("x", cluster.MaxInputBytes+1) + `"}]}`, 422, []string{"inputs"}},
 		{`{}`, 422, []string{"docker_image"}},
 		{`{"docker_image":null}`, 422, []string{"docker_image"}},
 		{`{"docker_image":5}`, 422, []string{"docker_image"}},
