@@ -3,6 +3,7 @@ package http
 import (
 	"crypto/rand"
 	nethttp "net/http"
+	"path"
 	"regexp"
 	"strings"
 
@@ -71,8 +72,15 @@ func compresses(r *nethttp.Request) bool {
 	return doorOf(r) == doorTCP && !(strings.HasSuffix(path, "/logs") && strings.Contains(r.URL.RawQuery, "follow"))
 }
 
-// route hands the request to its handler.
+// route hands the request to its handler. A path with . or .. or doubled slashes
+// is none: net/http would send the caller to another one, in HTML. It still does
+// so for browsers.
 func (s *Server) route(w nethttp.ResponseWriter, r *nethttp.Request) {
+	given := r.URL.EscapedPath()
+	if plain := path.Clean(given); given != plain && given != plain+"/" && !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		writeProblem(w, newProblem(nethttp.StatusNotFound, "no such path: it has . or .. or doubled slashes"))
+		return
+	}
 	if compresses(r) {
 		s.zipped.ServeHTTP(w, r)
 		return
