@@ -30,15 +30,19 @@ type CancelRequest struct {
 	DryRun bool          `json:"dry_run,omitempty" doc:"Only count."`
 }
 
-// CancelFilter narrows as the parameters of the list do; what is over is not
-// taken. A field that is there and empty is refused.
+// TextList is a list of texts. The API also takes a single text for one.
+type TextList []string
+
+// CancelFilter narrows as the parameters of the list do, and may be written as
+// they are; what is over is not taken. A field that is there and empty is refused.
 type CancelFilter struct {
 	TaskIDs  []string          `json:"task_ids,omitzero" doc:"These, and no other fields." minItems:"1" maxItems:"1000"`
-	Status   []string          `json:"status,omitzero" enum:"queued,assigned,running,succeeded,failed,cancelled" doc:"Any of these." minItems:"1"`
+	Status   TextList          `json:"status,omitzero" enum:"queued,assigned,running,succeeded,failed,cancelled" doc:"Any of these. A text with commas will do, as in the list's parameter." minItems:"1"`
 	WorkerID string            `json:"worker_id,omitempty" minLength:"1"`
 	UserID   string            `json:"user_id,omitempty" minLength:"1"`
 	Name     string            `json:"name,omitempty" doc:"Prefix of the name." minLength:"1"`
 	Labels   map[string]string `json:"labels,omitzero" doc:"All of them, at most 128." minProperties:"1" maxProperties:"128"`
+	Label    TextList          `json:"label,omitzero" doc:"The same as name=value, as in the list's parameter." minItems:"1" maxItems:"128"`
 	Since    string            `json:"since,omitempty" format:"date-time" doc:"Created at this time or later."`
 	Until    string            `json:"until,omitempty" format:"date-time" doc:"Created before this time."`
 	Q        string            `json:"q,omitempty" doc:"Contained in name, image, command or id, without regard to case." minLength:"1"`
@@ -46,7 +50,7 @@ type CancelFilter struct {
 
 // Narrows reports whether it says anything but which tasks by id.
 func (f CancelFilter) Narrows() bool {
-	return len(f.Status)+len(f.Labels) > 0 || f.WorkerID+f.UserID+f.Name+f.Since+f.Until+f.Q != ""
+	return len(f.Status)+len(f.Labels)+len(f.Label) > 0 || f.WorkerID+f.UserID+f.Name+f.Since+f.Until+f.Q != ""
 }
 
 // CancelReply counts what came of it.

@@ -135,7 +135,7 @@ func noteCancel(ctx context.Context, r client.CancelRequest) {
 	if f == nil {
 		return
 	}
-	labels := make([]string, 0, len(f.Labels))
+	labels := slices.Clone(f.Label)
 	for name, value := range f.Labels {
 		labels = append(labels, name+"="+value)
 	}
@@ -177,6 +177,10 @@ func emptyFilters(raw []byte) (faults []cluster.FieldError) {
 func cancelOf(r client.CancelRequest, faults []cluster.FieldError) (coordinator.CancelRequest, error) {
 	bad := cluster.InvalidError{Fields: faults}
 	fault := func(location, message string) {
+		whole, _, _ := strings.Cut(location, "[")
+		if slices.ContainsFunc(faults, func(f cluster.FieldError) bool { return f.Location == whole }) {
+			return // it is empty, which is said already
+		}
 		bad.Fields = append(bad.Fields, cluster.FieldError{Location: location, Message: message})
 	}
 	out := coordinator.CancelRequest{Dry: r.DryRun}
@@ -187,9 +191,7 @@ func cancelOf(r client.CancelRequest, faults []cluster.FieldError) (coordinator.
 	if len(f.TaskIDs) > maxNamed {
 		fault("filter.task_ids", fmt.Sprintf("must be at most %d", maxNamed))
 	}
-	if len(f.Labels) > cluster.MaxLabels {
-		fault("filter.labels", tooManyLabels)
-	}
+	labels := labelsOf(f, fault)
 	if len(f.TaskIDs) > 0 && f.Narrows() {
 		fault("filter.task_ids", "cannot go with other fields")
 	}
@@ -197,15 +199,18 @@ func cancelOf(r client.CancelRequest, faults []cluster.FieldError) (coordinator.
 		out.IDs = append(out.IDs, cluster.TaskID(id))
 	}
 	out.Filter = cluster.TaskFilter{
-		WorkerID: cluster.WorkerID(f.WorkerID), UserID: cluster.UserID(f.UserID), NamePrefix: f.Name, Labels: f.Labels,
+		WorkerID: cluster.WorkerID(f.WorkerID), UserID: cluster.UserID(f.UserID), NamePrefix: f.Name, Labels: labels,
 		Text: f.Q, Since: instant(fault, "filter.since", f.Since), Until: instant(fault, "filter.until", f.Until),
 	}
-	for i, name := range f.Status {
-		status := cluster.Status(strings.TrimSpace(name))
-		if !slices.Contains(cluster.Statuses, status) {
-			fault(fmt.Sprintf("filter.status[%d]", i), "must be one of queued, assigned, running, succeeded, failed, cancelled")
+	for i, names := range f.Status {
+		for name := range strings.SplitSeq(names, ",") {
+			status := cluster.Status(strings.TrimSpace(name))
+			if !slices.Contains(cluster.Statuses, status) {
+				fault(fmt.Sprintf("filter.status[%d]", i), "must be one of queued, assigned, running, succeeded, failed, cancelled")
+				break
+			}
+			out.Filter.Statuses = append(out.Filter.Statuses, status)
 		}
-		out.Filter.Statuses = append(out.Filter.Statuses, status)
 	}
 	for location, text := range map[string]string{
 		"filter.worker_id": f.WorkerID, "filter.user_id": f.UserID, "filter.name": f.Name, "filter.q": f.Q,
@@ -218,6 +223,33 @@ func cancelOf(r client.CancelRequest, faults []cluster.FieldError) (coordinator.
 		return out, &bad
 	}
 	return out, nil
+}
+
+// labelsOf are the labels of a filter, in whichever way they are written.
+func labelsOf(f *client.CancelFilter, fault func(location, message string)) map[string]string {
+	labels := maps.Clone(f.Labels)
+	for i, label := range f.Label {
+		here := fmt.Sprintf("filter.label[%d]", i)
+		name, value, ok := strings.Cut(label, "=")
+		if have, twice := labels[name]; twice && have != value {
+			fault(here, "is asked for with another value too; no task has both")
+			continue
+		}
+		if !ok || name == "" {
+			fault(here, "must be name=value")
+			continue
+		}
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[name] = value
+	}
+	if len(f.Labels) > cluster.MaxLabels {
+		fault("filter.labels", tooManyLabels)
+	} else if len(labels) > cluster.MaxLabels {
+		fault("filter.label", tooManyLabels)
+	}
+	return labels
 }
 
 // instant reads a time; empty is none.

@@ -169,6 +169,9 @@ func TestCancelTasks(t *testing.T) {
 	}{
 		{`{"filter":{"name":"a"},"dry_run":true}`, client.CancelReply{DryRun: true, Matched: 1}},
 		{`{"filter":{"user_id":"bob"}}`, client.CancelReply{}},
+		{`{"filter":{"label":"team=blue","status":"running,queued"},"dry_run":true}`, client.CancelReply{DryRun: true, Matched: 1}},
+		{`{"filter":{"label":["team=blue"],"labels":{"team":"blue"}},"dry_run":true}`, client.CancelReply{DryRun: true, Matched: 1}},
+		{`{"filter":{"label":"team=red"},"dry_run":true}`, client.CancelReply{DryRun: true}},
 		{`{"filter":{"labels":{"team":"blue"},"status":["running"],"since":"2020-01-01T00:00:00Z"}}`, client.CancelReply{Matched: 1, Requested: 1}},
 		{`{"filter":{"status":["queued","assigned"]}}`, client.CancelReply{Matched: 1, Cancelled: 1}},
 	} {
@@ -179,8 +182,14 @@ func TestCancelTasks(t *testing.T) {
 	for body, locations := range map[string][]string{
 		`{}`:              {"filter"},
 		`{"filter":null}`: {"filter"},
-		`{"filter":{"status":["done"],"since":"yesterday","until":"x","name":"\u001b","nonsense":1}}`: {"filter.nonsense"},
+		`{"filter":{"status":["done"],"since":"yesterday","until":"x","name":"\u001b","nonsense":1}}`: {"filter.nonsense", "filter.status[0]", "filter.since", "filter.until", "filter.name"},
 		`{"filter":{"status":["done"],"since":"yesterday","until":"x","name":"\u001b"}}`:              {"filter.status[0]", "filter.since", "filter.until", "filter.name"},
+		`{"filter":{"status":"queued,done","label":"a","nonsense":1}}`:                                {"filter.status[0]", "filter.label[0]", "filter.nonsense"},
+		`{"filter":{"status":"","label":"","labels":{"a":"b"}}}`:                                      {"filter.status", "filter.label"},
+		`{"filter":{"label":["a=c","a=d","=e"]}}`:                                                     {"filter.label[1]", "filter.label[2]"},
+		`{"filter":{"label":"a=c","labels":{"a":"b"}}}`:                                               {"filter.label[0]"},
+		`{"filter":{"label":5,"status":{"a":1}}}`:                                                     {"filter.label", "filter.status"},
+		`{"filter":{"task_ids":["a"],"label":"b=c"}}`:                                                 {"filter.task_ids"},
 		`{"filter":{"task_ids":["a"],"name":"b"}}`:                                                    {"filter.task_ids"},
 		`{"filter":{"task_ids":[]},"dry_run":true}`:                                                   {"filter.task_ids"},
 		`{"filter":{"status":[ ],"labels":{ },"worker_id":"","user_id":"","name":"","q":"","since":"","until":""}}`: {

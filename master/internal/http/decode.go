@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"cloudai/master/client"
 	"cloudai/master/internal/cluster"
 )
 
@@ -179,8 +180,8 @@ func (p *parser) bind(location string, v any, into reflect.Value) {
 		fresh := reflect.New(into.Type().Elem())
 		before := len(p.faults)
 		p.bind(location, v, fresh.Elem())
-		if len(p.faults) == before {
-			into.Set(fresh)
+		if len(p.faults) == before || fresh.Elem().Kind() == reflect.Struct {
+			into.Set(fresh) // a struct with what could be read of it
 		}
 		return
 	}
@@ -257,6 +258,9 @@ func (p *parser) bindMap(location string, v any, into reflect.Value) {
 
 func (p *parser) bindSlice(location string, v any, into reflect.Value) {
 	list, ok := v.([]any)
+	if text, single := v.(string); single && into.Type() == typeOf[client.TextList]() {
+		list, ok = []any{text}, true
+	}
 	if !ok {
 		p.wrong(location, "a list", v)
 		return
