@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,11 +17,11 @@ func (c *command) filesCommand() *cobra.Command {
 		Use:   "files [user]",
 		Short: "List the tasks that have left files, and what these take",
 		Long: `Lists the tasks that have left files in /output, of everybody or of one user,
-by id, and what these take. task-files lists the files of a task, download
-copies them.`,
-		Example:           "files",
+by email or id, and what these take. task-files lists the files of a task,
+download copies them.`,
+		Example:           "files\nfiles bob@example.org",
 		Args:              arguments("[user]"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: c.completeUser,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.files(cmd.Context(), args)
 		},
@@ -27,14 +29,23 @@ copies them.`,
 }
 
 func (c *command) files(ctx context.Context, users []string) error {
+	me, err := c.client.Me(ctx)
+	if err != nil {
+		return err
+	}
 	var all []client.TaskFiles
 	for f, err := range c.client.Files(ctx) {
 		if err != nil {
 			return err
 		}
-		if len(users) == 0 || f.UserID == users[0] {
-			all = append(all, f)
+		all = append(all, f)
+	}
+	of := me
+	if len(users) > 0 {
+		if of, err = c.owner(ctx, me, users[0], all); err != nil {
+			return err
 		}
+		all = slices.DeleteFunc(all, func(f client.TaskFiles) bool { return f.UserID != of.ID })
 	}
 	if c.asDocument() {
 		return c.document(listOf(all))
@@ -48,39 +59,31 @@ func (c *command) files(ctx context.Context, users []string) error {
 		}
 		out.print(c.out, "")
 	}
-	return c.fileUse(ctx, users)
-}
-
-// fileUse says what the files of the caller take, or those of the user that was
-// named, where that is known.
-func (c *command) fileUse(ctx context.Context, users []string) error {
-	u, err := c.client.Me(ctx)
-	if err != nil {
-		return err
+	if of.Files == nil {
+		return nil // an account that is gone, or another's
 	}
 	whose := "your files"
-	if len(users) > 0 && users[0] != u.ID {
+	if of.ID != me.ID {
 		whose = "the files of " + users[0]
-		if u.Role != "admin" {
-			return nil // another's
-		}
-		for u, err = range c.client.Users(ctx) {
-			if err != nil {
-				return err
-			}
-			if u.ID == users[0] {
-				break
-			}
-		}
-		if u.ID != users[0] {
-			return nil // an account that is gone
-		}
 	}
-	if u.Files == nil {
-		return nil
-	}
-	c.err.line(c.err.paint(dim, c.err.text(whose+" take "+fileUseInWords(*u.Files))))
+	c.err.line(c.err.paint(dim, c.err.text(whose+" take "+fileUseInWords(*of.Files))))
 	return nil
+}
+
+// owner is the user that is meant: the caller, an account, or somebody without
+// one who has left files.
+func (c *command) owner(ctx context.Context, me client.User, meant string, all []client.TaskFiles) (client.User, error) {
+	if meant == me.ID || meant != "" && strings.EqualFold(meant, me.Email) {
+		return me, nil
+	}
+	if me.Role != "admin" {
+		return client.User{ID: meant}, nil // whose files are not to be seen
+	}
+	u, err := userNames().find(c.client.Users(ctx), meant)
+	if err != nil && slices.ContainsFunc(all, func(f client.TaskFiles) bool { return f.UserID == meant }) {
+		return client.User{ID: meant}, nil
+	}
+	return u, err
 }
 
 // fileUseInWords is what somebody's files take, and may.

@@ -23,3 +23,26 @@ func TestMakingRoom(t *testing.T) {
 		t.Errorf("of a task that runs: %+v", got)
 	}
 }
+
+// An administrator names whose files are meant by email or id; who is nobody is
+// told so.
+func TestFilesOfAUser(t *testing.T) {
+	w := populate(t)
+	w.person(t, "bob")
+	for _, tt := range []struct {
+		user, out, err string
+		code           int
+	}{
+		{"ann", "task0003", "", 0}, // has files, and no account
+		{"BOB@example.org", "", "no task has left files; what a container puts into /output is kept\nthe files of BOB@example.org take 0 B", 0},
+		{"nobody@example.org", "", "there is no user nobody@example.org", 1},
+	} {
+		got := w.cli(t, "files", tt.user)
+		if got.code != tt.code || !strings.Contains(got.stdout, tt.out) || !strings.Contains(got.stderr, tt.err) {
+			t.Errorf("%s: %+v", tt.user, got)
+		}
+	}
+	if got := w.cli(t, "--user", "bob@example.org", "files", "ann"); got.code != 0 || got.stdout != "" {
+		t.Errorf("another's files: %+v", got)
+	}
+}
