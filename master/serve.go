@@ -153,6 +153,7 @@ func build(ctx context.Context, cfg config.Config, store db.Store, log *slog.Log
 	if m.people, err = newAccounts(ctx, cfg, store, clusterID, log); err != nil {
 		return nil, err
 	}
+	(&server.Agents{Core: m.core, Identify: m.people.Identify, Log: log}).Register(m.grpc)
 	m.audit = audit.New(audit.Config{Store: store, Log: log, Keep: cfg.Retention.Audit})
 	pages, err := dashboard.New()
 	if err != nil {

@@ -44,22 +44,31 @@ func (m *machine) dispatch(now time.Time) (st step) {
 			missed.Add(e.need)
 			return queue.Skip
 		}
-		w := m.order[at]
-		next, err := e.task.Assign(w.worker.ID, m.newLease(), now)
+		write, err := m.assign(now, e, m.order[at])
 		if err != nil {
 			st.fatal = err
 			return queue.Stop
 		}
-		m.last = w.worker.ID
-		w.attempts[next.ID] = next.Spec.Resources
-		w.stale = true
-		candidates[at].Free = candidates[at].Free.Minus(next.Spec.Resources)
-		write := m.propose(e, next)
-		write.Assignment = &db.Assignment{Ref: next.Ref(), WorkerID: next.WorkerID, AssignedAt: now}
+		m.last = write.Task.WorkerID
+		candidates[at].Free = candidates[at].Free.Minus(write.Task.Spec.Resources)
 		st.writes = append(st.writes, write)
 		return queue.Take
 	})
 	return st
+}
+
+// assign reserves the worker's room for the task and makes the write that places
+// it there. Whoever calls it takes the task off the queue.
+func (m *machine) assign(now time.Time, e *task, to *worker) (*write, error) {
+	next, err := e.task.Assign(to.worker.ID, m.newLease(), now)
+	if err != nil {
+		return nil, err
+	}
+	to.attempts[next.ID] = next.Spec.Resources
+	to.stale = true
+	w := m.propose(e, next)
+	w.Assignment = &db.Assignment{Ref: next.Ref(), WorkerID: next.WorkerID, AssignedAt: now}
+	return w, nil
 }
 
 // send puts a committed assignment on its way.

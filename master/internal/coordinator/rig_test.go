@@ -313,7 +313,8 @@ type rig struct {
 	log    slog.Handler // of the next start
 	via    db.Store     // of the next start; nil: store itself
 	keep   retention.Policy
-	now    Clock // of the next start; nil: the bubble's
+	policy scheduler.Policy // of the next start; nil: round-robin
+	now    Clock            // of the next start; nil: the bubble's
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -338,8 +339,12 @@ func (r *rig) start() {
 	if store == nil {
 		store = r.store
 	}
+	policy := r.policy
+	if policy == nil {
+		policy = scheduler.RoundRobin{}
+	}
 	r.c = New(Config{
-		Store: store, Client: r.client, Logs: r.keeper, Files: r.keeper, Policy: scheduler.RoundRobin{},
+		Store: store, Client: r.client, Logs: r.keeper, Files: r.keeper, Policy: policy,
 		Log: slog.New(r.log), ClusterID: "c",
 		HeartbeatInterval: 5 * time.Second, HeartbeatTimeout: 15 * time.Second,
 		Retention: r.keep,

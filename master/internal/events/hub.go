@@ -120,6 +120,13 @@ func (h *Hub[T]) Subscribe(buffer int) *Subscription[T] {
 	return s
 }
 
+// Last is the number of the event that was published last; 0: none.
+func (h *Hub[T]) Last() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
+}
+
 // Subscribers counts the live subscriptions.
 func (h *Hub[T]) Subscribers() int {
 	h.mu.Lock()
