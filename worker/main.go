@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer data.Close()
-	engine, keeper, err := newExecutor(ctx, cfg, data, log)
+	engine, keeper, err := newExecutor(cfg, data, log)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,8 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 	if err != nil {
 		return err
 	}
-	capacity, err := system.Find(ctx, capacityOf(info), data.Path, system.Chosen(cfg.Capacity))
+	disks := disksOf(cfg, data, info)
+	capacity, err := capacityOf(ctx, cfg, data, info, disks)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 		Advertise: cfg.Listen.Advertise, Port: port, Identity: identity,
 	})
 	defer up.Close()
-	sampler := telemetry.NewSampler(data.Path, capacity.GPU > 0)
+	sampler := telemetry.NewSampler(disks, capacity.Storage, capacity.GPU > 0)
 	worker := agent.New(agent.Config{
 		Worker: agent.Worker{ID: workerID, Session: session, Version: version, Labels: cfg.Labels}, Seed: seed, Dir: data.Path,
 		Capacity: agent.Capacity(capacity), DiskReserve: cfg.DiskReserve, RestartGrace: cfg.RestartGrace, Returning: data.TakeLeft(), StopTasks: cfg.StopTasks,

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"cloudai/worker/internal/config"
+	"cloudai/worker/internal/executor"
+	"cloudai/worker/internal/system"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -119,5 +122,37 @@ func TestListenTakesTheNextFreePort(t *testing.T) {
 	defer l.Close()
 	if port <= taken.Addr().(*net.TCPAddr).Port {
 		t.Errorf("port %d after %s", port, addr)
+	}
+}
+
+// A worker that starts again while its tasks hold the disk offers what it did
+// before: what they have written is not missing from it.
+func TestCapacityCountsWhatTasksHold(t *testing.T) {
+	data := &system.DataDir{Path: t.TempDir()}
+	output := filepath.Join(data.Path, "attempts", "t-1-l", "output")
+	if err := os.MkdirAll(output, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	written := make([]byte, 2<<20)
+	_, _ = rand.Read(written)
+	if err := os.WriteFile(filepath.Join(output, "file"), written, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	disks := disksOf(config.Config{}, data, executor.Info{Root: "/engine"})
+	if disks.Output != data.Path || disks.Engine != "/engine" {
+		t.Errorf("%+v", disks)
+	}
+	disks.Output, disks.Engine = "/proc", "" // a file system that never has room
+	if _, err := os.Stat(disks.Output); err != nil {
+		t.Skip(err)
+	}
+	c, err := capacityOf(t.Context(), config.Config{}, data, executor.Info{}, disks)
+	if err != nil || c.Storage != 2 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	chosen := int64(50)
+	c, err = capacityOf(t.Context(), config.Config{Capacity: config.Capacity{Storage: &chosen}}, data, executor.Info{}, disks)
+	if err != nil || c.Storage != 50 {
+		t.Errorf("chosen: %+v, %v", c, err)
 	}
 }

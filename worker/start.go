@@ -115,7 +115,7 @@ func loadIdentity(cfg config.Config, data *system.DataDir) (transport.Identity, 
 
 // newExecutor makes what runs the tasks, and what keeps room on the engine's
 // disk, which the fake does not need.
-func newExecutor(ctx context.Context, cfg config.Config, data *system.DataDir, log *slog.Logger) (executor.Executor, *pulled.Keeper, error) {
+func newExecutor(cfg config.Config, data *system.DataDir, log *slog.Logger) (executor.Executor, *pulled.Keeper, error) {
 	if cfg.Engine.Executor == "docker" {
 		record, err := pulled.Open(filepath.Join(data.Path, "images.json"), log)
 		if err != nil {
@@ -124,18 +124,32 @@ func newExecutor(ctx context.Context, cfg config.Config, data *system.DataDir, l
 		engine, err := docker.New(docker.Config{Host: cfg.Engine.DockerHost, ConfigDir: cfg.Engine.DockerConfig, Ledger: record})
 		keeper := &pulled.Keeper{
 			Record: record, Engine: engine, Log: log,
-			Reserve: func(total int64) int64 { return agent.Reserve(cfg.DiskReserve, total) },
+			Reserve: reserveOf(cfg),
 		}
 		return engine, keeper, err
 	}
-	info, err := system.Find(ctx, system.Capacity{}, data.Path, system.Chosen(cfg.Capacity))
-	if err != nil {
-		return nil, nil, err
-	}
-	engine, err := fake.New(fake.Config{
-		Dir: filepath.Join(data.Path, "fake"), CPU: info.CPU, Memory: info.Memory, Storage: info.Storage, GPU: info.GPU,
-	})
+	engine, err := fake.New(fake.Config{Dir: filepath.Join(data.Path, "fake")})
 	return engine, nil, err
+}
+
+func reserveOf(cfg config.Config) func(total int64) int64 {
+	return func(total int64) int64 { return agent.Reserve(cfg.DiskReserve, total) }
+}
+
+// disksOf are those that tasks fill.
+func disksOf(cfg config.Config, data *system.DataDir, info executor.Info) system.Disks {
+	return system.Disks{Output: data.Path, Engine: info.Root, Reserve: reserveOf(cfg)}
+}
+
+// capacityOf is what there is for tasks. What those of an earlier process have
+// written is theirs already, and counts as taken, not as missing.
+func capacityOf(ctx context.Context, cfg config.Config, data *system.DataDir, info executor.Info, disks system.Disks) (system.Capacity, error) {
+	storage, err := disks.Offer(ctx, agent.Held(ctx, data.Path))
+	if err != nil {
+		return system.Capacity{}, err
+	}
+	engine := system.Capacity{CPU: info.CPU, Memory: info.Memory, GPU: info.GPU}
+	return system.Find(ctx, engine, storage, system.Chosen(cfg.Capacity))
 }
 
 // keepRoom removes images that no task needs while the engine's disk is nearly
@@ -147,8 +161,4 @@ func keepRoom(ctx context.Context, keeper *pulled.Keeper, worker *agent.Agent) e
 	return keeper.Run(ctx, func(i pulled.Image) bool {
 		return worker.Uses(func(asked string) bool { return docker.Asks(asked, i) })
 	})
-}
-
-func capacityOf(info executor.Info) system.Capacity {
-	return system.Capacity{CPU: info.CPU, Memory: info.Memory, Storage: info.Storage, GPU: info.GPU}
 }

@@ -26,7 +26,7 @@ type Worker struct {
 	Labels        map[string]string `json:"labels"`
 	Total         Resources         `json:"total"`
 	Allocated     Resources         `json:"allocated" doc:"Promised to attempts."`
-	Used          *Resources        `json:"used,omitempty" doc:"Measured; absent before the first heartbeat."`
+	Used          *Resources        `json:"used,omitempty" doc:"Measured on the whole machine, but for storage: that is what of the total is not to be had any more. Absent before the first heartbeat."`
 	RunningTasks  []Running         `json:"running_tasks" doc:"Those that the caller may see."`
 	RunningCount  int               `json:"running_count" doc:"Everyone's."`
 	RegisteredAt  time.Time         `json:"registered_at"`
@@ -51,7 +51,7 @@ type WorkerSample struct {
 	Time    time.Time `json:"time"`
 	CPU     float64   `json:"cpu" doc:"Cores in use."`
 	Memory  int64     `json:"memory" doc:"MiB."`
-	Storage int64     `json:"storage" doc:"MiB."`
+	Storage int64     `json:"storage" doc:"MiB, as storage_usage in the telemetry."`
 	GPU     int       `json:"gpu" doc:"Devices."`
 }
 
@@ -69,7 +69,7 @@ type Telemetry struct {
 	IsActive     bool       `json:"is_active" doc:"Its heartbeats arrive."`
 	CPUUsage     *float64   `json:"cpu_usage" doc:"Cores; null before the first heartbeat." nullable:"true"`
 	MemoryUsage  *int64     `json:"memory_usage" doc:"MiB." nullable:"true"`
-	StorageUsage *int64     `json:"storage_usage" doc:"MiB." nullable:"true"`
+	StorageUsage *int64     `json:"storage_usage" doc:"MiB of the worker's total that are not to be had any more: tasks have written them, or its disks have that much less." nullable:"true"`
 	GPUUsage     *int       `json:"gpu_usage" doc:"Devices." nullable:"true"`
 	RunningTasks []Running  `json:"running_tasks" doc:"Those that the caller may see."`
 	LastUpdate   *time.Time `json:"last_update" nullable:"true"`
@@ -100,7 +100,7 @@ type ClusterSample struct {
 	Workers int       `json:"workers" doc:"Those that were heard in it."`
 	CPU     float64   `json:"cpu" doc:"Cores in use."`
 	Memory  int64     `json:"memory" doc:"MiB."`
-	Storage int64     `json:"storage" doc:"MiB."`
+	Storage int64     `json:"storage" doc:"MiB, as storage_usage in the telemetry."`
 	GPU     int       `json:"gpu" doc:"Devices."`
 
 	Total     *Resources `json:"total,omitempty" doc:"Of the workers that were not lost, at the end of the step."`

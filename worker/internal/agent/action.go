@@ -153,6 +153,7 @@ type Heartbeat struct {
 	Healthy bool
 	Message string
 	Leaving bool
+	Stored  int64 // bytes that the attempts have written to their output
 }
 
 // Code is what the master's answer to a call means for the caller.

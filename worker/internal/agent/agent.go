@@ -42,7 +42,7 @@ type Capacity struct {
 type HostUsage struct {
 	CPU     float64 // cores
 	Memory  int64   // MiB
-	Storage int64   // MiB
+	Storage int64   // MiB of what the worker has to give that the disks lack
 	GPU     int
 }
 

@@ -233,6 +233,13 @@ func (a *Agent) infoToPB(running []Running, intro Introduction, returning bool) 
 	}
 }
 
+// storageUsed is what of the storage on offer is not to be had any more: tasks
+// have written it, or the disks have that much less. Both are told of as one,
+// so that what is offered less what is used is what there is.
+func (c Config) storageUsed(used HostUsage, stored int64) int64 {
+	return min(max(used.Storage, stored>>20), c.Capacity.Storage)
+}
+
 func (a *Agent) heartbeatToPB(h Heartbeat) *pb.Heartbeat {
 	used := a.cfg.Usage()
 	out := &pb.Heartbeat{
@@ -240,7 +247,7 @@ func (a *Agent) heartbeatToPB(h Heartbeat) *pb.Heartbeat {
 		Session:      a.cfg.Worker.Session,
 		CpuUsage:     used.CPU,
 		MemoryUsage:  used.Memory,
-		StorageUsage: used.Storage,
+		StorageUsage: a.cfg.storageUsed(used, h.Stored),
 		GpuUsage:     int32(used.GPU),
 		RunningTasks: runningToPB(h.Running),
 		Number:       h.Number,

@@ -178,8 +178,17 @@ func (m *Machine) beat(now time.Time) {
 		Healthy: m.engine.trouble() == "",
 		Message: m.engine.trouble(),
 		Leaving: m.leaving,
+		Stored:  m.stored(),
 	}})
 	m.list(now)
+}
+
+// stored is what the outputs that are here take, as far as that was measured.
+func (m *Machine) stored() (sum int64) {
+	for _, a := range m.attempts {
+		sum += max(a.news.usage.OutputBytes, a.end.output.Size)
+	}
+	return sum
 }
 
 // Beat is the master's answer to a heartbeat.

@@ -28,8 +28,10 @@ const (
 	namesAtOnce     = 1024
 )
 
-// attemptsDir holds a folder per attempt.
-func (a *Agent) attemptsDir() string { return filepath.Join(a.cfg.Dir, "attempts") }
+// attemptsName is the folder that holds one per attempt.
+const attemptsName = "attempts"
+
+func (a *Agent) attemptsDir() string { return filepath.Join(a.cfg.Dir, attemptsName) }
 
 func attemptName(ref Ref) string { return fmt.Sprintf("%s-%d-%s", ref.TaskID, ref.Attempt, ref.Lease) }
 
@@ -113,10 +115,26 @@ func DirSize(ctx context.Context, dir string) (size int64, entries int, err erro
 	return w.out.Size, w.entries, err
 }
 
+// Held is how many bytes of their disk the output folders of a worker's data
+// folder take. What cannot be looked at in time is missing from it.
+func Held(ctx context.Context, dir string) int64 {
+	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
+	defer cancel()
+	root, err := os.OpenRoot(filepath.Join(dir, attemptsName))
+	if err != nil {
+		return 0 // there was no attempt yet
+	}
+	defer root.Close()
+	w := walker{ctx: ctx, sizeOnly: true, blocks: true}
+	_ = w.walk(root, "", 0)
+	return w.out.Size
+}
+
 type walker struct {
 	ctx          context.Context
 	limit        int64
 	sizeOnly     bool
+	blocks       bool // a size is what a file takes of the disk, not where it ends
 	out          Collection
 	entries      int
 	skippedBytes int
@@ -184,7 +202,11 @@ func (w *walker) folder(dir *os.Root, name, at string, depth int) error {
 }
 
 func (w *walker) file(at string, info fs.FileInfo) {
-	w.out.Size += info.Size()
+	size := info.Size()
+	if w.blocks {
+		size = onDisk(info)
+	}
+	w.out.Size += size
 	switch {
 	case w.sizeOnly:
 	case !utf8.ValidString(at):
@@ -194,6 +216,16 @@ func (w *walker) file(at string, info fs.FileInfo) {
 	default:
 		w.out.Files = append(w.out.Files, File{Path: at, Size: info.Size(), Mode: uint32(info.Mode().Perm())})
 	}
+}
+
+// onDisk is what removing a file surely gives back to its disk. One with several
+// names counts for none of them, as one may be outside.
+func onDisk(info fs.FileInfo) int64 {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || s.Nlink > 1 {
+		return 0
+	}
+	return s.Blocks * 512 // whatever the file system's own are
 }
 
 // fit leaves out what goes beyond the limits, in the order of the paths.

@@ -48,7 +48,7 @@ func startWorker(t testing.TB, m *master, dir, session string, opts ...workerOpt
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := fake.New(fake.Config{Dir: filepath.Join(dir, "fake"), CPU: 8, Memory: 1024, Storage: 1024})
+	engine, err := fake.New(fake.Config{Dir: filepath.Join(dir, "fake")})
 	if err != nil {
 		t.Fatal(err)
 	}

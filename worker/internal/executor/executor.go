@@ -167,8 +167,10 @@ type Info struct {
 	Version string
 	CPU     float64 // cores
 	Memory  int64   // MiB
-	Storage int64   // MiB free below the engine's data root, 0 when unknown
 	GPU     int
+	// Root is the folder with the engine's images and containers; empty when it
+	// is not on this host.
+	Root string
 	// LiveRestore says that containers outlive the engine's daemon.
 	LiveRestore bool
 	// Instance differs after each start of the engine, as far as that shows;

@@ -6,7 +6,6 @@ import (
 	"runtime"
 
 	"github.com/shirou/gopsutil/v3/cpu"
-	"github.com/shirou/gopsutil/v3/disk"
 	"github.com/shirou/gopsutil/v3/mem"
 )
 
@@ -27,17 +26,17 @@ type Chosen struct {
 }
 
 // Find is the lesser of what the host and the engine have, but for what was
-// chosen; what the engine does not know is zero. dir is where the output folders are made. A host
-// without the means to list GPUs has none.
-func Find(ctx context.Context, engine Capacity, dir string, chosen Chosen) (Capacity, error) {
-	host, err := ofHost(ctx, dir)
+// chosen; what the engine does not know is zero. Of storage there is what the
+// disks have for tasks. A host without the means to list GPUs has none.
+func Find(ctx context.Context, engine Capacity, storage int64, chosen Chosen) (Capacity, error) {
+	host, err := ofHost(ctx)
 	if err != nil {
 		return Capacity{}, err
 	}
 	c := Capacity{
 		CPU:     lesser(host.CPU, engine.CPU),
 		Memory:  lesser(host.Memory, engine.Memory),
-		Storage: lesser(host.Storage, engine.Storage),
+		Storage: storage,
 		GPU:     max(host.GPU, engine.GPU),
 	}
 	if chosen.CPU != nil {
@@ -66,7 +65,7 @@ func lesser[T int64 | float64](host, engine T) T {
 	return min(host, engine)
 }
 
-func ofHost(ctx context.Context, dir string) (Capacity, error) {
+func ofHost(ctx context.Context) (Capacity, error) {
 	cores, err := cpu.CountsWithContext(ctx, true)
 	if err != nil || cores < 1 {
 		cores = runtime.NumCPU()
@@ -75,14 +74,9 @@ func ofHost(ctx context.Context, dir string) (Capacity, error) {
 	if err != nil {
 		return Capacity{}, fmt.Errorf("ask for the host's memory: %w", err)
 	}
-	space, err := disk.UsageWithContext(ctx, dir)
-	if err != nil {
-		return Capacity{}, fmt.Errorf("ask for the free space of %s: %w", dir, err)
-	}
 	return Capacity{
-		CPU:     float64(cores),
-		Memory:  int64(memory.Total >> 20),
-		Storage: int64(space.Free >> 20),
-		GPU:     len(GPUs(ctx)),
+		CPU:    float64(cores),
+		Memory: int64(memory.Total >> 20),
+		GPU:    len(GPUs(ctx)),
 	}, nil
 }

@@ -78,21 +78,57 @@ func TestPlainHost(t *testing.T) {
 }
 
 func TestCapacityIsTheLesser(t *testing.T) {
-	host, err := ofHost(t.Context(), t.TempDir())
+	host, err := ofHost(t.Context())
 	must(t, err)
-	if host.CPU < 1 || host.Memory < 1 || host.Storage < 1 {
+	if host.CPU < 1 || host.Memory < 1 {
 		t.Fatalf("host %+v", host)
 	}
-	got, err := Find(t.Context(), Capacity{CPU: 0.5, Memory: 1 << 40, GPU: 2}, t.TempDir(), Chosen{})
+	got, err := Find(t.Context(), Capacity{CPU: 0.5, Memory: 1 << 40, GPU: 2}, 7, Chosen{})
 	must(t, err)
-	if got.CPU != 0.5 || got.Memory != host.Memory || got.Storage < 1 || got.GPU != max(2, host.GPU) {
+	if got.CPU != 0.5 || got.Memory != host.Memory || got.Storage != 7 || got.GPU != max(2, host.GPU) {
 		t.Errorf("%+v", got)
 	}
 	cpu, memory, storage, gpu := 64.0, int64(1), int64(2), 3
-	got, err = Find(t.Context(), Capacity{}, t.TempDir(), Chosen{CPU: &cpu, Memory: &memory, Storage: &storage, GPU: &gpu})
+	got, err = Find(t.Context(), Capacity{}, 7, Chosen{CPU: &cpu, Memory: &memory, Storage: &storage, GPU: &gpu})
 	must(t, err)
 	if got != (Capacity{CPU: 64, Memory: 1, Storage: 2, GPU: 3}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestRoomIsTheLeast(t *testing.T) {
+	const none = "/proc" // a file system of its own on which nothing is free
+	if _, err := os.Stat(none); err != nil {
+		t.Skip(err)
+	}
+	here, gone := t.TempDir(), filepath.Join(t.TempDir(), "gone")
+	nothing := func(int64) int64 { return 0 }
+	whole := func(total int64) int64 { return total }
+	for _, c := range []struct {
+		disks Disks
+		held  int64 // MiB
+		want  int64 // -1: an error; -2: some
+	}{
+		{Disks{Output: here, Reserve: nothing}, 0, -2},
+		{Disks{Output: here, Engine: here, Reserve: nothing}, 0, -2},
+		{Disks{Output: here, Reserve: whole}, 0, 0},
+		{Disks{Output: here, Engine: none, Reserve: nothing}, 0, 0},
+		{Disks{Output: none, Engine: here, Reserve: nothing}, 0, 0},
+		{Disks{Output: none, Reserve: nothing}, 5, 5},
+		{Disks{Output: none, Engine: none + "/self", Reserve: nothing}, 5, 5}, // what goes is free there, too
+		{Disks{Output: here, Engine: none, Reserve: nothing}, 5, 0},           // and here it is not
+		{Disks{Output: none, Reserve: nothing}, 1 << 42, maxMiB},
+		{Disks{Output: gone, Reserve: nothing}, 0, -1},
+		{Disks{Output: here, Engine: gone, Reserve: nothing}, 0, -1},
+	} {
+		got, err := c.disks.Offer(t.Context(), c.held<<20)
+		switch {
+		case c.want == -1 && err == nil, c.want == -2 && got < 1, c.want >= 0 && got != c.want, c.want != -1 && err != nil:
+			t.Errorf("%+v, %d held: %d, %v; want %d", c.disks, c.held, got, err, c.want)
+		}
+	}
+	if got, err := (Disks{Output: here, Reserve: whole}).Room(t.Context()); got != 0 || err != nil {
+		t.Errorf("%d, %v", got, err)
 	}
 }
 

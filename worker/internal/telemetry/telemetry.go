@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/shirou/gopsutil/v3/cpu"
-	"github.com/shirou/gopsutil/v3/disk"
 	"github.com/shirou/gopsutil/v3/mem"
 
 	"cloudai/worker/internal/system"
@@ -18,7 +17,7 @@ import (
 type Usage struct {
 	CPU     float64 // cores, mean since the sample before
 	Memory  int64   // MiB
-	Storage int64   // MiB, of the file system with the data folder
+	Storage int64   // MiB of what is offered to tasks that the disks no longer have
 	GPU     int     // devices that do something
 }
 
@@ -30,8 +29,9 @@ const (
 
 // Sampler keeps the newest sample.
 type Sampler struct {
-	dir  string
-	gpus bool
+	disks   system.Disks
+	offered int64 // MiB of them
+	gpus    bool
 
 	mu     sync.Mutex
 	latest Usage
@@ -41,8 +41,11 @@ type Sampler struct {
 	gpuAt     time.Time
 }
 
-// NewSampler looks at the file system of dir, and at GPUs when there are any.
-func NewSampler(dir string, gpus bool) *Sampler { return &Sampler{dir: dir, gpus: gpus} }
+// NewSampler looks at disks of which so many MiB are offered to tasks, and at
+// GPUs when there are any.
+func NewSampler(disks system.Disks, offered int64, gpus bool) *Sampler {
+	return &Sampler{disks: disks, offered: offered, gpus: gpus}
+}
 
 // Latest is the newest sample.
 func (s *Sampler) Latest() Usage {
@@ -74,8 +77,8 @@ func (s *Sampler) sample(ctx context.Context) {
 	if m, err := mem.VirtualMemoryWithContext(ctx); err == nil {
 		u.Memory = int64(m.Used >> 20)
 	}
-	if d, err := disk.UsageWithContext(ctx, s.dir); err == nil {
-		u.Storage = int64(d.Used >> 20)
+	if room, err := s.disks.Room(ctx); err == nil {
+		u.Storage = max(0, s.offered-room)
 	}
 	if now := time.Now(); s.gpus && now.Sub(s.gpuAt) >= gpuEvery {
 		s.gpuAt = now

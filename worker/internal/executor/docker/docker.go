@@ -19,7 +19,6 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
-	"github.com/shirou/gopsutil/v3/disk"
 
 	"cloudai/worker/internal/executor"
 )
@@ -118,10 +117,8 @@ func (e *Executor) Info(ctx context.Context) (executor.Info, error) {
 	if out.Instance, err = e.instance(short); err != nil {
 		return executor.Info{}, fail(ctx, "asking the engine since when it runs", err)
 	}
-	if strings.HasPrefix(e.api.DaemonHost(), "unix://") {
-		if d, err := disk.UsageWithContext(ctx, info.DockerRootDir); err == nil {
-			out.Storage = int64(d.Free >> 20)
-		}
+	if e.diskOf(short, info.DockerRootDir) != nil {
+		out.Root = info.DockerRootDir
 	}
 	return out, nil
 }

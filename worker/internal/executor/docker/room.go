@@ -60,11 +60,24 @@ func (e *Executor) Room(ctx context.Context) (free, total int64, err error) {
 	if err != nil {
 		return 0, 0, fail(ctx, "asking the engine where its images are", err)
 	}
-	d, err := disk.UsageWithContext(short, info.DockerRootDir)
-	if err != nil {
-		return 0, 0, nil // in a virtual machine: not this host's disk
+	d := e.diskOf(short, info.DockerRootDir)
+	if d == nil {
+		return 0, 0, nil
 	}
 	return int64(min(d.Free, math.MaxInt64)), int64(min(d.Total, math.MaxInt64)), nil
+}
+
+// diskOf is the disk with a folder of the engine's; nil when that is not this
+// host's: the engine is elsewhere, or in a virtual machine.
+func (e *Executor) diskOf(ctx context.Context, dir string) *disk.UsageStat {
+	if !strings.HasPrefix(e.api.DaemonHost(), "unix://") {
+		return nil
+	}
+	d, err := disk.UsageWithContext(ctx, dir)
+	if err != nil {
+		return nil
+	}
+	return d
 }
 
 // RemoveImage removes an image by its name. Names that others have given it

@@ -23,7 +23,7 @@ var imageTests = map[string]func(*testing.T, *bench){
 		if err != nil {
 			t.Fatalf("Info: %v", err)
 		}
-		if info.CPU <= 0 || info.Memory <= 0 || info.Version == "" || info.GPU < 0 || info.Storage < 0 {
+		if info.CPU <= 0 || info.Memory <= 0 || info.Version == "" || info.GPU < 0 {
 			t.Errorf("Info: %+v", info)
 		}
 	},

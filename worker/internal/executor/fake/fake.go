@@ -18,20 +18,14 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
-	"github.com/shirou/gopsutil/v3/disk"
 	"github.com/shirou/gopsutil/v3/mem"
 
 	"cloudai/worker/internal/executor"
 )
 
-// Config of a fake executor. Only Dir is required; what is zero is taken from
-// the host.
+// Config of a fake executor.
 type Config struct {
-	Dir     string  // where the containers are kept; made when missing
-	CPU     float64 // cores
-	Memory  int64   // MiB
-	Storage int64   // MiB
-	GPU     int     // devices
+	Dir string // where the containers are kept; made when missing
 }
 
 // Executor keeps containers in a journal. It implements executor.Executor.
@@ -54,31 +48,18 @@ func New(cfg Config) (*Executor, error) {
 	return &Executor{cfg: cfg, journal: j, waiters: map[string]map[chan struct{}]struct{}{}}, nil
 }
 
-// Info reports what the configuration says, or else the host.
+// Info reports what the host has.
 func (e *Executor) Info(ctx context.Context) (executor.Info, error) {
 	if err := e.Ping(ctx); err != nil {
 		return executor.Info{}, err
 	}
-	info := executor.Info{
-		Version: "fake", CPU: e.cfg.CPU, Memory: e.cfg.Memory,
-		Storage: e.cfg.Storage, GPU: e.cfg.GPU, LiveRestore: true,
+	m, err := mem.VirtualMemoryWithContext(ctx)
+	if err != nil {
+		return executor.Info{}, fmt.Errorf("reading the host's memory: %w", err)
 	}
-	if info.CPU == 0 {
-		info.CPU = float64(runtime.NumCPU())
-	}
-	if info.Memory == 0 {
-		m, err := mem.VirtualMemoryWithContext(ctx)
-		if err != nil {
-			return executor.Info{}, fmt.Errorf("reading the host's memory: %w", err)
-		}
-		info.Memory = int64(m.Total >> 20)
-	}
-	if info.Storage == 0 {
-		if d, err := disk.UsageWithContext(ctx, e.cfg.Dir); err == nil {
-			info.Storage = int64(d.Free >> 20)
-		}
-	}
-	return info, nil
+	return executor.Info{
+		Version: "fake", CPU: float64(runtime.NumCPU()), Memory: int64(m.Total >> 20), LiveRestore: true,
+	}, nil
 }
 
 // Ping says whether the journal is there.
