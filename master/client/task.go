@@ -142,7 +142,7 @@ type Usage struct {
 type Event struct {
 	Seq        int        `json:"seq" doc:"From 1 within the task."`
 	Time       time.Time  `json:"time" doc:"When the master learnt of it."`
-	WorkerTime *time.Time `json:"worker_time,omitempty" doc:"By the worker's clock; absent when the master did it."`
+	WorkerTime *time.Time `json:"worker_time,omitempty" doc:"When the worker says that it was, in the master's time; absent when the master did it."`
 	Attempt    int        `json:"attempt"`
 	State      string     `json:"state"`
 	WorkerID   string     `json:"worker_id,omitempty"`

@@ -1417,6 +1417,7 @@ type TaskProgress struct {
 	Outcome       string                 `protobuf:"bytes,10,opt,name=outcome,proto3" json:"outcome,omitempty"`                   // from COLLECT_OUTPUT on: success or failed
 	Message       string                 `protobuf:"bytes,11,opt,name=message,proto3" json:"message,omitempty"`                   // what is going on, in words
 	Usage         *TaskUsage             `protobuf:"bytes,12,opt,name=usage,proto3" json:"usage,omitempty"`
+	SentAt        *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"` // by the clock that states go by
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1531,6 +1532,13 @@ func (x *TaskProgress) GetMessage() string {
 func (x *TaskProgress) GetUsage() *TaskUsage {
 	if x != nil {
 		return x.Usage
+	}
+	return nil
+}
+
+func (x *TaskProgress) GetSentAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SentAt
 	}
 	return nil
 }
@@ -1774,7 +1782,8 @@ type TaskResult struct {
 	FilesAsUploaded bool `protobuf:"varint,21,opt,name=files_as_uploaded,json=filesAsUploaded,proto3" json:"files_as_uploaded,omitempty"`
 	// The failure is in what was asked for: another attempt would end alike
 	// anywhere, and none is made.
-	Hopeless      bool `protobuf:"varint,22,opt,name=hopeless,proto3" json:"hopeless,omitempty"`
+	Hopeless      bool                   `protobuf:"varint,22,opt,name=hopeless,proto3" json:"hopeless,omitempty"`
+	SentAt        *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"` // by the clock that states go by
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1961,6 +1970,13 @@ func (x *TaskResult) GetHopeless() bool {
 		return x.Hopeless
 	}
 	return false
+}
+
+func (x *TaskResult) GetSentAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SentAt
+	}
+	return nil
 }
 
 // NeedLog asks for the log from these offsets on.
@@ -2693,7 +2709,7 @@ const file_master_worker_proto_rawDesc = "" +
 	"cluster_id\x18\x05 \x01(\tR\tclusterId\"h\n" +
 	"\tStateTime\x12+\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x15.cloudai.v1.TaskStateR\x05state\x12.\n" +
-	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xfb\x02\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xb0\x03\n" +
 	"\fTaskProgress\x12\x1b\n" +
 	"\tworker_id\x18\x01 \x01(\tR\bworkerId\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x17\n" +
@@ -2709,7 +2725,8 @@ const file_master_worker_proto_rawDesc = "" +
 	"\aoutcome\x18\n" +
 	" \x01(\tR\aoutcome\x12\x18\n" +
 	"\amessage\x18\v \x01(\tR\amessage\x12+\n" +
-	"\x05usage\x18\f \x01(\v2\x15.cloudai.v1.TaskUsageR\x05usage\"\xda\x01\n" +
+	"\x05usage\x18\f \x01(\v2\x15.cloudai.v1.TaskUsageR\x05usage\x123\n" +
+	"\asent_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x06sentAt\"\xda\x01\n" +
 	"\tTaskUsage\x12\x1f\n" +
 	"\vcpu_seconds\x18\x01 \x01(\x01R\n" +
 	"cpuSeconds\x12\x1f\n" +
@@ -2728,7 +2745,7 @@ const file_master_worker_proto_rawDesc = "" +
 	"\x04mode\x18\x04 \x01(\rR\x04mode\"9\n" +
 	"\vSkippedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb2\x06\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xe7\x06\n" +
 	"\n" +
 	"TaskResult\x12\x17\n" +
 	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12\x18\n" +
@@ -2755,7 +2772,8 @@ const file_master_worker_proto_rawDesc = "" +
 	"finishedAt\x12\x19\n" +
 	"\blog_lost\x18\x14 \x01(\bR\alogLost\x12*\n" +
 	"\x11files_as_uploaded\x18\x15 \x01(\bR\x0ffilesAsUploaded\x12\x1a\n" +
-	"\bhopeless\x18\x16 \x01(\bR\bhopeless\"S\n" +
+	"\bhopeless\x18\x16 \x01(\bR\bhopeless\x123\n" +
+	"\asent_at\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\x06sentAt\"S\n" +
 	"\aNeedLog\x12#\n" +
 	"\rstdout_offset\x18\x01 \x01(\x03R\fstdoutOffset\x12#\n" +
 	"\rstderr_offset\x18\x02 \x01(\x03R\fstderrOffset\"5\n" +
@@ -2912,42 +2930,44 @@ var file_master_worker_proto_depIdxs = []int32{
 	31, // 17: cloudai.v1.StateTime.time:type_name -> google.protobuf.Timestamp
 	15, // 18: cloudai.v1.TaskProgress.states:type_name -> cloudai.v1.StateTime
 	17, // 19: cloudai.v1.TaskProgress.usage:type_name -> cloudai.v1.TaskUsage
-	18, // 20: cloudai.v1.TaskResult.output_files:type_name -> cloudai.v1.OutputFile
-	24, // 21: cloudai.v1.TaskResult.logs:type_name -> cloudai.v1.LogChunk
-	15, // 22: cloudai.v1.TaskResult.states:type_name -> cloudai.v1.StateTime
-	19, // 23: cloudai.v1.TaskResult.skipped:type_name -> cloudai.v1.SkippedFile
-	17, // 24: cloudai.v1.TaskResult.usage:type_name -> cloudai.v1.TaskUsage
-	31, // 25: cloudai.v1.TaskResult.started_at:type_name -> google.protobuf.Timestamp
-	31, // 26: cloudai.v1.TaskResult.finished_at:type_name -> google.protobuf.Timestamp
-	21, // 27: cloudai.v1.Ack.need_log:type_name -> cloudai.v1.NeedLog
-	1,  // 28: cloudai.v1.LogChunk.stream:type_name -> cloudai.v1.LogChunk.Stream
-	31, // 29: cloudai.v1.LogChunk.time:type_name -> google.protobuf.Timestamp
-	2,  // 30: cloudai.v1.FileChunk.kind:type_name -> cloudai.v1.FileChunk.Kind
-	24, // 31: cloudai.v1.FileChunk.log:type_name -> cloudai.v1.LogChunk
-	27, // 32: cloudai.v1.FileUploadAck.files:type_name -> cloudai.v1.UploadedFile
-	5,  // 33: cloudai.v1.Master.RegisterWorker:input_type -> cloudai.v1.WorkerInfo
-	9,  // 34: cloudai.v1.Master.SendHeartbeat:input_type -> cloudai.v1.Heartbeat
-	16, // 35: cloudai.v1.Master.ReportTaskProgress:input_type -> cloudai.v1.TaskProgress
-	20, // 36: cloudai.v1.Master.ReportTaskCompletion:input_type -> cloudai.v1.TaskResult
-	25, // 37: cloudai.v1.Master.UploadTaskFiles:input_type -> cloudai.v1.FileChunk
-	7,  // 38: cloudai.v1.Worker.MasterRegister:input_type -> cloudai.v1.MasterInfo
-	11, // 39: cloudai.v1.Worker.AssignTask:input_type -> cloudai.v1.Task
-	14, // 40: cloudai.v1.Worker.CancelTask:input_type -> cloudai.v1.TaskID
-	23, // 41: cloudai.v1.Worker.StreamTaskLogs:input_type -> cloudai.v1.TaskLogRequest
-	6,  // 42: cloudai.v1.Master.RegisterWorker:output_type -> cloudai.v1.RegisterAck
-	10, // 43: cloudai.v1.Master.SendHeartbeat:output_type -> cloudai.v1.HeartbeatAck
-	22, // 44: cloudai.v1.Master.ReportTaskProgress:output_type -> cloudai.v1.Ack
-	22, // 45: cloudai.v1.Master.ReportTaskCompletion:output_type -> cloudai.v1.Ack
-	26, // 46: cloudai.v1.Master.UploadTaskFiles:output_type -> cloudai.v1.FileUploadAck
-	6,  // 47: cloudai.v1.Worker.MasterRegister:output_type -> cloudai.v1.RegisterAck
-	13, // 48: cloudai.v1.Worker.AssignTask:output_type -> cloudai.v1.TaskAck
-	13, // 49: cloudai.v1.Worker.CancelTask:output_type -> cloudai.v1.TaskAck
-	24, // 50: cloudai.v1.Worker.StreamTaskLogs:output_type -> cloudai.v1.LogChunk
-	42, // [42:51] is the sub-list for method output_type
-	33, // [33:42] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	31, // 20: cloudai.v1.TaskProgress.sent_at:type_name -> google.protobuf.Timestamp
+	18, // 21: cloudai.v1.TaskResult.output_files:type_name -> cloudai.v1.OutputFile
+	24, // 22: cloudai.v1.TaskResult.logs:type_name -> cloudai.v1.LogChunk
+	15, // 23: cloudai.v1.TaskResult.states:type_name -> cloudai.v1.StateTime
+	19, // 24: cloudai.v1.TaskResult.skipped:type_name -> cloudai.v1.SkippedFile
+	17, // 25: cloudai.v1.TaskResult.usage:type_name -> cloudai.v1.TaskUsage
+	31, // 26: cloudai.v1.TaskResult.started_at:type_name -> google.protobuf.Timestamp
+	31, // 27: cloudai.v1.TaskResult.finished_at:type_name -> google.protobuf.Timestamp
+	31, // 28: cloudai.v1.TaskResult.sent_at:type_name -> google.protobuf.Timestamp
+	21, // 29: cloudai.v1.Ack.need_log:type_name -> cloudai.v1.NeedLog
+	1,  // 30: cloudai.v1.LogChunk.stream:type_name -> cloudai.v1.LogChunk.Stream
+	31, // 31: cloudai.v1.LogChunk.time:type_name -> google.protobuf.Timestamp
+	2,  // 32: cloudai.v1.FileChunk.kind:type_name -> cloudai.v1.FileChunk.Kind
+	24, // 33: cloudai.v1.FileChunk.log:type_name -> cloudai.v1.LogChunk
+	27, // 34: cloudai.v1.FileUploadAck.files:type_name -> cloudai.v1.UploadedFile
+	5,  // 35: cloudai.v1.Master.RegisterWorker:input_type -> cloudai.v1.WorkerInfo
+	9,  // 36: cloudai.v1.Master.SendHeartbeat:input_type -> cloudai.v1.Heartbeat
+	16, // 37: cloudai.v1.Master.ReportTaskProgress:input_type -> cloudai.v1.TaskProgress
+	20, // 38: cloudai.v1.Master.ReportTaskCompletion:input_type -> cloudai.v1.TaskResult
+	25, // 39: cloudai.v1.Master.UploadTaskFiles:input_type -> cloudai.v1.FileChunk
+	7,  // 40: cloudai.v1.Worker.MasterRegister:input_type -> cloudai.v1.MasterInfo
+	11, // 41: cloudai.v1.Worker.AssignTask:input_type -> cloudai.v1.Task
+	14, // 42: cloudai.v1.Worker.CancelTask:input_type -> cloudai.v1.TaskID
+	23, // 43: cloudai.v1.Worker.StreamTaskLogs:input_type -> cloudai.v1.TaskLogRequest
+	6,  // 44: cloudai.v1.Master.RegisterWorker:output_type -> cloudai.v1.RegisterAck
+	10, // 45: cloudai.v1.Master.SendHeartbeat:output_type -> cloudai.v1.HeartbeatAck
+	22, // 46: cloudai.v1.Master.ReportTaskProgress:output_type -> cloudai.v1.Ack
+	22, // 47: cloudai.v1.Master.ReportTaskCompletion:output_type -> cloudai.v1.Ack
+	26, // 48: cloudai.v1.Master.UploadTaskFiles:output_type -> cloudai.v1.FileUploadAck
+	6,  // 49: cloudai.v1.Worker.MasterRegister:output_type -> cloudai.v1.RegisterAck
+	13, // 50: cloudai.v1.Worker.AssignTask:output_type -> cloudai.v1.TaskAck
+	13, // 51: cloudai.v1.Worker.CancelTask:output_type -> cloudai.v1.TaskAck
+	24, // 52: cloudai.v1.Worker.StreamTaskLogs:output_type -> cloudai.v1.LogChunk
+	44, // [44:53] is the sub-list for method output_type
+	35, // [35:44] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_master_worker_proto_init() }

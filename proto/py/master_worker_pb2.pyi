@@ -361,13 +361,14 @@ class TaskLogRequest(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., follow: bool = ..., lease: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
 
 class TaskProgress(_message.Message):
-    __slots__ = ["attempt", "done_bytes", "exit_code", "lease", "message", "outcome", "session", "states", "task_id", "total_bytes", "usage", "worker_id"]
+    __slots__ = ["attempt", "done_bytes", "exit_code", "lease", "message", "outcome", "sent_at", "session", "states", "task_id", "total_bytes", "usage", "worker_id"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    SENT_AT_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     STATES_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
@@ -380,16 +381,17 @@ class TaskProgress(_message.Message):
     lease: str
     message: str
     outcome: str
+    sent_at: _timestamp_pb2.Timestamp
     session: str
     states: _containers.RepeatedCompositeFieldContainer[StateTime]
     task_id: str
     total_bytes: int
     usage: TaskUsage
     worker_id: str
-    def __init__(self, worker_id: _Optional[str] = ..., session: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., lease: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., exit_code: _Optional[int] = ..., outcome: _Optional[str] = ..., message: _Optional[str] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ...) -> None: ...
+    def __init__(self, worker_id: _Optional[str] = ..., session: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., lease: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., exit_code: _Optional[int] = ..., outcome: _Optional[str] = ..., message: _Optional[str] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ..., sent_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class TaskResult(_message.Message):
-    __slots__ = ["attempt", "exit_code", "failure", "files_as_uploaded", "finished_at", "has_exit_code", "hopeless", "lease", "log_lost", "logs", "message", "output_files", "session", "skipped", "started_at", "states", "status", "stderr_length", "stdout_length", "task_id", "usage", "worker_id"]
+    __slots__ = ["attempt", "exit_code", "failure", "files_as_uploaded", "finished_at", "has_exit_code", "hopeless", "lease", "log_lost", "logs", "message", "output_files", "sent_at", "session", "skipped", "started_at", "states", "status", "stderr_length", "stdout_length", "task_id", "usage", "worker_id"]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -402,6 +404,7 @@ class TaskResult(_message.Message):
     LOG_LOST_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FILES_FIELD_NUMBER: _ClassVar[int]
+    SENT_AT_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -424,6 +427,7 @@ class TaskResult(_message.Message):
     logs: _containers.RepeatedCompositeFieldContainer[LogChunk]
     message: str
     output_files: _containers.RepeatedCompositeFieldContainer[OutputFile]
+    sent_at: _timestamp_pb2.Timestamp
     session: str
     skipped: _containers.RepeatedCompositeFieldContainer[SkippedFile]
     started_at: _timestamp_pb2.Timestamp
@@ -434,7 +438,7 @@ class TaskResult(_message.Message):
     task_id: str
     usage: TaskUsage
     worker_id: str
-    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., exit_code: _Optional[int] = ..., failure: _Optional[str] = ..., message: _Optional[str] = ..., output_files: _Optional[_Iterable[_Union[OutputFile, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ..., stdout_length: _Optional[int] = ..., stderr_length: _Optional[int] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., skipped: _Optional[_Iterable[_Union[SkippedFile, _Mapping]]] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ..., has_exit_code: bool = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., log_lost: bool = ..., files_as_uploaded: bool = ..., hopeless: bool = ...) -> None: ...
+    def __init__(self, task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., exit_code: _Optional[int] = ..., failure: _Optional[str] = ..., message: _Optional[str] = ..., output_files: _Optional[_Iterable[_Union[OutputFile, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ..., stdout_length: _Optional[int] = ..., stderr_length: _Optional[int] = ..., lease: _Optional[str] = ..., session: _Optional[str] = ..., states: _Optional[_Iterable[_Union[StateTime, _Mapping]]] = ..., skipped: _Optional[_Iterable[_Union[SkippedFile, _Mapping]]] = ..., usage: _Optional[_Union[TaskUsage, _Mapping]] = ..., has_exit_code: bool = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., log_lost: bool = ..., files_as_uploaded: bool = ..., hopeless: bool = ..., sent_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class TaskUsage(_message.Message):
     __slots__ = ["cpu", "cpu_seconds", "log_bytes", "memory", "memory_peak", "output_bytes", "pulled_bytes"]

@@ -129,7 +129,7 @@ func (a Attempt) Ref(task TaskID) AttemptRef {
 type Event struct {
 	Seq        int       // from 1 within the task
 	Time       time.Time // the master's, when it learnt of it
-	WorkerTime time.Time // the worker's; zero when the master did it
+	WorkerTime time.Time // when the worker says it was; zero when the master did it
 	Attempt    int
 	State      State
 	WorkerID   WorkerID

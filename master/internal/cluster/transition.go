@@ -133,10 +133,7 @@ func (t Task) Observe(o Observation, now time.Time) (next Task, changed bool, er
 		}
 		t.State = s.State
 		if s.State == StateRunning {
-			t.StartedAt = s.Time
-			if s.Time.IsZero() {
-				t.StartedAt = now
-			}
+			t.StartedAt = within(s.Time, t.Attempts[len(t.Attempts)-1].AssignedAt, now)
 		}
 		t = t.editAttempt(func(a *Attempt) { a.State, a.StartedAt = t.State, t.StartedAt }).record(e)
 		changed = true
@@ -209,11 +206,25 @@ func (t Task) endAttempt(v Verdict, state State, now time.Time) Task {
 	return t.editAttempt(func(a *Attempt) {
 		a.State, a.Outcome, a.ExitCode, a.Failure, a.Message = state, v.Outcome, v.ExitCode, v.Failure, v.Message
 		a.Reported = v.Reported
-		a.FinishedAt = v.FinishedAt
-		if a.FinishedAt.IsZero() {
-			a.FinishedAt = now
+		from := a.StartedAt
+		if from.IsZero() {
+			from = a.AssignedAt
 		}
+		a.FinishedAt = within(v.FinishedAt, from, now)
 	})
+}
+
+// within is what a worker says of a time, as far as that can be: nothing of an
+// attempt is before its placement, and nothing is reported before it was. Without
+// a word of the worker it is the moment in which the master learns of it.
+func within(said, from, now time.Time) time.Time {
+	switch {
+	case said.IsZero() || said.After(now):
+		return now
+	case said.Before(from):
+		return from
+	}
+	return said
 }
 
 // Requeue ends the placed attempt and puts the task back as the next one. The

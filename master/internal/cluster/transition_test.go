@@ -227,6 +227,39 @@ func TestEveryStateIsEnteredOnce(t *testing.T) {
 	}
 }
 
+// Whatever a worker says of the time, a task is placed, starts and ends in this
+// order, and none of it later than the master learns of it.
+func TestF25TimesOfAnAttemptAreInOrder(t *testing.T) {
+	for _, c := range []struct {
+		said, want time.Duration // since the placement; the master learns of both after a minute
+	}{
+		{10 * time.Second, 10 * time.Second},
+		{time.Minute, time.Minute},
+		{-time.Hour, 0},
+		{time.Hour, time.Minute},
+	} {
+		now := at0.Add(time.Minute)
+		states := statesUpTo(StateReportResult)
+		for n := range states {
+			states[n].Time = at0.Add(c.said)
+		}
+		task, _, err := inState(t, StateAssigned).Observe(Observation{States: states}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		task = must(task.Finish(Verdict{Outcome: OutcomeSuccess, FinishedAt: at0.Add(c.said)}, now))(t)
+		a := task.Attempts[0]
+		if want := at0.Add(c.want); !task.StartedAt.Equal(want) || !a.StartedAt.Equal(want) || !a.FinishedAt.Equal(want) || !task.FinishedAt.Equal(now) {
+			t.Errorf("said %s: started %s, the attempt %s to %s", c.said, task.StartedAt, a.StartedAt, a.FinishedAt)
+		}
+	}
+	// Who ends before it has started (the clock was set in between) has taken no time.
+	task := must(inState(t, StateRunning).Finish(Verdict{Outcome: OutcomeFailed, Failure: FailureExit, FinishedAt: at0.Add(-time.Second)}, at0))(t)
+	if a := task.Attempts[0]; !a.FinishedAt.Equal(a.StartedAt) {
+		t.Errorf("started %s, finished %s", a.StartedAt, a.FinishedAt)
+	}
+}
+
 func TestBudgets(t *testing.T) {
 	for _, f := range Failures {
 		task := inState(t, StateRunning) // one of each

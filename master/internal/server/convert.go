@@ -116,10 +116,10 @@ func heartbeat(in *pb.Heartbeat, from coordinator.Caller) coordinator.Heartbeat 
 	return h
 }
 
-func statesOf(in []*pb.StateTime) []cluster.StateTime {
+func statesOf(in []*pb.StateTime, at clock) []cluster.StateTime {
 	out := make([]cluster.StateTime, len(in))
 	for n, s := range in {
-		out[n] = cluster.StateTime{State: stateOf(s.GetState()), Time: timeOf(s.GetTime())}
+		out[n] = cluster.StateTime{State: stateOf(s.GetState()), Time: at.time(s.GetTime())}
 	}
 	return out
 }
@@ -145,14 +145,14 @@ func exitCode(states []cluster.StateTime, code int32, has bool) *int {
 	return nil
 }
 
-func progress(in *pb.TaskProgress, from coordinator.Caller) (coordinator.ProgressReport, error) {
+func progress(in *pb.TaskProgress, from coordinator.Caller, now time.Time) (coordinator.ProgressReport, error) {
 	outcome := cluster.Outcome(in.GetOutcome())
 	switch outcome {
 	case "", cluster.OutcomeSuccess, cluster.OutcomeFailed, cluster.OutcomeCancelled:
 	default:
 		return coordinator.ProgressReport{}, cluster.Invalid("outcome", fmt.Sprintf("%.40q is none of success, failed, cancelled", outcome))
 	}
-	states := statesOf(in.GetStates())
+	states := statesOf(in.GetStates(), clockOf(in.GetSentAt(), now))
 	return coordinator.ProgressReport{
 		Caller: from,
 		Ref:    cluster.AttemptRef{TaskID: cluster.TaskID(in.GetTaskId()), Attempt: int(in.GetAttempt()), Lease: in.GetLease()},
@@ -180,16 +180,17 @@ func outcomeOf(status string) (cluster.Outcome, error) {
 	return "", cluster.Invalid("status", fmt.Sprintf("%q is none of succeeded, failed, cancelled", status))
 }
 
-func completion(in *pb.TaskResult, from coordinator.Caller) (coordinator.Completion, error) {
+func completion(in *pb.TaskResult, from coordinator.Caller, now time.Time) (coordinator.Completion, error) {
 	outcome, err := outcomeOf(in.GetStatus())
 	if err != nil {
 		return coordinator.Completion{}, err
 	}
-	states := statesOf(in.GetStates())
+	at := clockOf(in.GetSentAt(), now)
+	states := statesOf(in.GetStates(), at)
 	c := coordinator.Completion{
 		Caller:  from,
 		Ref:     cluster.AttemptRef{TaskID: cluster.TaskID(in.GetTaskId()), Attempt: int(in.GetAttempt()), Lease: in.GetLease()},
-		Outcome: outcome, FinishedAt: timeOf(in.GetFinishedAt()),
+		Outcome: outcome, FinishedAt: at.time(in.GetFinishedAt()),
 		Observation: cluster.Observation{
 			States: states, Outcome: outcome, ExitCode: exitCode(states, in.GetExitCode(), in.GetHasExitCode()),
 			Failure: cluster.Failure(in.GetFailure()), Message: words(in.GetMessage()), Usage: usageOf(in.GetUsage()),

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/proto/pb"
@@ -55,7 +56,7 @@ func FuzzWorkerMessages(f *testing.F) {
 		WorkerId: "w", CpuUsage: math.Inf(1), MemoryUsage: math.MinInt64, RunningTasks: []*pb.RunningTask{{State: 99, CpuAllocated: math.NaN()}},
 		Absent: []*pb.AttemptRef{{TaskId: "t", Attempt: 1}}, Message: "no engine",
 	})
-	seed(2, &pb.TaskProgress{TaskId: "t", States: []*pb.StateTime{{State: 4}, {State: -1}}, Outcome: "failed", ExitCode: 300, DoneBytes: -1})
+	seed(2, &pb.TaskProgress{TaskId: "t", States: []*pb.StateTime{{State: 4}, {State: -1}}, Outcome: "failed", ExitCode: 300, DoneBytes: -1, SentAt: &timestamppb.Timestamp{Seconds: -1 << 35}})
 	seed(3, &pb.TaskResult{
 		TaskId: "t", Status: "succeeded", HasExitCode: true, Logs: []*pb.LogChunk{{Stream: pb.LogChunk_STDERR, Offset: 5, Data: []byte("x")}},
 		OutputFiles: []*pb.OutputFile{{Path: "../a", Size: -1}}, Skipped: []*pb.SkippedFile{{Path: "\\x00", Reason: "a pipe"}}, StdoutLength: -5,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -138,7 +139,7 @@ func (s *Server) SendHeartbeat(ctx context.Context, in *pb.Heartbeat) (*pb.Heart
 
 // ReportTaskProgress passes progress on.
 func (s *Server) ReportTaskProgress(ctx context.Context, in *pb.TaskProgress) (*pb.Ack, error) {
-	r, err := progress(in, caller(ctx, in.GetWorkerId(), in.GetSession()))
+	r, err := progress(in, caller(ctx, in.GetWorkerId(), in.GetSession()), time.Now())
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
@@ -150,7 +151,7 @@ func (s *Server) ReportTaskProgress(ctx context.Context, in *pb.TaskProgress) (*
 
 // ReportTaskCompletion passes a result on.
 func (s *Server) ReportTaskCompletion(ctx context.Context, in *pb.TaskResult) (*pb.Ack, error) {
-	r, err := completion(in, caller(ctx, in.GetWorkerId(), in.GetSession()))
+	r, err := completion(in, caller(ctx, in.GetWorkerId(), in.GetSession()), time.Now())
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}

@@ -127,6 +127,7 @@ func (a *Agent) progressToPB(p Progress) *pb.TaskProgress {
 		ExitCode:   int32(p.ExitCode),
 		Message:    p.Message,
 		Usage:      usageToPB(p.Usage),
+		SentAt:     timestamppb.Now(),
 	}
 	switch p.Outcome {
 	case StatusSucceeded:
@@ -157,6 +158,7 @@ func (a *Agent) resultToPB(r Result, tail []logstream.Chunk) *pb.TaskResult {
 		Usage:        usageToPB(r.Usage),
 		StartedAt:    timeToPB(r.StartedAt),
 		FinishedAt:   timeToPB(r.FinishedAt),
+		SentAt:       timestamppb.Now(),
 	}
 	for _, c := range tail {
 		out.Logs = append(out.Logs, chunkToPB(c))
