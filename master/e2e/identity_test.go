@@ -146,6 +146,7 @@ func TestF26RevokedJoinToken(t *testing.T) {
 	must(t, w.Master.Kill())
 	must(t, os.Remove(path))
 	must(t, w.StartMaster(t.Context()))
+	w.succeeded(t, w.submit(t, w.small(""))) // who has joined goes on
 	must(t, worker.Kill())
 	worker.Process, err = w.LaunchWorker(worker)
 	must(t, err)
