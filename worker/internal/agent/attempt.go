@@ -73,6 +73,7 @@ type box struct {
 	ran       bool      // it was started once
 	doubt     bool      // it may have been: the engine went away meanwhile
 	toldAt    time.Time // when the engine was first told to start it, perhaps by an earlier process; zero: never
+	spared    int       // so many of the engine's absences were over by then, or by when it was found running
 	retold    bool      // it is told so again: an earlier call may yet be carried out
 	forgotten bool      // it was told so before it went down, and may know nothing of it
 	startedAt time.Time // engine's clock

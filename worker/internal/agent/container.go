@@ -45,7 +45,7 @@ func (m *Machine) Created(now time.Time, ref Ref, c executor.Container, err erro
 func (m *Machine) stepRun(now time.Time, a *attempt) {
 	switch {
 	case !a.box.ran && a.box.doubt:
-		a.box.forgotten = m.engine.awaySince(a.box.toldAt)
+		a.box.forgotten = m.engine.awaySince(a.box.toldAt, a.box.spared)
 		m.start(a, LookAt{work: work{a.ref}, ID: a.box.id, Forgotten: a.box.forgotten})
 		return
 	case a.orders.halt() && !a.box.ran:
@@ -57,7 +57,7 @@ func (m *Machine) stepRun(now time.Time, a *attempt) {
 	}
 	if !a.box.ran {
 		if a.box.retold = !a.box.toldAt.IsZero(); !a.box.retold {
-			a.box.toldAt = now
+			a.box.toldAt, a.box.spared = now, m.engine.past
 		}
 	}
 	m.start(a, RunContainer{work: work{a.ref}, ID: a.box.id})
@@ -78,7 +78,7 @@ func (m *Machine) LookedAt(now time.Time, ref Ref, c executor.Container, log exe
 	case err == nil:
 		a.done()
 		// The engine may have gone down and come back since the look was decided.
-		a.box.doubt = c.Phase == executor.PhaseCreated && !a.box.forgotten && m.engine.awaySince(a.box.toldAt)
+		a.box.doubt = c.Phase == executor.PhaseCreated && !a.box.forgotten && m.engine.awaySince(a.box.toldAt, a.box.spared)
 		switch {
 		case a.box.doubt: // it is looked at once more, as at a forgotten one
 		case c.Phase != executor.PhaseCreated:
@@ -223,7 +223,7 @@ func (m *Machine) stepConfirm(now time.Time, a *attempt) {
 		m.awaitProbe(now, a)
 		return
 	}
-	if a.end.failure == "" && (a.end.exit.EndUnknown() || m.engine.killed(a.end.exit.FinishedAt)) {
+	if a.end.failure == "" && (a.end.exit.EndUnknown() || m.engine.killed(a.end.exit.FinishedAt, a.box.spared)) {
 		a.end.failure = FailureRuntime
 		a.end.message = "the container ended while the engine was down, or was stopped with its worker"
 	}

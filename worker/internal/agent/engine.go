@@ -28,11 +28,13 @@ type engine struct {
 	lastOK   time.Time // when the newest answered probe began
 	refused  bool      // in this absence it was down, not just slow
 	absences []Absence
+	past     int   // absences there have been, of which the newest are kept
 	awaited  []Ref // attempts that wait for a probe that began after their end
 }
 
 // absent keeps one more absence, of the newest.
 func (e *engine) absent(a Absence) {
+	e.past++
 	e.absences = append(e.absences, a)
 	e.absences = e.absences[max(0, len(e.absences)-absencesKept):]
 }
@@ -46,17 +48,49 @@ type Absence struct {
 	Outlived bool `json:"outlived,omitempty"`
 }
 
-// killed reports whether a container that ended then was ended by the engine.
-func (e *engine) killed(finished time.Time) bool {
-	return slices.ContainsFunc(e.absences, func(a Absence) bool {
-		return !a.Outlived && (finished.IsZero() || !finished.Before(a.From) && !finished.After(a.To))
+// covers reports whether the engine's clock may have shown that time meanwhile.
+// One that was set back has shown all from the beginning on, and all to the end.
+func (a Absence) covers(at time.Time) bool {
+	since, until := !at.Before(a.From.Round(0)), !at.After(a.To.Round(0))
+	if a.setBack() {
+		return since || until
+	}
+	return since && until
+}
+
+func (a Absence) setBack() bool { return a.To.Round(0).Before(a.From.Round(0)) }
+
+// between is the absence from one moment of this process to another. When the
+// clock was set back meanwhile it began, by that clock, earlier than it showed.
+func between(from, to time.Time) Absence {
+	a := Absence{From: from, To: to}
+	if by := to.Add(-to.Sub(from)); by.Round(0).Before(from.Round(0)) && !a.setBack() {
+		a.From = by
+	}
+	return a
+}
+
+// after are the absences but for the first so many there have been.
+func (e *engine) after(first int) []Absence {
+	return e.absences[min(len(e.absences), max(0, first-e.past+len(e.absences))):]
+}
+
+// killed reports whether a container that ended then was ended by the engine. So
+// many of its absences are known to be over before the container ran: times alone
+// would not tell, as a clock that is set may show those of an absence again.
+func (e *engine) killed(finished time.Time, spared int) bool {
+	return slices.ContainsFunc(e.after(spared), func(a Absence) bool {
+		return !a.Outlived && (finished.IsZero() || a.covers(finished))
 	})
 }
 
 // awaySince reports whether the engine was away after that moment, or is now: an
 // absence is noted when a probe is answered, and other calls may be before that.
-func (e *engine) awaySince(at time.Time) bool {
-	return !at.IsZero() && (e.refused || slices.ContainsFunc(e.absences, func(a Absence) bool { return !a.To.Before(at) }))
+// So many of its absences are known to be of before.
+func (e *engine) awaySince(at time.Time, spared int) bool {
+	return !at.IsZero() && (e.refused || slices.ContainsFunc(e.after(spared), func(a Absence) bool {
+		return !a.To.Before(at) || a.setBack()
+	}))
 }
 
 func (e *engine) deadline() time.Time {
@@ -121,7 +155,9 @@ func (m *Machine) Probed(now time.Time, p Alive) []Action {
 	}
 	wasUp := e.up
 	if e.refused {
-		e.absent(Absence{From: e.lastOK, To: now, Outlived: p.Outlived})
+		away := between(e.lastOK, now)
+		away.Outlived = p.Outlived
+		e.absent(away)
 		m.do(NoteEngine{Absences: slices.Clone(e.absences)})
 	}
 	e.up, e.message, e.refused = true, "", false

@@ -188,7 +188,7 @@ func TestF08AnswersOlderThanAFaultDoNotCount(t *testing.T) {
 	}
 	b.out = nil
 	b.in(b.m.Probed(b.now.Add(time.Second), Alive{}))
-	if !b.m.EngineUp() || !b.m.engine.killed(b.now) {
+	if !b.m.EngineUp() || !b.m.engine.killed(b.now, 0) {
 		t.Errorf("up %v, absences %v", b.m.EngineUp(), b.m.engine.absences)
 	}
 }
@@ -227,7 +227,7 @@ func TestF08AbsencesOutliveTheProcess(t *testing.T) {
 	must(t, n.write(engineRecord{BootID: bootID(), DownSince: start}))
 	absences, err = n.absences(start.Add(time.Minute), "e1", true)
 	must(t, err)
-	if len(absences) != 1 || !absences[0].Outlived || (&engine{absences: absences}).killed(start.Add(time.Second)) {
+	if len(absences) != 1 || !absences[0].Outlived || (&engine{absences: absences}).killed(start.Add(time.Second), 0) {
 		t.Errorf("%v", absences)
 	}
 	// The engine was started anew while no process was there to see it.

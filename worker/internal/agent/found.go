@@ -12,7 +12,7 @@ import (
 // their timeouts.
 func (m *Machine) Found(now time.Time, containers []executor.Container, absences []Absence) []Action {
 	e := &m.engine
-	e.absences = absences
+	e.absences, e.past = absences, len(absences)
 	e.up, e.probeAt = true, now.Add(probeEvery)
 	if e.lastOK.IsZero() {
 		e.lastOK = now
@@ -47,6 +47,8 @@ func (m *Machine) adopt(now time.Time, a *attempt, c executor.Container) {
 		m.started(now, a, c.StartedAt)
 	}
 	switch {
+	case c.Phase == executor.PhaseRunning:
+		a.box.spared = m.engine.past
 	case c.Phase == executor.PhaseExited:
 		a.box.running = false
 	case c.Phase == executor.PhaseCreated && c.Error != "":

@@ -246,3 +246,10 @@ func FuzzSkippedNames(f *testing.F) {
 		}
 	})
 }
+
+// A folder that was wiped is no empty output: what was in it is lost.
+func TestFolderThatIsGoneIsNoEmptyOutput(t *testing.T) {
+	if c, err := CollectDir(t.Context(), filepath.Join(t.TempDir(), "output"), 0); err == nil {
+		t.Errorf("%+v", c)
+	}
+}
