@@ -1,14 +1,5 @@
 import type { TaskFilters } from '@/api/queries'
-import type { TaskStatus } from '@/api/client'
-
-export const statuses: readonly TaskStatus[] = [
-  'queued',
-  'assigned',
-  'running',
-  'succeeded',
-  'failed',
-  'cancelled',
-]
+import { taskStatuses } from '@/lib/statuses'
 
 /** The orders of the list but the usual one. */
 const sorts = ['created_at', 'name', '-name']
@@ -24,7 +15,7 @@ function tidy<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], und
 export function tasksSearch(raw: Record<string, unknown>): TaskFilters {
   const given =
     typeof raw.status === 'string' ? raw.status.split(',') : Array.isArray(raw.status) ? raw.status : []
-  const status = statuses.filter((s) => given.includes(s))
+  const status = taskStatuses.filter((s) => given.includes(s))
   return tidy({
     status: status.length > 0 ? status : undefined,
     q: text(raw.q),

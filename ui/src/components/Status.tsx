@@ -10,11 +10,12 @@ import {
   IconRocket,
 } from '@tabler/icons-react'
 import type { ComponentType } from 'react'
+import type { TaskStatus, WorkerStatus } from '@/api/client'
 import classes from './Status.module.css'
 
 type Icon = ComponentType<{ size?: number; className?: string }>
 
-const looks: Record<string, [Icon, string]> = {
+const looks: Record<TaskStatus | WorkerStatus, [Icon, string]> = {
   queued: [IconClock, 'wait'],
   assigned: [IconRocket, 'busy'],
   running: [IconLoader2, 'busy'],
@@ -28,8 +29,14 @@ const looks: Record<string, [Icon, string]> = {
   lost: [IconPlugConnectedX, 'bad'],
 }
 
+interface Props {
+  status: TaskStatus | WorkerStatus
+  detail?: string | undefined
+}
+
 /** A state as a sign and a word; never by colour alone. */
-export function Status({ status, detail }: { status: string; detail?: string | undefined }) {
+export function Status({ status, detail }: Props) {
+  // A page that is older than the master it talks to may not know one.
   const [Sign, tone] = looks[status] ?? [IconClock, 'idle']
   return (
     <span className={classes.status} data-tone={tone} data-spins={status === 'running' || undefined}>

@@ -1,11 +1,10 @@
 import { SimpleGrid } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
-import type { Cluster, TaskStatus } from '@/api/client'
+import type { Cluster } from '@/api/client'
 import { Status } from '@/components/Status'
 import { formatCount } from '@/lib/format'
+import { taskStatuses } from '@/lib/statuses'
 import classes from './Overview.module.css'
-
-const statuses: TaskStatus[] = ['queued', 'assigned', 'running', 'succeeded', 'failed', 'cancelled']
 
 /** How many of the tasks that somebody may see have which status. */
 export function Counts({ cluster }: { cluster: Cluster }) {
@@ -17,7 +16,7 @@ export function Counts({ cluster }: { cluster: Cluster }) {
       role="group"
       aria-label={cluster.own_tasks ? 'Your tasks by status' : 'Tasks of everybody by status'}
     >
-      {statuses.map((status) => (
+      {taskStatuses.map((status) => (
         <Link key={status} to="/tasks" search={{ status: [status] }} className={`card ${classes.count}`}>
           <span className={classes.number}>{formatCount(counts[status] ?? 0)}</span>
           <Status status={status} />

@@ -6,12 +6,12 @@ import type { TaskStatus } from '@/api/client'
 import type { TaskFilters } from '@/api/queries'
 import { formatCount, formatDateTime } from '@/lib/format'
 import { masterNow } from '@/lib/now'
+import { taskStatuses } from '@/lib/statuses'
 import { failureNames } from '@/lib/words'
 import { newestFirst, orders, sortedBy } from './columns'
 import classes from './FilterBar.module.css'
 import type { Owners } from '@/api/owners'
 
-const statuses: TaskStatus[] = ['queued', 'assigned', 'running', 'succeeded', 'failed', 'cancelled']
 const fields = [
   ['name', 'Name begins with', 'nightly-'],
   ['label', 'Label', 'team=blue'],
@@ -48,7 +48,7 @@ export function FilterBar({ filters, onFilters, counts, owners, searchRef }: Pro
   return (
     <Stack gap="xs" mb={4}>
       <div className={classes.statuses} role="group" aria-label="Status">
-        {statuses.map((status) => (
+        {taskStatuses.map((status) => (
           <button
             key={status}
             type="button"
