@@ -3,8 +3,8 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import { auditQuery, usersQuery, type AuditFilters } from '@/api/queries'
 import { Empty } from '@/components/Empty'
-import { PageError } from '@/components/PageError'
-import { PageLoading } from '@/components/PageLoading'
+import { PagedList } from '@/components/PagedList'
+import { WideTable } from '@/components/WideTable'
 import { formatDateTime } from '@/lib/format'
 import classes from './Audit.module.css'
 
@@ -15,7 +15,6 @@ export function Audit() {
   const { data: users } = useQuery(usersQuery)
   const names = new Map(users?.map((user) => [user.id, user.name]))
   const who = (id: string | undefined) => (id === undefined ? 'nobody known' : (names.get(id) ?? id))
-  const entries = list.data?.pages.flatMap((page) => page.items) ?? []
   return (
     <Stack>
       <Text size="sm" c="dimmed">
@@ -24,15 +23,9 @@ export function Audit() {
         an entry says so.
       </Text>
       <Filters people={users ?? []} onFilters={setFilters} />
-      {list.isPending ? (
-        <PageLoading />
-      ) : list.isError && entries.length === 0 ? (
-        <PageError error={list.error} retry={() => void list.refetch()} />
-      ) : entries.length === 0 ? (
-        <Empty title="No entry matches" />
-      ) : (
-        <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-          <Table verticalSpacing={6}>
+      <PagedList list={list} empty={<Empty title="No entry matches" />}>
+        {(entries) => (
+          <WideTable minWidth={720} verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>When</Table.Th>
@@ -66,20 +59,9 @@ export function Audit() {
                 </Table.Tr>
               ))}
             </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
-      )}
-      {list.hasNextPage && (
-        <Group justify="center">
-          <Button
-            variant="default"
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            Show older ones
-          </Button>
-        </Group>
-      )}
+          </WideTable>
+        )}
+      </PagedList>
     </Stack>
   )
 }

@@ -21,6 +21,7 @@ import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { showRefusal } from '@/components/refusal'
 import { Time } from '@/components/Time'
+import { WideTable } from '@/components/WideTable'
 
 type Scope = APIToken['scopes'][number]
 
@@ -57,39 +58,37 @@ export function Tokens({ admin }: { admin: boolean }) {
       {tokens.length === 0 ? (
         <Empty title="No token yet" />
       ) : (
-        <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Name</Table.Th>
-                <Table.Th>May</Table.Th>
-                <Table.Th>Last used</Table.Th>
-                <Table.Th>Ends</Table.Th>
-                <Table.Td />
+        <WideTable minWidth={560}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Name</Table.Th>
+              <Table.Th>May</Table.Th>
+              <Table.Th>Last used</Table.Th>
+              <Table.Th>Ends</Table.Th>
+              <Table.Td />
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {tokens.map((token) => (
+              <Table.Tr key={token.id}>
+                <Table.Td>{token.name}</Table.Td>
+                <Table.Td>{token.scopes.join(', ')}</Table.Td>
+                <Table.Td>{token.last_used_at ? <Time at={token.last_used_at} /> : 'not yet'}</Table.Td>
+                <Table.Td>{token.expires_at ? <Time at={token.expires_at} /> : 'never'}</Table.Td>
+                <Table.Td ta="right">
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    onClick={() => setEnding(token)}
+                    aria-label={`End the token ${token.name}`}
+                  >
+                    End
+                  </Button>
+                </Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {tokens.map((token) => (
-                <Table.Tr key={token.id}>
-                  <Table.Td>{token.name}</Table.Td>
-                  <Table.Td>{token.scopes.join(', ')}</Table.Td>
-                  <Table.Td>{token.last_used_at ? <Time at={token.last_used_at} /> : 'not yet'}</Table.Td>
-                  <Table.Td>{token.expires_at ? <Time at={token.expires_at} /> : 'never'}</Table.Td>
-                  <Table.Td ta="right">
-                    <Button
-                      size="compact-sm"
-                      variant="default"
-                      onClick={() => setEnding(token)}
-                      aria-label={`End the token ${token.name}`}
-                    >
-                      End
-                    </Button>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+            ))}
+          </Table.Tbody>
+        </WideTable>
       )}
       <Modal
         opened={ending !== undefined}

@@ -19,6 +19,7 @@ import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { showRefusal } from '@/components/refusal'
 import { Time } from '@/components/Time'
+import { WideTable } from '@/components/WideTable'
 import { formatCount } from '@/lib/format'
 import { UserActions } from './UserActions'
 
@@ -42,51 +43,49 @@ export function Users({ me }: { me: User }) {
         </Text>
         <Button onClick={open}>Add a user</Button>
       </Group>
-      <Table.ScrollContainer minWidth={640} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Name</Table.Th>
-              <Table.Th>Email</Table.Th>
-              <Table.Th>Role</Table.Th>
-              <Table.Th>Since</Table.Th>
-              <Table.Td />
+      <WideTable minWidth={640}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Name</Table.Th>
+            <Table.Th>Email</Table.Th>
+            <Table.Th>Role</Table.Th>
+            <Table.Th>Since</Table.Th>
+            <Table.Td />
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {users.map((user) => (
+            <Table.Tr key={user.id}>
+              <Table.Td>
+                {user.name}
+                {user.id === me.id && ' (you)'}
+                {user.disabled && ' (disabled)'}
+              </Table.Td>
+              <Table.Td>{user.email}</Table.Td>
+              <Table.Td>
+                {user.id === me.id ? (
+                  user.role
+                ) : (
+                  <NativeSelect
+                    size="xs"
+                    aria-label={`Role of ${user.name}`}
+                    value={user.role}
+                    data={['user', 'admin']}
+                    disabled={change.isPending}
+                    onChange={(event) =>
+                      change.mutate({ id: user.id, role: event.currentTarget.value as User['role'] })
+                    }
+                  />
+                )}
+              </Table.Td>
+              <Table.Td>
+                <Time at={user.created_at} />
+              </Table.Td>
+              <Table.Td ta="right">{user.id !== me.id && <UserActions user={user} />}</Table.Td>
             </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {users.map((user) => (
-              <Table.Tr key={user.id}>
-                <Table.Td>
-                  {user.name}
-                  {user.id === me.id && ' (you)'}
-                  {user.disabled && ' (disabled)'}
-                </Table.Td>
-                <Table.Td>{user.email}</Table.Td>
-                <Table.Td>
-                  {user.id === me.id ? (
-                    user.role
-                  ) : (
-                    <NativeSelect
-                      size="xs"
-                      aria-label={`Role of ${user.name}`}
-                      value={user.role}
-                      data={['user', 'admin']}
-                      disabled={change.isPending}
-                      onChange={(event) =>
-                        change.mutate({ id: user.id, role: event.currentTarget.value as User['role'] })
-                      }
-                    />
-                  )}
-                </Table.Td>
-                <Table.Td>
-                  <Time at={user.created_at} />
-                </Table.Td>
-                <Table.Td ta="right">{user.id !== me.id && <UserActions user={user} />}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+          ))}
+        </Table.Tbody>
+      </WideTable>
       <Modal opened={adding} onClose={close} title="Add a user">
         <NewUser onDone={close} />
       </Modal>

@@ -1,13 +1,13 @@
-import { Button, Group, Stack, Table, Text } from '@mantine/core'
+import { Stack, Table, Text } from '@mantine/core'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useOwners } from '@/api/owners'
 import { fileUseQuery, filesQuery } from '@/api/queries'
 import { Empty } from '@/components/Empty'
 import { FileUse } from '@/components/FileUse'
 import { AnchorLink } from '@/components/links'
-import { PageError } from '@/components/PageError'
-import { PageLoading } from '@/components/PageLoading'
+import { PagedList } from '@/components/PagedList'
 import { Time } from '@/components/Time'
+import { WideTable } from '@/components/WideTable'
 import { formatBytes, formatCount } from '@/lib/format'
 import { DeleteFiles } from './DeleteFiles'
 
@@ -16,7 +16,6 @@ export function FilesOfTasks({ admin }: { admin: boolean }) {
   const list = useInfiniteQuery(filesQuery)
   const { data: use } = useQuery(fileUseQuery)
   const owners = useOwners(admin)
-  const items = list.data?.pages.flatMap((page) => page.items) ?? []
   return (
     <Stack>
       <FileUse use={use ?? undefined} />
@@ -25,19 +24,9 @@ export function FilesOfTasks({ admin }: { admin: boolean }) {
           Your output files take {formatBytes(use.used)}.
         </Text>
       )}
-      {list.isPending ? (
-        <PageLoading />
-      ) : list.isError && items.length === 0 ? (
-        <PageError error={list.error} retry={() => void list.refetch()} />
-      ) : items.length === 0 ? (
-        <Empty title="No task has left files">
-          <Text c="dimmed" size="sm">
-            What a task writes to <code>/output</code> is kept when it ends.
-          </Text>
-        </Empty>
-      ) : (
-        <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-          <Table verticalSpacing={6}>
+      <PagedList list={list} empty={<NoFiles />}>
+        {(items) => (
+          <WideTable minWidth={560} verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Task</Table.Th>
@@ -79,20 +68,19 @@ export function FilesOfTasks({ admin }: { admin: boolean }) {
                 </Table.Tr>
               ))}
             </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
-      )}
-      {list.hasNextPage && (
-        <Group justify="center">
-          <Button
-            variant="default"
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            Show older ones
-          </Button>
-        </Group>
-      )}
+          </WideTable>
+        )}
+      </PagedList>
     </Stack>
+  )
+}
+
+function NoFiles() {
+  return (
+    <Empty title="No task has left files">
+      <Text c="dimmed" size="sm">
+        What a task writes to <code>/output</code> is kept when it ends.
+      </Text>
+    </Empty>
   )
 }
