@@ -19,6 +19,7 @@ import { Command } from '@/components/Command'
 import { Empty } from '@/components/Empty'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
+import { Question } from '@/components/Question'
 import { showRefusal } from '@/components/refusal'
 import { Time } from '@/components/Time'
 import { WideTable } from '@/components/WideTable'
@@ -90,23 +91,17 @@ export function Tokens({ admin }: { admin: boolean }) {
           </Table.Tbody>
         </WideTable>
       )}
-      <Modal
-        opened={ending !== undefined}
-        onClose={() => setEnding(undefined)}
+      <Question
+        asked={ending !== undefined}
         title={`End the token ${ending?.name}?`}
+        keep="Keep it"
+        onKeep={() => setEnding(undefined)}
+        deed="End it"
+        onDeed={() => ending && end.mutate(ending.id)}
+        pending={end.isPending}
       >
-        <Text size="sm" mb="md">
-          Whatever uses it is refused from then on.
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={() => setEnding(undefined)}>
-            Keep it
-          </Button>
-          <Button color="red" loading={end.isPending} onClick={() => ending && end.mutate(ending.id)}>
-            End it
-          </Button>
-        </Group>
-      </Modal>
+        Whatever uses it is refused from then on.
+      </Question>
       {/* What is shown once is not lost to a click beside it. */}
       <Modal opened={making} onClose={close} title="Make a token" closeOnClickOutside={false}>
         <NewToken admin={admin} onClose={close} />

@@ -5,6 +5,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import { api, ApiError, call, type User } from '@/api/client'
 import { usersQuery } from '@/api/queries'
+import { Question } from '@/components/Question'
 import { showRefusal } from '@/components/refusal'
 
 type Deed = 'password' | 'disable' | 'remove'
@@ -13,7 +14,16 @@ type Deed = 'password' | 'disable' | 'remove'
 export function UserActions({ user }: { user: User }) {
   const [asking, setAsking] = useState<Deed>()
   const close = () => setAsking(undefined)
-  const enable = useChange(user, { disabled: false }, close)
+  const path = { params: { path: { id: user.id } } }
+  const enable = useDeed(
+    () => call(api.PATCH('/api/users/{id}', { ...path, body: { disabled: false } })),
+    close,
+  )
+  const disable = useDeed(
+    () => call(api.PATCH('/api/users/{id}', { ...path, body: { disabled: true } })),
+    close,
+  )
+  const remove = useDeed(() => call(api.DELETE('/api/users/{id}', path)), close)
   return (
     <>
       <Menu position="bottom-end" withArrow>
@@ -47,32 +57,46 @@ export function UserActions({ user }: { user: User }) {
       <Modal opened={asking === 'password'} onClose={close} title={`A new password for ${user.name}`}>
         <NewPassword user={user} onDone={close} />
       </Modal>
-      <Modal opened={asking === 'disable'} onClose={close} title={`Disable ${user.name}?`}>
-        <Disable user={user} onDone={close} />
-      </Modal>
-      <Modal opened={asking === 'remove'} onClose={close} title={`Remove ${user.name}?`}>
-        <Remove user={user} onDone={close} />
-      </Modal>
+      <Question
+        asked={asking === 'disable'}
+        title={`Disable ${user.name}?`}
+        keep="Leave it"
+        onKeep={close}
+        deed="Disable"
+        onDeed={() => disable.mutate()}
+        pending={disable.isPending}
+      >
+        {user.name} is signed out, cannot sign in, and their API tokens end. Their tasks run on; logs and
+        files are kept.
+      </Question>
+      <Question
+        asked={asking === 'remove'}
+        title={`Remove ${user.name}?`}
+        keep="Keep it"
+        onKeep={close}
+        deed="Remove it"
+        onDeed={() => remove.mutate()}
+        pending={remove.isPending}
+      >
+        The account of {user.email} ends, with its sign-ins and API tokens. This cannot be taken back. Its
+        tasks and files stay, for administrators to see; to keep the account for later, disable it.
+      </Question>
     </>
   )
 }
 
-interface DeedProps {
-  user: User
-  onDone: () => void
-}
-
-function useChange(user: User, body: { disabled: boolean }, onDone: () => void) {
+/** Something that changes the list of users. */
+function useDeed(mutationFn: () => Promise<unknown>, onDone: () => void) {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: () => call(api.PATCH('/api/users/{id}', { params: { path: { id: user.id } }, body })),
+    mutationFn,
     onSuccess: () => void queries.invalidateQueries({ queryKey: usersQuery.queryKey }),
     onError: showRefusal,
     onSettled: onDone,
   })
 }
 
-function NewPassword({ user, onDone }: DeedProps) {
+function NewPassword({ user, onDone }: { user: User; onDone: () => void }) {
   const set = useMutation({
     mutationFn: (password: string) =>
       call(api.PATCH('/api/users/{id}', { params: { path: { id: user.id } }, body: { password } })),
@@ -120,51 +144,5 @@ function NewPassword({ user, onDone }: DeedProps) {
         </Group>
       </Stack>
     </form>
-  )
-}
-
-function Disable({ user, onDone }: DeedProps) {
-  const disable = useChange(user, { disabled: true }, onDone)
-  return (
-    <>
-      <Text size="sm" mb="md">
-        {user.name} is signed out, cannot sign in, and their API tokens end. Their tasks run on; logs and
-        files are kept.
-      </Text>
-      <Group justify="flex-end">
-        <Button variant="default" onClick={onDone}>
-          Leave it
-        </Button>
-        <Button color="red" loading={disable.isPending} onClick={() => disable.mutate()}>
-          Disable
-        </Button>
-      </Group>
-    </>
-  )
-}
-
-function Remove({ user, onDone }: DeedProps) {
-  const queries = useQueryClient()
-  const remove = useMutation({
-    mutationFn: () => call(api.DELETE('/api/users/{id}', { params: { path: { id: user.id } } })),
-    onSuccess: () => void queries.invalidateQueries({ queryKey: usersQuery.queryKey }),
-    onError: showRefusal,
-    onSettled: onDone,
-  })
-  return (
-    <>
-      <Text size="sm" mb="md">
-        The account of {user.email} ends, with its sign-ins and API tokens. This cannot be taken back. Its
-        tasks and files stay, for administrators to see; to keep the account for later, disable it.
-      </Text>
-      <Group justify="flex-end">
-        <Button variant="default" onClick={onDone}>
-          Keep it
-        </Button>
-        <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
-          Remove it
-        </Button>
-      </Group>
-    </>
   )
 }

@@ -1,10 +1,11 @@
-import { Alert, Button, Group, Modal, Text } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { notifications } from '@mantine/notifications'
 import { IconTrash } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, call } from '@/api/client'
 import { fileUseQuery, filesQuery, taskQuery } from '@/api/queries'
+import { Question } from '@/components/Question'
 import { formatBytes, formatCount } from '@/lib/format'
 
 interface Props {
@@ -40,24 +41,18 @@ export function DeleteFiles({ id, files, size, label }: Props) {
       >
         Delete
       </Button>
-      <Modal opened={asking} onClose={close} title={`Delete ${what}?`}>
-        {remove.error && (
-          <Alert color="red" variant="outline" role="alert" mb="md">
-            {remove.error.message}
-          </Alert>
-        )}
-        <Text size="sm" mb="md">
-          They are gone for good; the task, its log and its result stay.
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close}>
-            Keep them
-          </Button>
-          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
-            Delete them
-          </Button>
-        </Group>
-      </Modal>
+      <Question
+        asked={asking}
+        title={`Delete ${what}?`}
+        keep="Keep them"
+        onKeep={close}
+        deed="Delete them"
+        onDeed={() => remove.mutate()}
+        pending={remove.isPending}
+        error={remove.error}
+      >
+        They are gone for good; the task, its log and its result stay.
+      </Question>
     </>
   )
 }

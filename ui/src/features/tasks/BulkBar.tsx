@@ -1,7 +1,8 @@
-import { Button, Group, Modal, Text } from '@mantine/core'
+import { Button, Group, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconBan, IconPencil, IconRefresh, IconX } from '@tabler/icons-react'
 import type { Task } from '@/api/client'
+import { Question } from '@/components/Question'
 import { useBulk } from './actions'
 import { isTerminal } from './columns'
 import { isEditable } from './edit'
@@ -58,31 +59,21 @@ export function BulkBar({ tasks, onClear }: { tasks: Task[]; onClear: () => void
         </Button>
       </Group>
       {one && <EditTask task={one} opened={editing} onClose={edit.close} />}
-      <Modal
-        opened={asking}
-        onClose={close}
+      <Question
+        asked={asking}
         title={`Cancel ${active.length} ${active.length === 1 ? 'task' : 'tasks'}?`}
+        keep="Keep them"
+        onKeep={close}
+        deed="Cancel them"
+        onDeed={() => {
+          close()
+          cancel.mutate(active)
+        }}
+        likely
       >
-        <Text size="sm" mb="md">
-          Running containers are stopped; logs and files so far are kept. This cannot be taken back, but a
-          cancelled task can be retried.
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close}>
-            Keep them
-          </Button>
-          <Button
-            color="red"
-            data-autofocus
-            onClick={() => {
-              close()
-              cancel.mutate(active)
-            }}
-          >
-            Cancel them
-          </Button>
-        </Group>
-      </Modal>
+        Running containers are stopped; logs and files so far are kept. This cannot be taken back, but a
+        cancelled task can be retried.
+      </Question>
     </Group>
   )
 }

@@ -1,9 +1,10 @@
-import { Button, Group, Modal, Text } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconBan } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { Task } from '@/api/client'
 import { taskQuery } from '@/api/queries'
+import { Question } from '@/components/Question'
 import { showRefusal } from '@/components/refusal'
 import { cancelTask } from './actions'
 
@@ -33,20 +34,19 @@ export function CancelTask({ task }: { task: Task }) {
       >
         {task.cancel_requested ? 'Cancelling' : 'Cancel'}
       </Button>
-      <Modal opened={asking} onClose={close} title="Cancel this task?">
-        <Text size="sm" mb="md">
-          Its container is stopped. The log and the files so far are kept, and it can be retried, from its
-          beginning.
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close}>
-            Let it run
-          </Button>
-          <Button color="red" data-autofocus loading={cancel.isPending} onClick={() => cancel.mutate()}>
-            Cancel it
-          </Button>
-        </Group>
-      </Modal>
+      <Question
+        asked={asking}
+        title="Cancel this task?"
+        keep="Let it run"
+        onKeep={close}
+        deed="Cancel it"
+        onDeed={() => cancel.mutate()}
+        likely
+        pending={cancel.isPending}
+      >
+        Its container is stopped. The log and the files so far are kept, and it can be retried, from its
+        beginning.
+      </Question>
     </>
   )
 }

@@ -1,8 +1,9 @@
-import { Button, Checkbox, Group, Modal, Text } from '@mantine/core'
+import { Button, Checkbox, Group } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, call, type Worker } from '@/api/client'
+import { Question } from '@/components/Question'
 import { showRefusal } from '@/components/refusal'
 import { formatCount } from '@/lib/format'
 
@@ -42,32 +43,26 @@ export function WorkerActions({ worker, onRemoved }: { worker: Worker; onRemoved
       <Button size="compact-sm" variant="default" onClick={open}>
         Remove
       </Button>
-      <Modal opened={asking} onClose={close} title={`Remove ${id}?`}>
-        <Text size="sm" mb="sm">
-          Its id is barred until it is registered again. To let it finish its work first, drain it.
-        </Text>
+      <Question
+        asked={asking}
+        title={`Remove ${id}?`}
+        keep="Keep it"
+        onKeep={close}
+        deed="Remove it"
+        onDeed={() => remove.mutate()}
+        pending={remove.isPending}
+        disabled={worker.running_count > 0 && !force}
+      >
+        Its id is barred until it is registered again. To let it finish its work first, drain it.
         {worker.running_count > 0 && (
           <Checkbox
-            mb="md"
+            mt="sm"
             label={`Stop its ${formatCount(worker.running_count)} running ${worker.running_count === 1 ? 'task' : 'tasks'} here and run them on other workers`}
             checked={force}
             onChange={(event) => setForce(event.currentTarget.checked)}
           />
         )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close}>
-            Keep it
-          </Button>
-          <Button
-            color="red"
-            loading={remove.isPending}
-            disabled={worker.running_count > 0 && !force}
-            onClick={() => remove.mutate()}
-          >
-            Remove it
-          </Button>
-        </Group>
-      </Modal>
+      </Question>
     </Group>
   )
 }
