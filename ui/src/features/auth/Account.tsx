@@ -1,9 +1,10 @@
-import { Alert, Button, PasswordInput, Stack, Text, Title } from '@mantine/core'
+import { Button, PasswordInput, Stack, Text, Title } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import { api, ApiError, call, type User } from '@/api/client'
 import { versionQuery } from '@/api/queries'
+import { FormError } from '@/components/FormError'
 import { Time } from '@/components/Time'
 
 export function Account({ user }: { user: User }) {
@@ -63,11 +64,7 @@ function PasswordForm() {
         <Title order={2} size="h5">
           Change the password
         </Title>
-        {error && (
-          <Alert color="red" variant="outline" role="alert" p="xs">
-            {error.message}
-          </Alert>
-        )}
+        <FormError error={error} />
         <PasswordInput
           name="old"
           label="Present password"

@@ -1,8 +1,9 @@
-import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
+import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation, useSuspenseQuery } from '@tanstack/react-query'
 import type { FormEvent, ReactNode } from 'react'
 import { api, ApiError, call, type User } from '@/api/client'
 import { registrationQuery } from '@/api/queries'
+import { FormError } from '@/components/FormError'
 import { AuthFrame } from './AuthFrame'
 
 interface Props {
@@ -53,11 +54,7 @@ export function Register({ onSignedIn, children }: Props) {
           {state.first && (
             <Text size="sm">Nobody has an account yet. This first one becomes the administrator&apos;s.</Text>
           )}
-          {register.isError && (
-            <Alert color="red" variant="outline" role="alert">
-              {register.error.message}
-            </Alert>
-          )}
+          <FormError error={register.error} />
           <TextInput
             name="name"
             label="Name"

@@ -2,6 +2,7 @@ import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/c
 import { useMutation } from '@tanstack/react-query'
 import type { FormEvent, ReactNode } from 'react'
 import { api, call, type User } from '@/api/client'
+import { FormError } from '@/components/FormError'
 import { AuthFrame } from './AuthFrame'
 
 interface Props {
@@ -29,11 +30,7 @@ export function SignIn({ expired, onSignedIn, children }: Props) {
               Your sign-in is over. Sign in again to go on where you were.
             </Alert>
           )}
-          {login.isError && (
-            <Alert color="red" variant="outline" role="alert">
-              {login.error.message}
-            </Alert>
-          )}
+          <FormError error={login.error} />
           <TextInput
             name="email"
             type="email"

@@ -1,15 +1,4 @@
-import {
-  Alert,
-  Button,
-  Checkbox,
-  Group,
-  Modal,
-  NativeSelect,
-  Stack,
-  Table,
-  Text,
-  TextInput,
-} from '@mantine/core'
+import { Button, Checkbox, Group, Modal, NativeSelect, Stack, Table, Text, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
@@ -17,6 +6,7 @@ import { api, ApiError, call, type APIToken } from '@/api/client'
 import { tokensQuery } from '@/api/queries'
 import { Command } from '@/components/Command'
 import { Empty } from '@/components/Empty'
+import { FormError } from '@/components/FormError'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { Question } from '@/components/Question'
@@ -137,11 +127,7 @@ function NewToken({ admin, onClose }: { admin: boolean; onClose: () => void }) {
   return (
     <form onSubmit={submit}>
       <Stack gap="sm">
-        {error && (
-          <Alert color="red" variant="outline" role="alert" p="xs">
-            {error.message}
-          </Alert>
-        )}
+        <FormError error={error} />
         <TextInput
           name="name"
           label="Name"

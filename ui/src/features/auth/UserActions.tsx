@@ -1,10 +1,11 @@
-import { ActionIcon, Alert, Button, Group, Menu, Modal, PasswordInput, Stack, Text } from '@mantine/core'
+import { ActionIcon, Button, Group, Menu, Modal, PasswordInput, Stack, Text } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { IconDots, IconKey, IconLock, IconLockOpen, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import { api, ApiError, call, type User } from '@/api/client'
 import { usersQuery } from '@/api/queries'
+import { FormError } from '@/components/FormError'
 import { Question } from '@/components/Question'
 import { showRefusal } from '@/components/refusal'
 
@@ -118,11 +119,7 @@ function NewPassword({ user, onDone }: { user: User; onDone: () => void }) {
     <form onSubmit={submit}>
       <Stack gap="sm">
         <Text size="sm">For somebody who has forgotten theirs. Their sign-ins and API tokens end.</Text>
-        {set.isError && (
-          <Alert color="red" variant="outline" role="alert" p="xs">
-            {set.error.message}
-          </Alert>
-        )}
+        <FormError error={set.error} />
         <PasswordInput
           name="password"
           label="New password"

@@ -1,5 +1,4 @@
 import {
-  Alert,
   Button,
   Group,
   Modal,
@@ -15,6 +14,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { FormEvent } from 'react'
 import { api, ApiError, call, type User } from '@/api/client'
 import { usersQuery } from '@/api/queries'
+import { FormError } from '@/components/FormError'
 import { PageError } from '@/components/PageError'
 import { PageLoading } from '@/components/PageLoading'
 import { showRefusal } from '@/components/refusal'
@@ -118,11 +118,7 @@ function NewUser({ onDone }: { onDone: () => void }) {
   return (
     <form onSubmit={submit}>
       <Stack gap="sm">
-        {error && (
-          <Alert color="red" variant="outline" role="alert" p="xs">
-            {error.message}
-          </Alert>
-        )}
+        <FormError error={error} />
         <TextInput name="name" label="Name" required data-autofocus error={error?.field('name')} />
         <TextInput name="email" type="email" label="Email" required error={error?.field('email')} />
         <PasswordInput

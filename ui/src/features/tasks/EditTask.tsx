@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import { ApiError, type Task, type TaskChange } from '@/api/client'
 import { taskQuery } from '@/api/queries'
+import { FormError } from '@/components/FormError'
 import { taskTitle } from './columns'
 import { changeOf, editDraftOf, editTask, isEditable, rebase, type EditDraft } from './edit'
 
@@ -75,11 +76,7 @@ function EditForm({ task, onClose }: Omit<Props, 'opened'>) {
     <form onSubmit={submit} noValidate>
       <Stack gap="sm">
         {!open ? <NoLonger task={now} /> : overtaken && <Overtaken task={now} />}
-        {save.error && (
-          <Alert color="red" variant="outline" role="alert" p="xs">
-            {save.error.message}
-          </Alert>
-        )}
+        <FormError error={save.error} />
         <TextInput
           label="Name"
           data-autofocus
