@@ -137,13 +137,13 @@ func (f *fleet) abandon(st step, then func(step)) {
 }
 
 // save is Coordinator.saveWorker for each.
-func (f *fleet) save(workers []cluster.Worker, then func(error)) {
+func (f *fleet) save(workers []cluster.WorkerID, then func(error)) {
 	if len(workers) == 0 {
 		then(nil)
 		return
 	}
 	f.local(func() {
-		w := f.m.workers[workers[0].ID]
+		w := f.m.workers[workers[0]]
 		w.unsaved = false
 		var failed error
 		if f.chance(20) {

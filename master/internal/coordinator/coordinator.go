@@ -181,8 +181,8 @@ func (c *Coordinator) carryOut(ctx context.Context, st step) error {
 		return fmt.Errorf("%w: %w", cluster.ErrUnavailable, st.fatal)
 	}
 	failed := c.abandon(ctx, &st)
-	for _, w := range st.workers {
-		failed = cmp.Or(failed, c.saveWorker(ctx, w.ID))
+	for _, id := range st.workers {
+		failed = cmp.Or(failed, c.saveWorker(ctx, id))
 	}
 	failed = cmp.Or(failed, c.commit(ctx, st.writes))
 	c.clear(st)

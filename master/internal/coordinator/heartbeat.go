@@ -147,7 +147,7 @@ func (m *machine) revive(now time.Time, w *worker, h Heartbeat) (st step) {
 	w.healthy, w.illness = h.Healthy, h.Message
 	if was.Lost != w.worker.Lost || !was.LeftUntil.Equal(w.worker.LeftUntil) {
 		w.unsaved = true
-		st.workers = append(st.workers, w.worker)
+		st.workers = append(st.workers, w.worker.ID)
 		st.wake = true
 	}
 	if !w.reachable && !w.probing && w.probeAt.IsZero() && !h.Leaving {

@@ -129,7 +129,7 @@ func (m *machine) loseWorker(now time.Time, w *worker) (st step) {
 	clear(w.foreign)
 	clear(w.recent)
 	w.unsaved = true
-	st.workers = []cluster.Worker{w.worker}
+	st.workers = []cluster.WorkerID{w.worker.ID}
 	st.forget = []cluster.WorkerID{w.worker.ID}
 	st.events = []Event{workerEvent(w)}
 	for _, id := range sortedKeys(w.attempts) {
@@ -201,7 +201,7 @@ func (m *machine) tickWorker(now time.Time, w *worker, slept bool) (st step) {
 	}
 	m.arm(w.restUntil)
 	if w.unsaved && !w.removed() {
-		st.workers = append(st.workers, w.worker)
+		st.workers = append(st.workers, w.worker.ID)
 	}
 	if !w.probeAt.IsZero() && !now.Before(w.probeAt) {
 		w.probeAt = time.Time{}

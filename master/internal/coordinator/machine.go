@@ -286,7 +286,7 @@ func itemOf(t cluster.Task, shape string) queue.Item {
 // step is what the machine wants done, in this order.
 type step struct {
 	abandon  []lostLog            // end the logs of attempts that are lost
-	workers  []cluster.Worker     // keep these values
+	workers  []cluster.WorkerID   // store what they are by then
 	writes   []*write             // commit, then feed the answers to committed
 	retract  []ownedRef           // take back what was published of these
 	discard  []cluster.AttemptRef // and remove what is staged of these

@@ -78,7 +78,7 @@ func (m *machine) register(now time.Time, r Registration) (reply RegisterReply, 
 	w.heard, w.deadline, w.stale = now, now.Add(m.HeartbeatTimeout), true
 	m.arm(w.deadline)
 	w.unsaved = true
-	st.workers = []cluster.Worker{w.worker}
+	st.workers = []cluster.WorkerID{w.worker.ID}
 	st.events = []Event{workerEvent(w)}
 	reply.HeartbeatInterval = m.HeartbeatInterval
 	st.join(m.reconcile(now, w, r, fresh, strange, &reply))

@@ -38,7 +38,7 @@ func (m *machine) drain(id cluster.WorkerID, on bool) (st step, err error) {
 		return st, nil
 	}
 	w.worker.Draining, w.stale, w.unsaved = on, true, true
-	st.workers = []cluster.Worker{w.worker}
+	st.workers = []cluster.WorkerID{w.worker.ID}
 	st.events = []Event{workerEvent(w)}
 	st.wake = !on
 	return st, nil
@@ -57,7 +57,7 @@ func (m *machine) remove(id cluster.WorkerID, force bool) (st step, err error) {
 		return st, fmt.Errorf("%w: worker %s still has tasks (%d); drain it and wait, or force it, and they run elsewhere", cluster.ErrConflict, id, len(w.attempts))
 	}
 	w.worker.Barred, w.barring, w.stale = true, true, true
-	st.workers = []cluster.Worker{w.worker}
+	st.workers = []cluster.WorkerID{w.worker.ID}
 	return st, nil
 }
 
@@ -96,7 +96,7 @@ func (m *machine) readmit(id cluster.WorkerID) (st step, err error) {
 	}
 	w.worker.Barred, w.worker.Session, w.unsaved = false, "", true
 	m.addWorker(w)
-	st.workers = []cluster.Worker{w.worker}
+	st.workers = []cluster.WorkerID{w.worker.ID}
 	return st, nil
 }
 
@@ -113,7 +113,7 @@ func (m *machine) expel(r Registration) (reply RegisterReply, st step, err error
 	}
 	w.worker.Session, w.worker.Fingerprint, w.unsaved = r.Session, r.Fingerprint, true
 	return RegisterReply{HeartbeatInterval: m.HeartbeatInterval, Stop: refsOf(r.Running)},
-		step{workers: []cluster.Worker{w.worker}}, nil
+		step{workers: []cluster.WorkerID{w.worker.ID}}, nil
 }
 
 func refsOf(running []cluster.RunningAttempt) (refs []cluster.AttemptRef) {

@@ -164,8 +164,8 @@ func (w *world) do(st step) {
 	if st.fatal != nil {
 		w.failf("fatal: %v", st.fatal)
 	}
-	for _, changed := range st.workers {
-		if err := w.save(changed.ID); err != nil {
+	for _, id := range st.workers {
+		if err := w.save(id); err != nil {
 			w.failf("worker: %v", err)
 		}
 	}
