@@ -109,11 +109,9 @@ func (m *machine) leave(now time.Time, e *task, was cluster.Task) {
 	if w := m.workers[was.WorkerID]; w != nil && hasResult(e.task, was.Ref()) {
 		w.recent[was.Ref()] = now
 	}
-	e.sent, e.tries, e.conflicts, e.accepted, e.began, e.following, e.loss = false, 0, 0, false, false, false, nil
-	e.seen, e.progress, e.cpu, e.mem = nil, nil, nil, nil
-	e.used, e.usage = 0, nil
 	delete(m.dirty, was.ID)
 	m.awaitEnd(e, time.Time{})
+	e.placement = placement{}
 }
 
 // remains keeps the place of an attempt that was given up, until its worker has
