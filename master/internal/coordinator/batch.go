@@ -95,12 +95,11 @@ func (c *Coordinator) SubmitBatch(ctx context.Context, p cluster.Principal, entr
 		}
 		defer func() { c.release(name, b.items[b.at[0]].ID) }()
 	}
-	select {
-	case c.batching <- struct{}{}: // one at a time: its steps take room from all new tasks
-		defer func() { <-c.batching }()
-	case <-ctx.Done():
-		return nil, nil, fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
+	done, err := c.turns.batching.take(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
+	defer done()
 	b.since = c.now()
 	if once.Key == "" {
 		if err := c.mayAdd(b.user); err != nil {

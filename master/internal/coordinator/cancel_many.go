@@ -56,13 +56,12 @@ func (c *Coordinator) CancelTasks(ctx context.Context, p cluster.Principal, r Ca
 			return report, first.Reply, nil
 		}
 	}
-	if !r.Dry { // one at a time: each keeps the store busy, and the ids of all that it means
-		select {
-		case c.stopping <- struct{}{}:
-			defer func() { <-c.stopping }()
-		case <-ctx.Done():
-			return report, nil, fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
+	if !r.Dry {
+		done, err := c.turns.cancelling.take(ctx)
+		if err != nil {
+			return report, nil, err
 		}
+		defer done()
 	}
 	ids, again, err := c.meant(ctx, p, r, once)
 	if err != nil {

@@ -72,19 +72,12 @@ type Coordinator struct {
 	fatal     chan error
 	recovered atomic.Bool
 	checked   atomic.Pointer[InvariantReport] // the last look at the invariants
-	saving    chan struct{}                   // a turn: one PutWorker at a time
-	batching  chan struct{}                   // a turn: one batch of new tasks at a time
-	stopping  chan struct{}                   // a turn: one request to cancel many at a time
-	keep      retention.Policy
+	errands   errands
+	turns     turns
 	observe   func(TaskChange)
-	pruning   chan struct{} // a turn: one pruning at a time; guards remains
-	remains   []remnant
 
-	runMu  sync.Mutex // guards the four below
-	runCtx context.Context
-	early  []func(context.Context) // calls decided before Run; it makes them
-	closed bool
-	calls  sync.WaitGroup
+	keep    retention.Policy
+	remains []remnant // guarded by turns.pruning
 }
 
 // New makes a Coordinator; Recover and Run bring it to life.
@@ -96,8 +89,8 @@ func New(cfg Config) *Coordinator {
 	return &Coordinator{
 		store: cfg.Store, client: cfg.Client, logs: cfg.Logs, files: cfg.Files, log: cfg.Log,
 		clusterID: cfg.ClusterID, now: time.Now, newID: newTaskID, hub: events.NewHub(hubEvents, hubBytes, Event.weight), m: m, editing: map[cluster.TaskID]int{},
-		wake: make(chan struct{}, 1), fatal: make(chan error, 1), saving: make(chan struct{}, 1), batching: make(chan struct{}, 1), stopping: make(chan struct{}, 1),
-		keep: cfg.Retention, observe: cfg.Observe, pruning: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), fatal: make(chan error, 1), turns: newTurns(),
+		keep: cfg.Retention, observe: cfg.Observe,
 	}
 }
 
@@ -110,25 +103,13 @@ func newLease() string { return strings.ToLower(crand.Text()) }
 // master is found writing; it has joined every goroutine when it returns.
 func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
+	c.errands.begin(ctx)
+	defer c.errands.end()
 	defer stop()
-	c.runMu.Lock()
-	c.runCtx = ctx
-	for _, call := range c.early {
-		c.calls.Go(func() { call(ctx) })
-	}
-	c.early = nil
-	c.calls.Go(func() { c.forgetKeys(ctx) })
-	c.runMu.Unlock()
-	defer func() {
-		stop()
-		c.runMu.Lock()
-		c.closed = true
-		c.runMu.Unlock()
-		c.calls.Wait()
-	}()
-	c.calls.Go(func() { c.patrol(ctx) })
-	c.calls.Go(func() { c.sweeps(ctx) })
-	c.calls.Go(func() { c.retain(ctx) })
+	c.errands.run(c.forgetKeys)
+	c.errands.run(c.patrol)
+	c.errands.run(c.sweeps)
+	c.errands.run(c.retain)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -260,15 +241,13 @@ func unavailable(err error) error {
 	return cluster.StoreUnavailable(err)
 }
 
-// saveWorker stores the worker's present value; one at a time, so that an
-// older value never comes last.
+// saveWorker stores the worker's present value.
 func (c *Coordinator) saveWorker(ctx context.Context, id cluster.WorkerID) error {
-	select {
-	case c.saving <- struct{}{}:
-		defer func() { <-c.saving }()
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
+	done, err := c.turns.saving.take(ctx)
+	if err != nil {
+		return err
 	}
+	defer done()
 	c.mu.Lock()
 	w := c.m.workers[id]
 	var value cluster.Worker
@@ -320,10 +299,9 @@ func (c *Coordinator) tell(st step) {
 }
 
 // call runs do in a goroutine of Run's; without a timeout it has Run's
-// lifetime. Before Run it is put off until then, after Run it does nothing:
-// the next start settles what is open.
+// lifetime. After Run it does nothing: the next start settles what is open.
 func (c *Coordinator) call(timeout time.Duration, do func(context.Context) step) {
-	call := func(ctx context.Context) {
+	c.errands.run(func(ctx context.Context) {
 		bounded, cancel := ctx, context.CancelFunc(func() {})
 		if timeout > 0 {
 			bounded, cancel = context.WithTimeout(ctx, timeout)
@@ -332,17 +310,7 @@ func (c *Coordinator) call(timeout time.Duration, do func(context.Context) step)
 		if err := c.carryOut(ctx, do(bounded)); err != nil {
 			c.log.Warn("a change was not stored; it is tried again", "error", err)
 		}
-	}
-	c.runMu.Lock()
-	defer c.runMu.Unlock()
-	switch {
-	case c.closed:
-	case c.runCtx == nil:
-		c.early = append(c.early, call)
-	default:
-		ctx := c.runCtx
-		c.calls.Go(func() { call(ctx) })
-	}
+	})
 }
 
 // readBack asks the store what became of a write until it answers.

@@ -3,7 +3,6 @@ package coordinator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"cloudai/master/internal/cluster"
@@ -126,12 +125,11 @@ func (c *Coordinator) prunePause() time.Duration {
 
 // prune carries one look out, when its turn has come.
 func (c *Coordinator) prune(ctx context.Context, p pruning) (PruneReport, error) {
-	select {
-	case c.pruning <- struct{}{}:
-		defer func() { <-c.pruning }()
-	case <-ctx.Done():
-		return PruneReport{}, fmt.Errorf("%w: %w", cluster.ErrUnavailable, ctx.Err())
+	done, err := c.turns.pruning.take(ctx)
+	if err != nil {
+		return PruneReport{}, err
 	}
+	defer done()
 	p.c, p.now, p.since = c, c.now(), c.now()
 	if p.known == nil {
 		p.known = settled{}
