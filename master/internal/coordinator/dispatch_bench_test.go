@@ -95,7 +95,7 @@ func BenchmarkInvariants(b *testing.B) {
 	}
 	ids, queued := d.m.active(), d.m.queue.IDs()
 	clean := func(b *testing.B) {
-		if len(d.m.watch.open) > 0 {
+		if len(d.m.mismatches.open) > 0 {
 			b.Fatal("something does not agree")
 		}
 	}

@@ -86,8 +86,8 @@ type mismatch struct {
 
 func (x *mismatch) age() time.Duration { return x.last.Sub(x.since) }
 
-// watch is the machine's memory of what does not agree at the moment.
-type watch struct {
+// mismatches is the machine's memory of what does not agree at the moment.
+type mismatches struct {
 	open   map[subject]*mismatch
 	beyond int       // that there was no room for since the last review
 	last   time.Time // review
@@ -101,11 +101,11 @@ const openMost = 10_000
 
 // suspect notes that an invariant does not seem to hold.
 func (m *machine) suspect(now time.Time, s subject) {
-	if m.watch.open[s] != nil {
+	if m.mismatches.open[s] != nil {
 		return
 	}
-	if len(m.watch.open) >= openMost {
-		m.watch.beyond++
+	if len(m.mismatches.open) >= openMost {
+		m.mismatches.beyond++
 		return
 	}
 	x := &mismatch{since: now, last: now}
@@ -113,7 +113,7 @@ func (m *machine) suspect(now time.Time, s subject) {
 		x.since = m.workers[s.worker].heard
 		x.last = x.since
 	}
-	m.watch.open[s] = x
+	m.mismatches.open[s] = x
 }
 
 // review looks at everything that did not agree once more and forgets what
@@ -121,7 +121,7 @@ func (m *machine) suspect(now time.Time, s subject) {
 // least once per heartbeat interval: when it was not, the master has slept,
 // and everything gets a fresh time.
 func (m *machine) review(now time.Time) (report InvariantReport, news newsOfCheck) {
-	a := &m.watch
+	a := &m.mismatches
 	slept := !a.last.IsZero() && now.Sub(a.last) > m.HeartbeatInterval+lateness
 	a.last = now
 	for s, x := range a.open {
@@ -160,10 +160,10 @@ type newsOfCheck struct{ broken, mended []Mismatch }
 
 // agrees forgets a subject.
 func (m *machine) agrees(s subject, news *newsOfCheck) {
-	if x := m.watch.open[s]; x.broken {
+	if x := m.mismatches.open[s]; x.broken {
 		news.mended = append(news.mended, m.finding(s, x))
 	}
-	delete(m.watch.open, s)
+	delete(m.mismatches.open, s)
 }
 
 func (m *machine) finding(s subject, x *mismatch) Mismatch {

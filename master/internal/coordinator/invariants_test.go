@@ -24,9 +24,9 @@ func (m *machine) compareAll(now time.Time, store activeStore) (InvariantReport,
 	ctx := context.Background()
 	var stored []cluster.Task
 	err := store.ActiveTasks(ctx, func(t cluster.Task) error { stored = append(stored, t); return nil })
-	m.watch.sweep++
-	m.checkStored(now, stored, m.watch.sweep)
-	m.checkTasks(now, m.active(), m.watch.sweep)
+	m.mismatches.sweep++
+	m.checkStored(now, stored, m.mismatches.sweep)
+	m.checkTasks(now, m.active(), m.mismatches.sweep)
 	m.checkQueue(now, m.queue.IDs())
 	for from, more := 0, true; more; from += 2 {
 		more = m.checkWorkers(now, from, 2)
@@ -331,11 +331,11 @@ func TestInvariantsBounded(t *testing.T) {
 		w.attempts[cluster.TaskID(strings.Repeat("x", 1+n%7)+time.Duration(n).String())] = cluster.Resources{CPU: 1}
 	}
 	report, _ := d.compared(deskStore{})
-	if len(d.m.watch.open) != openMost || report.Pending != openMost+500 || len(report.Mismatches) != mismatchesMost || report.Kinds[0].Pending != openMost {
-		t.Fatalf("%d kept, %d pending, %d named, kinds %+v", len(d.m.watch.open), report.Pending, len(report.Mismatches), report.Kinds)
+	if len(d.m.mismatches.open) != openMost || report.Pending != openMost+500 || len(report.Mismatches) != mismatchesMost || report.Kinds[0].Pending != openMost {
+		t.Fatalf("%d kept, %d pending, %d named, kinds %+v", len(d.m.mismatches.open), report.Pending, len(report.Mismatches), report.Kinds)
 	}
 	clear(w.attempts)
-	if report, _ = d.compared(deskStore{}); report.Pending != 0 || len(d.m.watch.open) != 0 {
+	if report, _ = d.compared(deskStore{}); report.Pending != 0 || len(d.m.mismatches.open) != 0 {
 		t.Fatalf("%+v", report)
 	}
 }

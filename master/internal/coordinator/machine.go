@@ -44,7 +44,7 @@ type machine struct {
 
 	next time.Time // nearest deadline; zero: none
 
-	watch watch // decides nothing: it watches the rest
+	mismatches mismatches // what of all this does not agree; decides nothing
 }
 
 func newMachine(r rules, policy scheduler.Policy, rng *rand.Rand, newLease func() string) *machine {
@@ -52,7 +52,7 @@ func newMachine(r rules, policy scheduler.Policy, rng *rand.Rand, newLease func(
 		rules: r, policy: policy, rng: rng, newLease: newLease,
 		tasks: map[cluster.TaskID]*task{}, entering: newEntering(), weight: newWeight(), workers: map[cluster.WorkerID]*worker{},
 		queue: queue.New(), dirty: map[cluster.TaskID]*task{}, stuck: map[cluster.TaskID]*task{},
-		ending: map[cluster.TaskID]*task{}, watch: watch{open: map[subject]*mismatch{}},
+		ending: map[cluster.TaskID]*task{}, mismatches: mismatches{open: map[subject]*mismatch{}},
 	}
 }
 

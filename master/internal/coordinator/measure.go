@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"cloudai/master/internal/cluster"
-	"cloudai/master/internal/events"
 	"cloudai/master/internal/telemetry"
 )
 
@@ -90,12 +89,4 @@ func (c *Coordinator) WorkerTasks(ctx context.Context, p cluster.Principal, id c
 	}
 	f.WorkerID = id
 	return c.Tasks(ctx, p, f, page)
-}
-
-// WatchWorkers gives all workers as the principal may see them, and a
-// subscription to all that changes afterwards. The caller closes it.
-func (c *Coordinator) WatchWorkers(_ context.Context, p cluster.Principal) ([]WorkerView, *events.Subscription[Event]) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.m.workerViews(p), c.hub.Subscribe(0)
 }

@@ -111,7 +111,7 @@ func (c *Coordinator) enter(ctx context.Context, a admission, once Once) (Create
 		return Created{}, err
 	}
 	if a.key != nil {
-		key, err := keyOf(a, view, once, now)
+		key, err := admissionKey(a, view, once, now)
 		if err != nil {
 			c.decide(func(now time.Time) step { return c.m.committed(now, st.writes[0], err) })
 			return Created{}, err
@@ -122,8 +122,8 @@ func (c *Coordinator) enter(ctx context.Context, a admission, once Once) (Create
 	return Created{TaskView: view}, c.carryOut(ctx, st)
 }
 
-// keyOf is the key of an admission as it is stored.
-func keyOf(a admission, view TaskView, once Once, now time.Time) (*db.Key, error) {
+// admissionKey is the key of an admission as it is stored.
+func admissionKey(a admission, view TaskView, once Once, now time.Time) (*db.Key, error) {
 	reply, err := once.Reply(view)
 	if err != nil {
 		return nil, fmt.Errorf("writing the reply: %w", err)

@@ -140,8 +140,8 @@ func (c *Coordinator) sweep(ctx context.Context, began time.Time) (busy time.Dur
 	var queued []string
 	var number uint64
 	c.locked(func(time.Time) {
-		c.m.watch.sweep++
-		number, ids = c.m.watch.sweep, c.m.active()
+		c.m.mismatches.sweep++
+		number, ids = c.m.mismatches.sweep, c.m.active()
 	})
 	c.locked(func(time.Time) { queued = c.m.queue.IDs() })
 	batch, since := make([]cluster.Task, 0, patrolBatch), c.now()
@@ -173,7 +173,7 @@ func (c *Coordinator) sweep(ctx context.Context, began time.Time) (busy time.Dur
 		err = errors.Join(err, rest())
 	}
 	if err == nil {
-		c.locked(func(time.Time) { c.m.watch.swept = began })
+		c.locked(func(time.Time) { c.m.mismatches.swept = began })
 	}
 	return busy, err
 }

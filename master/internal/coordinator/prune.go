@@ -17,7 +17,7 @@ type pruning struct {
 	policy retention.Policy
 	dry    bool // only count
 	share  bool // leave most of the time to others
-	known  settled
+	known  prunedTo
 	now    time.Time
 	since  time.Time // the last rest
 	needed map[cluster.TaskID]bool
@@ -57,7 +57,7 @@ func (p *pruning) walk(ctx context.Context, kind retention.Kind) error {
 	}
 	filter := cluster.TaskFilter{Until: until.Add(1)}
 	if known := p.known[kind]; !known.After(until) { // else the clock was set back
-		filter.Since = known.Add(-settledSlack)
+		filter.Since = known.Add(-prunedSlack)
 	}
 	err := p.tasks(ctx, filter, func(tasks []cluster.Task) error {
 		var batch []doomed

@@ -169,7 +169,7 @@ func (c *Coordinator) DeleteFiles(ctx context.Context, p cluster.Principal, id c
 	if err := p.Require(cluster.ScopeSubmit); err != nil {
 		return err
 	}
-	defer c.edit(id)()
+	defer c.keepFromPruning(id)()
 	for range 3 {
 		c.mu.Lock()
 		active := c.visible(p, id) != nil
@@ -199,21 +199,6 @@ func (c *Coordinator) DeleteFiles(ctx context.Context, p cluster.Principal, id c
 		return c.files.RemoveTask(t.UserID, id)
 	}
 	return fmt.Errorf("%w: task %s keeps changing", cluster.ErrUnavailable, id)
-}
-
-// edit keeps a task that is over from being pruned until done is called, so that
-// nobody hears of its change after its end.
-func (c *Coordinator) edit(id cluster.TaskID) (done func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.editing[id]++
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.editing[id]--; c.editing[id] == 0 {
-			delete(c.editing, id)
-		}
-	}
 }
 
 // workerView copies a worker for people; c.mu must be held.

@@ -18,9 +18,9 @@ const (
 	pruneEvery = time.Minute
 	pruneShare = 20
 
-	// settledSlack is how much of what is settled is read again: what was on its
+	// prunedSlack is how much of what is pruned already is read again: what was on its
 	// way into the store then.
-	settledSlack = time.Minute
+	prunedSlack = time.Minute
 	// A clock that is set forward makes everything old. Whoever did so by mistake
 	// has clockPause to notice, unless it was by no more than clockDoubt.
 	clockDoubt = time.Minute
@@ -46,9 +46,9 @@ func (n *PruneCount) add(bytes int64) {
 	n.Bytes += bytes
 }
 
-// settled is up to which time of creation nothing of a kind is left that could
+// prunedTo is up to which time of creation nothing of a kind is left that could
 // become due, as far as the rule in force has found.
-type settled map[retention.Kind]time.Time
+type prunedTo map[retention.Kind]time.Time
 
 // Prune removes what the policy does not keep, now; nil: the master's own. With
 // dry it only counts. For administrators.
@@ -82,12 +82,12 @@ func (c *Coordinator) retain(ctx context.Context) {
 	if c.keep.KeepsAll() {
 		return
 	}
-	known, clock := settled{}, c.now()
+	known, clock := prunedTo{}, c.now()
 	for least := c.prunePause(); ; {
 		began := c.now()
 		by := setBy(clock, began)
 		if clock = began; by.Abs() > clockDoubt {
-			known = settled{}
+			known = prunedTo{}
 		}
 		if by > clockDoubt {
 			c.log.Warn("the clock was set forward; nothing is removed for a while, in case that was a mistake", "by", by, "for", clockPause)
@@ -132,7 +132,7 @@ func (c *Coordinator) prune(ctx context.Context, p pruning) (PruneReport, error)
 	defer done()
 	p.c, p.now, p.since = c, c.now(), c.now()
 	if p.known == nil {
-		p.known = settled{}
+		p.known = prunedTo{}
 	}
 	c.locked(func(time.Time) { p.needed = c.m.repeated() })
 	var errs []error
@@ -227,4 +227,19 @@ func (c *Coordinator) removeUnkept(ctx context.Context, r remnant) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// keepFromPruning keeps a task that is over from being pruned until done is called, so that
+// nobody hears of its change after its end.
+func (c *Coordinator) keepFromPruning(id cluster.TaskID) (done func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.editing[id]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.editing[id]--; c.editing[id] == 0 {
+			delete(c.editing, id)
+		}
+	}
 }

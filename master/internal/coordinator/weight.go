@@ -58,31 +58,3 @@ func (c *Coordinator) mayAdd(user cluster.UserID) error {
 	defer c.mu.Unlock()
 	return c.m.weight.room(user)
 }
-
-// The bounds of what is kept for those who watch changes and are slow.
-const (
-	hubEvents = 4096
-	hubBytes  = 64 << 20
-)
-
-// weight is about how many bytes an event keeps alive that would be free without
-// it. The spec of a task that is not over counts with the task; that of one that is
-// over counts with its last event, before which its earlier ones fall out.
-func (e Event) weight() int {
-	const fixed, each = 1024, 256 // of a task; of an entry in its lists
-	if e.Task == nil {
-		return each
-	}
-	t := &e.Task.Task
-	n := fixed + len(t.Message)
-	for i := range t.Events {
-		n += each + len(t.Events[i].Message)
-	}
-	for i := range t.Attempts {
-		n += each + len(t.Attempts[i].Message)
-	}
-	if t.Terminal() {
-		n += t.Spec.Size()
-	}
-	return n
-}

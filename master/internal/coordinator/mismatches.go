@@ -109,7 +109,7 @@ func (m *machine) checkWorkers(now time.Time, from, n int) (more bool) {
 func (m *machine) suspectRunning(now time.Time, w *worker, ref cluster.AttemptRef) {
 	s := subject{kind: RunsWithoutAttempt, ref: ref, worker: w.worker.ID}
 	m.suspect(now, s)
-	x := m.watch.open[s]
+	x := m.mismatches.open[s]
 	if x == nil || x.judged {
 		return
 	}
@@ -205,13 +205,13 @@ func glanceOf(t cluster.Task, found bool) glance {
 // unsure are up to n things that only the store can tell about, those that were
 // looked at longest ago first.
 func (m *machine) unsure(n int) (out []subject) {
-	for s, x := range m.watch.open {
+	for s, x := range m.mismatches.open {
 		if s.kind == StoreDiffers || s.kind == RunsWithoutAttempt && !x.judged {
 			out = append(out, s)
 		}
 	}
 	slices.SortFunc(out, func(a, b subject) int {
-		return cmp.Or(m.watch.open[a].last.Compare(m.watch.open[b].last), a.compare(b))
+		return cmp.Or(m.mismatches.open[a].last.Compare(m.mismatches.open[b].last), a.compare(b))
 	})
 	return out[:min(n, len(out))]
 }
@@ -220,7 +220,7 @@ func (m *machine) unsure(n int) (out []subject) {
 // task in memory when the reading began: when it has changed since, the
 // comparison begins afresh.
 func (m *machine) compareStored(now time.Time, s subject, before glance, t cluster.Task, found bool) (news newsOfCheck) {
-	x := m.watch.open[s]
+	x := m.mismatches.open[s]
 	if x == nil {
 		return news
 	}
