@@ -192,6 +192,11 @@ it('finds, chooses and cancels tasks by keyboard, with the filters in the addres
 it('fits a phone', async () => {
   const phone = await rig.open({ viewport: { width: 390, height: 844 }, hasTouch: true })
   await phone.signIn(ann)
+  const long = 'a-name-without-a-space-'.repeat(4)
+  await phone.submit({
+    name: long,
+    docker_image: `registry.example.org:5000/${long}@sha256:${'0f'.repeat(32)}`,
+  })
   await phone.page.goto('/')
   await phone.page.getByText('Newest tasks').waitFor()
   await phone.page.getByRole('img', { name: 'Tasks waiting over the last hour' }).waitFor() // of before it was opened
