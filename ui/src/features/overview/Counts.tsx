@@ -13,6 +13,7 @@ export function Counts({ cluster }: { cluster: Cluster }) {
     <SimpleGrid
       cols={{ base: 3, md: 6 }}
       spacing="xs"
+      className={classes.counts ?? ''}
       role="group"
       aria-label={cluster.own_tasks ? 'Your tasks by status' : 'Tasks of everybody by status'}
     >

@@ -57,7 +57,7 @@ function Field({ worker, kind }: { worker: Worker; kind: Kind }) {
       title={`${worker.worker_id}: ${text}`}
     >
       <span className={classes.fieldName}>{worker.worker_id}</span>
-      <span>{working ? formatPercent(share) : worker.status}</span>
+      <span className={classes.fieldShare}>{working ? formatPercent(share) : worker.status}</span>
     </Link>
   )
 }
