@@ -5,6 +5,7 @@ import { Chart } from '@/components/Chart'
 import { secondsOf } from '@/lib/duration'
 import { formatCores, formatCount, formatDuration, formatMiB } from '@/lib/format'
 import { kinds, type Kind } from './kinds'
+import { measuredUse } from './use'
 
 const times = (samples: ClusterSample[]) => samples.map((s) => new Date(s.time).getTime() / 1000)
 
@@ -44,7 +45,7 @@ export function CapacityHistory({ samples, total }: { samples: ClusterSample[]; 
         height={170}
         max={1}
         series={[
-          { label: 'in use', values: samples.map((s) => s[kind]), color: '--busy', fill: true },
+          { label: 'in use', values: measuredUse(samples, kind), color: '--busy', fill: true },
           { label: 'promised', values: samples.map((s) => s.allocated?.[kind] ?? null), color: '--wait' },
           {
             label: 'capacity',
