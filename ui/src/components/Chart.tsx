@@ -27,9 +27,24 @@ interface Props {
   binary?: boolean
   /** Its marks stand at whole numbers. */
   whole?: boolean
+  /** Its values are seconds, whose marks stand where clocks have theirs. */
+  seconds?: boolean
   /** A moment to be seen, as an upright line with a word. */
   mark?: { at: number; label: string } | undefined
 }
+
+// How far marks may be from each other.
+const ofBytes = Array.from({ length: 40 }, (_, power) => 2 ** power)
+const ofCounts = Array.from({ length: 10 }, (_, n) => [1, 2, 5].map((i) => i * 10 ** n)).flat()
+const minute = 60
+const hour = 60 * minute
+const day = 24 * hour
+const ofSeconds = [
+  ...[0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * minute),
+  ...[1, 2, 3, 6, 12].map((n) => n * hour),
+  ...[1, 2, 7, 14, 30, 60, 120, 360].map((n) => n * day),
+]
 
 /** Draws the moment over all else. */
 function drawMark(plot: uPlot, mark: Props['mark'], color: string) {
@@ -77,6 +92,7 @@ export function Chart({
   max,
   binary = false,
   whole = false,
+  seconds = false,
   mark,
 }: Props) {
   const holder = useRef<HTMLDivElement>(null)
@@ -117,10 +133,13 @@ export function Chart({
           {
             ...axis,
             size: 72,
-            ...(binary ? { incrs: Array.from({ length: 40 }, (_, power) => 2 ** power) } : {}),
-            ...(whole
-              ? { incrs: Array.from({ length: 10 }, (_, n) => [1, 2, 5].map((i) => i * 10 ** n)).flat() }
-              : {}),
+            ...(binary
+              ? { incrs: ofBytes }
+              : whole
+                ? { incrs: ofCounts }
+                : seconds
+                  ? { incrs: ofSeconds }
+                  : {}),
             values: (_, ticks) => ticks.map((t) => latest.current.format(t)),
           },
         ],
@@ -151,6 +170,6 @@ export function Chart({
       made.destroy()
       plot.current = undefined
     }
-  }, [shape, scheme, height, binary, whole])
+  }, [shape, scheme, height, binary, whole, seconds])
   return <div ref={holder} role="img" aria-label={label} />
 }

@@ -92,6 +92,7 @@ export function QueueHistory({ samples }: { samples: ClusterSample[] }) {
         format={(seconds) => formatDuration(seconds * 1000)}
         height={120}
         max={1}
+        seconds
         series={[{ label: 'waited', values: waited, color: '--wait' }]}
       />
     </div>
