@@ -3,6 +3,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { useComputedColorScheme } from '@mantine/core'
 import { formatClock, formatMinute } from '@/lib/format'
+import { textScale } from '@/lib/textScale'
 
 export interface Series {
   label: string
@@ -60,7 +61,7 @@ function drawMark(plot: uPlot, mark: Props['mark'], color: string) {
   ctx.moveTo(x, bbox.top)
   ctx.lineTo(x, bbox.top + bbox.height)
   ctx.stroke()
-  ctx.font = `600 ${12 * devicePixelRatio}px sans-serif`
+  ctx.font = `600 ${12 * textScale() * devicePixelRatio}px sans-serif`
   ctx.textAlign = 'right'
   ctx.textBaseline = 'bottom'
   ctx.fillText(mark.label, x - 6 * devicePixelRatio, bbox.top + bbox.height - 6 * devicePixelRatio)
@@ -110,7 +111,9 @@ export function Chart({
     if (!el) return
     const style = getComputedStyle(el)
     const color = (name: string) => style.getPropertyValue(name).trim()
+    const scale = textScale()
     const axis = {
+      font: `${12 * scale}px ${style.fontFamily}`,
       stroke: color('--mantine-color-dimmed'),
       grid: { stroke: color('--line'), width: 1 },
       ticks: { show: false },
@@ -129,10 +132,10 @@ export function Chart({
         },
         scales: { y: { range: (_, __, most) => [0, Math.max(most, latest.current.max ?? 0, 0.001) * 1.08] } },
         axes: [
-          { ...axis, space: 90, size: 28, values: (_, ticks) => ticks.map(moment) },
+          { ...axis, space: 90 * scale, size: 28 * scale, values: (_, ticks) => ticks.map(moment) },
           {
             ...axis,
-            size: 72,
+            size: 72 * scale,
             ...(binary
               ? { incrs: ofBytes }
               : whole

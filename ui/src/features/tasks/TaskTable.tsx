@@ -12,6 +12,7 @@ import {
 import type { Task } from '@/api/client'
 import type { Owners } from '@/api/owners'
 import { whenIdle } from '@/lib/idle'
+import { textScale } from '@/lib/textScale'
 import { SortHeader } from './SortHeader'
 import { TaskRow } from './TaskRow'
 import classes from './TaskTable.module.css'
@@ -57,7 +58,7 @@ export function TaskTable(props: Props) {
   const narrow = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false })
   const [active, setActive] = useState(0)
   const [settled, setSettled] = useState<string>()
-  const rowHeight = narrow ? narrowRow : wideRow
+  const rowHeight = (narrow ? narrowRow : wideRow) * textScale()
   // The compiler's rule does not know that the virtualizer's functions change.
   // eslint-disable-next-line react-hooks/incompatible-library
   const virtual = useVirtualizer({

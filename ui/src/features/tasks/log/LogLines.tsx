@@ -3,6 +3,7 @@ import { memo, useEffect, useLayoutEffect, useRef, type KeyboardEvent } from 're
 import type { LogRecord } from '@/api/client'
 import { ansiSpans, carriedOver } from '@/lib/ansi'
 import { formatDateTime, formatLogTime } from '@/lib/format'
+import { textScale } from '@/lib/textScale'
 import type { LogState } from './feed'
 import { textOf } from './text'
 import classes from './LogView.module.css'
@@ -19,7 +20,7 @@ interface Props {
   empty: string
 }
 
-const rowHeight = 20
+const usualHeight = 20
 /** So near to an end, in pixels, more is read. */
 const near = 400
 
@@ -36,6 +37,7 @@ export function LogLines({
   empty,
 }: Props) {
   const { records } = state
+  const rowHeight = usualHeight * textScale()
   const scroller = useRef<HTMLDivElement>(null)
   const pinned = useRef(false)
   // eslint-disable-next-line react-hooks/incompatible-library
@@ -49,7 +51,7 @@ export function LogLines({
   // What was put before must not move what is being read.
   useLayoutEffect(() => {
     if (state.prepended !== 0 && scroller.current) scroller.current.scrollTop += state.prepended * rowHeight
-  }, [state])
+  }, [state, rowHeight])
   // What does not fill the frame cannot be scrolled to its ends.
   useEffect(() => {
     const el = scroller.current
