@@ -58,7 +58,7 @@ export function formatDuration(ms: number): string {
   return parts
     .slice(first, first + 2)
     .filter(([n]) => n > 0)
-    .map(([n, unit]) => `${n} ${unit}`)
+    .map(([n, unit]) => `${whole.format(n)} ${unit}`)
     .join(' ')
 }
 
@@ -79,8 +79,11 @@ const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionD
 /** Of a share from 0 to 100. */
 export const formatPercent = (of100: number) => share.format(of100 / 100)
 
+// Fields for numbers know the digits 0 to 9 only, beside which another script's separator is a stranger.
+const typed = new Intl.NumberFormat(locale, { numberingSystem: 'latn' })
+
 /** What stands between the whole and the parts of a number that somebody types. */
-export const decimalSeparator = fine.formatToParts(0.5).find((part) => part.type === 'decimal')?.value ?? '.'
+export const decimalSeparator = typed.formatToParts(0.5).find((part) => part.type === 'decimal')?.value ?? '.'
 
 /** The share of b that a is, from 0 to 100. */
 export const percent = (a: number, b: number) => (b > 0 ? Math.min(100, Math.max(0, (a / b) * 100)) : 0)

@@ -5,7 +5,7 @@ import { useState, type FormEvent } from 'react'
 import { api, ApiError, call, type User } from '@/api/client'
 import { versionQuery } from '@/api/queries'
 import { FormError } from '@/components/FormError'
-import { Time } from '@/components/Time'
+import { formatDateTime } from '@/lib/format'
 
 export function Account({ user }: { user: User }) {
   const { data: version } = useQuery(versionQuery)
@@ -14,7 +14,10 @@ export function Account({ user }: { user: User }) {
       <div>
         <Text fw={600}>{user.name}</Text>
         <Text size="sm">
-          {user.email}, {user.role === 'admin' ? 'administrator' : 'user'} since <Time at={user.created_at} />
+          {user.email}, {user.role === 'admin' ? 'administrator' : 'user'}
+        </Text>
+        <Text size="sm">
+          Account since <time dateTime={user.created_at}>{formatDateTime(user.created_at)}</time>
         </Text>
         <Text size="sm" c="dimmed" className="mono">
           {user.id}

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react'
 import type { Task } from '@/api/client'
 import { AnchorLink } from '@/components/links'
 import { Time } from '@/components/Time'
+import { secondsOf } from '@/lib/duration'
 import { between, formatBytes, formatCores, formatCount, formatDuration, formatMiB } from '@/lib/format'
 import { useNow } from '@/lib/now'
 import { quote } from '@/lib/shell'
@@ -109,8 +110,14 @@ function limits(task: Task): Fact[] {
     ['Memory limit', formatMiB(task.memory_required)],
     ['Storage limit', formatMiB(task.storage_required)],
     ['GPUs', task.gpu_required > 0 ? formatCount(task.gpu_required) : undefined],
-    ['Timeout', task.timeout ?? 'none'],
+    ['Timeout', span(task.timeout) ?? 'none'],
   ]
+}
+
+/** A length of time as the API writes it, in the person's way. */
+function span(duration: string | undefined) {
+  const seconds = secondsOf(duration ?? '')
+  return seconds === undefined ? duration : formatDuration(seconds * 1000)
 }
 
 const pairs = (values: Record<string, string>) =>
@@ -120,10 +127,13 @@ const pairs = (values: Record<string, string>) =>
 
 function rest(task: Task, owner: string | undefined): Fact[] {
   return [
-    ['Priority', String(task.priority)],
+    ['Priority', formatCount(task.priority)],
     ['Network', task.network],
-    ['Retries', `${task.max_retries} after failures, ${task.max_reschedules} after losses`],
-    ['Grace period', task.grace_period],
+    [
+      'Retries',
+      `${formatCount(task.max_retries)} after failures, ${formatCount(task.max_reschedules)} after losses`,
+    ],
+    ['Grace period', span(task.grace_period)],
     ['Working directory', task.workdir],
     ['Only on worker', task.target_worker_id],
     ['Environment', pairs(task.env)],
