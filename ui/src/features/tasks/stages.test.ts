@@ -88,3 +88,18 @@ it.each([3600, -3600])('shows how long stages took by a clock that is %d s off',
   expect(took['Pulling the image']).toBeLessThanOrEqual(5)
   expect(took.Starting).toBe(1)
 })
+
+it('says of an attempt how it ended, not of the one that takes its place', () => {
+  const attempts = stagesOf([
+    at('created', 0),
+    at('assigned', 1, { worker_id: 'w1' }),
+    at('running', 2, { worker_id: 'w1' }),
+    at('queued', 9, { attempt: 2, worker_id: 'w1', failure: 'worker_lost', message: 'w1 was lost' }),
+    at('assigned', 12, { attempt: 2, worker_id: 'w2' }),
+    at('running', 13, { attempt: 2, worker_id: 'w2' }),
+  ])
+  expect(attempts).toMatchObject([
+    { worker: 'w1', outcome: 'worker_lost', message: 'w1 was lost' },
+    { worker: 'w2', outcome: undefined, message: undefined },
+  ])
+})

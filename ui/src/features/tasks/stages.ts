@@ -70,6 +70,8 @@ export function stagesOf(events: TaskEvent[]): AttemptStages[] {
     let current = attempts.at(-1)
     const open = current?.stages.at(-1)
     if (open && open.to === undefined) open.to = at
+    // What begins another attempt says how and where the one before has ended.
+    let about = current
     if (!current || event.attempt > current.attempt) {
       if (current && current.to === undefined) current.to = at
       current = {
@@ -83,9 +85,10 @@ export function stagesOf(events: TaskEvent[]): AttemptStages[] {
       }
       attempts.push(current)
     }
-    current.worker = event.worker_id ?? current.worker
-    current.outcome = event.failure ?? event.outcome ?? current.outcome
-    current.message = event.message ?? current.message
+    if (!about || event.state !== 'queued') about = current
+    about.worker = event.worker_id ?? about.worker
+    about.outcome = event.failure ?? event.outcome ?? about.outcome
+    about.message = event.message ?? about.message
     const [label, tone] = doing[event.state] ?? []
     if (label === undefined || tone === undefined) {
       current.to = at // stored
