@@ -1,7 +1,9 @@
 import { InfiniteQueryObserver, QueryClient, type InfiniteData } from '@tanstack/react-query'
+import { http, HttpResponse } from 'msw'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { makeTask, makeWorker } from '@/test/factories'
 import { FakeSocket } from '@/test/fakeSocket'
+import { server } from '@/test/server'
 import { ApiError, type Task, type Telemetry, type Worker } from './client'
 import { Live } from './live'
 
@@ -315,6 +317,7 @@ it('says that it is offline, not that a proxy is in the way, while calls have no
 })
 
 it('says how it hears of changes, and asks by itself where no socket is let through', () => {
+  server.use(http.get('*/version', () => HttpResponse.json({}))) // since nothing is said for long
   const seen: string[] = []
   live.subscribe(() => seen.push(live.current()))
   live.start()

@@ -89,6 +89,19 @@ it('calls a connection that never opens refused', () => {
   expect(links.at(-1)).toBe('refused')
 })
 
+it('gives up an attempt that neither opens nor fails', () => {
+  open()
+  const swallowed = FakeSocket.newest
+  vi.advanceTimersByTime(15_000)
+  expect(swallowed.closed).toBe(true)
+  expect(links.at(-1)).toBe('broken')
+  vi.advanceTimersByTime(1000)
+  expect(FakeSocket.all).toHaveLength(2)
+  FakeSocket.newest.open()
+  vi.advanceTimersByTime(15_000)
+  expect(FakeSocket.newest.closed).toBe(false)
+})
+
 it('takes a normal end as the end of all', () => {
   open()
   FakeSocket.newest.open()

@@ -1,3 +1,5 @@
+import { heard, watch } from './pulse'
+
 /** One message of a live connection: numbered from 1, without holes. */
 export interface Frame {
   seq: number
@@ -20,6 +22,8 @@ interface Options {
 
 const firstPause = 500
 const longestPause = 15_000
+/** So long an attempt may take to open; a network that swallows everything would take minutes to say so. */
+const opening = 15_000
 /** So many attempts that never opened, while the master answers other calls, count as refused. */
 const refusals = 3
 
@@ -33,6 +37,7 @@ const closePolicy = 1008
 export class LiveSocket {
   private socket: WebSocket | undefined
   private timer: ReturnType<typeof setTimeout> | undefined
+  private unwatch: (() => void) | undefined
   private failures = 0
   private neverOpened = 0
   private stopped = false
@@ -59,6 +64,8 @@ export class LiveSocket {
   private drop() {
     const socket = this.socket
     this.socket = undefined
+    this.unwatch?.()
+    this.unwatch = undefined
     if (!socket) return
     socket.onopen = socket.onmessage = socket.onclose = null
     socket.close()
@@ -73,12 +80,19 @@ export class LiveSocket {
     this.socket = socket
     let opened = false
     let expected = 1
+    this.timer = setTimeout(() => {
+      this.neverOpened++
+      this.again()
+    }, opening)
     socket.onopen = () => {
+      clearTimeout(this.timer)
       opened = true
       this.neverOpened = 0
+      this.unwatch = watch({ nudge: () => socket.send(''), giveUp: () => this.again() })
       this.options.onLink('live')
     }
     socket.onmessage = (event: MessageEvent<string>) => {
+      heard()
       const frame = JSON.parse(event.data) as Frame
       if (frame.seq !== expected) {
         this.again()
@@ -89,7 +103,8 @@ export class LiveSocket {
       this.options.onFrame(frame)
     }
     socket.onclose = (event) => {
-      this.socket = undefined
+      clearTimeout(this.timer)
+      this.drop()
       if (this.stopped) return
       if (!opened) this.neverOpened++
       if (event.code === closePolicy) this.options.onSignedOut?.()

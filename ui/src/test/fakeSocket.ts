@@ -13,6 +13,7 @@ export class FakeSocket {
   onmessage: ((event: { data: string }) => void) | null = null
   onclose: ((event: { code: number }) => void) | null = null
   closed = false
+  sent: string[] = []
   readonly url: string
 
   constructor(url: URL | string) {
@@ -22,6 +23,10 @@ export class FakeSocket {
 
   close() {
     this.closed = true
+  }
+
+  send(text: string) {
+    this.sent.push(text)
   }
 
   open() {
