@@ -82,6 +82,37 @@ it('opens at the end and goes on at the last byte, also after a cut', async () =
   ).toEqual(['more', 'again'])
 })
 
+it('shows a line that comes in pieces as one row, also where its beginning is read later', async () => {
+  const first = whole.slice(0, 5000)
+  const [begin, rest] = makeRecords(['be', 'gun'], first.at(-1)?.next)
+  if (!begin || !rest) throw new Error('no records')
+  serve([...first, { ...begin, partial: true }])
+  open()
+  await settled()
+  FakeSocket.newest.open()
+  FakeSocket.newest.say({ seq: 1, type: 'snapshot', data: { attempt: 1, offset: rest.offset } })
+  FakeSocket.newest.say({ seq: 2, type: 'delta', data: rest })
+  const last = () => feed.current().records.at(-1)
+  await vi.waitFor(() => expect(last()?.text).toBe('begun'))
+  expect(feed.current().records).toHaveLength(2000)
+  feed.close()
+  const seam = whole.map((record, i) => ({ ...record, stream: 'stdout' as const, partial: i % 7 === 1 }))
+  serve(seam.slice(0, 20_000))
+  open()
+  await settled()
+  while (!feed.current().atStart) {
+    const before = feed.current().records
+    let prepended = 0
+    const deaf = feed.subscribe(() => (prepended += feed.current().prepended))
+    feed.before()
+    await settled()
+    deaf()
+    const { records } = feed.current()
+    expect(records.at(prepended + 1)).toEqual(before[1]) // what is read stays in sight
+    expect(records.some((record) => record.partial)).toBe(false)
+  }
+})
+
 it('grows to the beginning without a hole or a torn line', async () => {
   serve(whole.slice(0, 20_000))
   open()

@@ -1,6 +1,7 @@
 import { ApiError, reportSignedOut, type LogRecord } from '@/api/client'
 import { readLog, type LogAsk } from '@/api/logs'
 import { LiveSocket, type Frame, type Link } from '@/api/socket'
+import { joined } from './join'
 
 export interface LogState {
   records: LogRecord[]
@@ -128,7 +129,7 @@ export class LogFeed {
     if (at !== undefined) {
       const from = Math.max(0, at - chunkBytes / 2)
       const { records, end } = await this.range(from, at + chunkBytes)
-      this.set({ records, atStart: from === 0, atEnd: false })
+      this.set({ records: joined([], records), atStart: from === 0, atEnd: false })
       this.next = records.at(-1)?.next ?? from
       if (end !== undefined) this.reachedEnd(end)
       else if (records.length === 0) await this.readOn()
@@ -142,7 +143,8 @@ export class LogFeed {
       this.stop.signal,
     )
     this.next = reply.next ?? records.at(-1)?.next ?? 0
-    this.set({ records, attempt: reply.attempt, atStart: (records[0]?.offset ?? 0) === 0, atEnd: true })
+    const atStart = (records[0]?.offset ?? 0) === 0
+    this.set({ records: joined([], records), attempt: reply.attempt, atStart, atEnd: true })
     this.follow()
   }
 
@@ -182,7 +184,8 @@ export class LogFeed {
         from = Math.max(0, first.offset - reach)
         ;({ records: older, cut } = await this.range(from, first.offset))
       }
-      let records = [...older, ...this.state.records]
+      let records = joined(joined([], older), this.state.records)
+      const prepended = records.length - this.state.records.length
       let { atEnd } = this.state
       if (records.length > mostRecords) {
         records = records.slice(0, mostRecords)
@@ -190,7 +193,7 @@ export class LogFeed {
         this.unfollow()
         this.next = records.at(-1)?.next ?? 0
       }
-      this.set({ records, atEnd, atStart: from === 0 && !cut, prepended: older.length })
+      this.set({ records, atEnd, atStart: from === 0 && !cut, prepended })
     })
   }
 
@@ -227,7 +230,7 @@ export class LogFeed {
   }
 
   private append(newer: LogRecord[]) {
-    const records = [...this.state.records, ...newer]
+    const records = joined(this.state.records, newer)
     const dropped = records.length > mostRecords ? records.length - mostRecords * 0.8 : 0
     if (dropped > 0) this.set({ records: records.slice(dropped), atStart: false, prepended: -dropped })
     else this.set({ records })
