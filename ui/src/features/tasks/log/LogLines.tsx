@@ -1,11 +1,21 @@
-import { useVirtualizer, type VirtualItem } from '@tanstack/react-virtual'
-import { memo, useEffect, useLayoutEffect, useRef, type KeyboardEvent } from 'react'
+import { defaultRangeExtractor, useVirtualizer, type VirtualItem } from '@tanstack/react-virtual'
+import {
+  memo,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type RefObject,
+} from 'react'
 import type { LogRecord } from '@/api/client'
 import { ansiSpans, carriedOver } from '@/lib/ansi'
 import { formatDateTime, formatLogTime } from '@/lib/format'
 import { textScale } from '@/lib/textScale'
 import type { LogState } from './feed'
 import { textOf } from './text'
+import { indexAt, useLineKeys } from './useLineKeys'
 import classes from './LogView.module.css'
 
 interface Props {
@@ -17,6 +27,8 @@ interface Props {
   times: boolean
   at: number | undefined
   onAt: (at: number) => void
+  /** A line was picked here last; the one that the address points to is where the keyboard goes on. */
+  picked: RefObject<boolean>
   empty: string
 }
 
@@ -34,19 +46,30 @@ export function LogLines({
   times,
   at,
   onAt,
+  picked,
   empty,
 }: Props) {
   const { records } = state
   const rowHeight = usualHeight * textScale()
   const scroller = useRef<HTMLDivElement>(null)
   const pinned = useRef(false)
+  // By its offset: its number changes when more is read.
+  const [line, setLine] = useState<number>()
+  const index = line === undefined ? -1 : indexAt(records, line)
   // eslint-disable-next-line react-hooks/incompatible-library
-  const virtual = useVirtualizer({
+  const virtual = useVirtualizer<HTMLDivElement, Element>({
     count: records.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
     overscan: 20,
+    // The line with the keyboard stays in the page, or the keyboard would be nowhere.
+    rangeExtractor: (range) => {
+      const indexes = defaultRangeExtractor(range)
+      if (index < 0 || indexes.includes(index)) return indexes
+      return [...indexes, index].sort((a, b) => a - b)
+    },
   })
+  const keys = useLineKeys(records, scroller, virtual, rowHeight, line, setLine)
 
   // What was put before must not move what is being read.
   useLayoutEffect(() => {
@@ -72,7 +95,9 @@ export function LogLines({
     if (index < 0) return
     aimed.current = true
     virtual.scrollToIndex(index, { align: 'center' })
-  }, [at, records, virtual])
+    if (picked.current) keys.focus(index)
+    picked.current = false
+  })
 
   const onScroll = () => {
     const el = scroller.current
@@ -85,7 +110,25 @@ export function LogLines({
   }
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Home' || event.key === 'PageUp' || event.key === 'ArrowUp') onLeaveEnd()
+    keys.onKeyDown(event)
   }
+  const stand = useCallback(
+    (offset: number) => {
+      setLine(offset)
+      onLeaveEnd() // it would be led away from under the keyboard
+    },
+    [onLeaveEnd],
+  )
+  const pick = useCallback(
+    (offset: number) => {
+      picked.current = offset !== at
+      onAt(offset)
+    },
+    [picked, onAt, at],
+  )
+  const shown = inSight(records, virtual.getVirtualItems())
+  const first = Math.ceil((virtual.scrollOffset ?? 0) / rowHeight)
+  const stop = records[index < 0 ? Math.min(first, records.length - 1) : index]?.offset
   return (
     <div
       ref={scroller}
@@ -104,7 +147,7 @@ export function LogLines({
         <div className={classes.empty}>{empty}</div>
       ) : (
         <div className={classes.canvas} style={{ height: virtual.getTotalSize() }}>
-          {inSight(records, virtual.getVirtualItems()).map(({ record, carried, start }) => (
+          {shown.map(({ record, carried, start }) => (
             <Line
               key={record.offset}
               record={record}
@@ -112,7 +155,9 @@ export function LogLines({
               top={start}
               times={times}
               marked={at !== undefined && record.offset <= at && at < record.next}
-              onAt={onAt}
+              stop={record.offset === stop}
+              onStand={stand}
+              onAt={pick}
             />
           ))}
         </div>
@@ -126,17 +171,22 @@ const lookBack = 200
 
 /** The lines in sight, each with what those before it have left switched on. */
 function inSight(records: LogRecord[], items: VirtualItem[]) {
-  const first = items[0]?.index ?? 0
   let carried = ''
-  for (let i = Math.max(0, first - lookBack); i < first; i++)
-    carried = carriedOver(records[i]?.text ?? '', carried)
-  return items.flatMap(({ index, start }) => {
+  return items.flatMap(({ index, start }, i) => {
     const record = records[index]
     if (!record) return []
+    if (items[i - 1]?.index !== index - 1) carried = carriedTo(records, index)
     const before = record.stream === 'marker' ? '' : carried
     carried = carriedOver(record.text, carried)
     return [{ record, carried: before, start }]
   })
+}
+
+function carriedTo(records: LogRecord[], index: number): string {
+  let carried = ''
+  for (let i = Math.max(0, index - lookBack); i < index; i++)
+    carried = carriedOver(records[i]?.text ?? '', carried)
+  return carried
 }
 
 interface LineProps {
@@ -145,10 +195,15 @@ interface LineProps {
   top: number
   times: boolean
   marked: boolean
+  /** Its link is in the order of Tab. */
+  stop: boolean
+  onStand: (offset: number) => void
   onAt: (at: number) => void
 }
 
-const Line = memo(function Line({ record, carried, top, times, marked, onAt }: LineProps) {
+const Line = memo(function Line(props: LineProps) {
+  const { record, carried, top, times, marked, stop, onStand, onAt } = props
+  const id = `log-text-${record.offset}`
   return (
     <div
       className={classes.line}
@@ -158,10 +213,13 @@ const Line = memo(function Line({ record, carried, top, times, marked, onAt }: L
     >
       <button
         type="button"
-        tabIndex={-1}
+        tabIndex={stop ? 0 : -1}
+        data-line={record.offset}
         className={classes.gutter}
         title="Link to this line"
         aria-label={`Link to the line at byte ${record.offset}`}
+        aria-describedby={id}
+        onFocus={() => onStand(record.offset)}
         onClick={() => onAt(record.offset)}
       >
         #
@@ -171,7 +229,7 @@ const Line = memo(function Line({ record, carried, top, times, marked, onAt }: L
           {formatLogTime(record.time)}
         </time>
       )}
-      <span>
+      <span id={id}>
         {ansiSpans(textOf(record), carried).map((span, i) => (
           <span key={i} className={span.className} style={span.style}>
             {span.text}

@@ -12,7 +12,7 @@ import {
 } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { IconArrowDown, IconDownload, IconSearch } from '@tabler/icons-react'
-import { useState } from 'react'
+import { useCallback, useRef, useState } from 'react'
 import { logPath } from '@/api/logs'
 import { formatBytes } from '@/lib/format'
 import { LogLines } from './LogLines'
@@ -51,6 +51,8 @@ function OpenLog({ id, attempt, attempts, onAttempt, at, onAt, unborn }: Props) 
     if (!state.atEnd) feed.toEnd()
     setFollow(true)
   }
+  const picked = useRef(false)
+  const leaveEnd = useCallback(() => setFollow(false), [setFollow])
   const size = state.records.at(-1)?.next
   return (
     <div>
@@ -143,12 +145,13 @@ function OpenLog({ id, attempt, attempts, onAttempt, at, onAt, unborn }: Props) 
           key={key}
           state={state}
           follow={follow}
-          onLeaveEnd={() => setFollow(false)}
+          onLeaveEnd={leaveEnd}
           onReachStart={() => feed.before()}
           onReachEnd={() => feed.after()}
           times={times}
           at={at}
           onAt={onAt}
+          picked={picked}
           empty={emptyText(unborn, state.complete, state.loading)}
         />
         {!follow && (
