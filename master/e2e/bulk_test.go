@@ -93,7 +93,7 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 // beyond the limit is dropped, and the log says how much; the rest is exact.
 func TestF18SoakLog(t *testing.T) {
 	limit := int64(amount(1024, 192)) << 20
-	w := newWorld(t, fmt.Sprintf("LOG_LIMIT=%d", limit))
+	w := newWorld(t, byDefault, fmt.Sprintf("LOG_LIMIT=%d", limit))
 	worker := w.dockerWorker(t, "w1", "WORKER_CPU=4")
 	w.succeeded(t, w.submit(t, w.small("seq 20000")))
 	master, sender := idle(t, "master", w.Master), idle(t, "worker", worker.Process)

@@ -28,7 +28,7 @@ func (w *world) lasting(sleep string, reschedules int) client.TaskRequest {
 // one that may not, and what they may retry for their own doing is not touched.
 func TestF05SoakHostGone(t *testing.T) {
 	const timeout = 15 * time.Second // HEARTBEAT_TIMEOUT's default
-	w := newWorld(t)
+	w := newWorld(t, byDefault)
 	gone := w.fakeWorker(t, "w1", "WORKER_CPU=4")
 	moves, stays, retries := w.lasting("2s", 3), w.lasting("2s", 0), w.lasting("2s", 1)
 	retries.MaxRetries = ptr(1)

@@ -18,7 +18,7 @@ import (
 // the crash comes.
 func TestF01SoakKillPoints(t *testing.T) {
 	points, rng := amount(1000, 100), seeded(t)
-	w := newWorld(t)
+	w := newWorld(t, byDefault)
 	w.image = "busybox:latest"
 	names := map[string]string{} // of the acknowledged tasks, by id
 	var slowest time.Duration

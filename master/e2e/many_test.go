@@ -30,7 +30,7 @@ const (
 )
 
 func testManyTasks(t *testing.T, store ...string) {
-	m := &manyTasks{world: newWorld(t, store...), where: "SQLite", whole: amount(10_000, 2000), cut: 10_000}
+	m := &manyTasks{world: newWorld(t, append(store, byDefault)...), where: "SQLite", whole: amount(10_000, 2000), cut: 10_000}
 	if len(store) > 0 { // where a server only stands for it, each change reads all tasks
 		m.where, m.whole, m.cut = "MongoDB", 400, 400
 	}

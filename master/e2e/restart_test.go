@@ -19,7 +19,7 @@ const apiBack = 5 * time.Second
 // is ready, takes a task, lists them, and says where one waits.
 func TestF03SoakQueuedTasks(t *testing.T) {
 	tasks := amount(100_000, 15_000)
-	w := newWorld(t)
+	w := newWorld(t, byDefault)
 	worker := w.fakeWorker(t, "w1", "WORKER_CPU=2")
 	busy := []string{w.submit(t, w.forever()), w.submit(t, w.forever())}
 	for _, id := range busy {

@@ -27,6 +27,14 @@ const root = "../.."
 // verdict is how long a small task may take on a busy machine.
 const verdict = time.Minute
 
+// frequent is the interval of heartbeats unless a test says otherwise; deadlines are
+// the default's. The master compares store, memory and heartbeats that much more
+// often, and each test ends with waiting for a comparison that began after it.
+const frequent = "HEARTBEAT_INTERVAL=300ms"
+
+// byDefault is for figures, which are those of a master as it comes.
+const byDefault = "HEARTBEAT_INTERVAL=5s"
+
 // lifecycle is what every task that succeeds goes through.
 var lifecycle = []string{
 	"created", "queued", "assigned", "image_pulled", "container_created", "running",
@@ -69,7 +77,7 @@ func newWorldAt(t *testing.T, before func(*rig.Rig), masterSettings ...string) *
 // newWorldOf is newWorldAt with the programs of another folder.
 func newWorldOf(t *testing.T, programs string, before func(*rig.Rig), masterSettings ...string) *world {
 	t.Helper()
-	r, err := rig.New(programs, "", masterSettings...)
+	r, err := rig.New(programs, "", append([]string{frequent}, masterSettings...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
