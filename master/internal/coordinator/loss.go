@@ -200,7 +200,7 @@ func (m *machine) tickWorker(now time.Time, w *worker, slept bool) (st step) {
 		w.restUntil, w.stale = time.Time{}, true
 	}
 	m.arm(w.restUntil)
-	if w.unsaved && !w.removed() {
+	if w.unsaved {
 		st.workers = append(st.workers, w.worker.ID)
 	}
 	if !w.probeAt.IsZero() && !now.Before(w.probeAt) {

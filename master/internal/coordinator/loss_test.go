@@ -95,3 +95,23 @@ func TestPlaceOfALostAttemptIsKept(t *testing.T) {
 		}
 	}
 }
+
+// What a lost worker had shown, and what of it was taken, is forgotten with it.
+func TestLostWorkerHoldsNothing(t *testing.T) {
+	d := newDesk(t)
+	d.join("w", "s")
+	e, a := d.place("t", spec())
+	d.answer(a, nil)
+	d.beat("w", func(h *Heartbeat) {
+		h.Running = []cluster.RunningAttempt{running(cluster.AttemptRef{TaskID: "x", Attempt: 1, Lease: "x"}, cluster.StateRunning)}
+	})
+	d.complete(e, cluster.OutcomeSuccess, "")
+	w := d.m.workers["w"]
+	if w.allocated().CPU != 1 || len(w.recent) != 1 {
+		t.Fatalf("%+v, %v", w.allocated(), w.recent)
+	}
+	d.pass(15 * time.Second)
+	if !w.worker.Lost || w.allocated() != (cluster.Resources{}) || len(w.recent) != 0 {
+		t.Fatalf("lost %v: %+v, %v", w.worker.Lost, w.allocated(), w.recent)
+	}
+}

@@ -229,3 +229,52 @@ func TestF26SessionOfAFarVersion(t *testing.T) {
 		}
 	}
 }
+
+// A worker is taken out in steps, each of which waits for the disk.
+func TestRemovalInSteps(t *testing.T) {
+	d := newDesk(t)
+	d.join("w", "s")
+	s := spec()
+	s.MaxReschedules = 1
+	d.place("t", s)
+	w := d.m.workers["w"]
+	saves := func(st step, err error) int {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(st.workers)
+	}
+	refused := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, cluster.ErrUnavailable) {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	for range 2 {
+		if saves(d.m.drain("w", true)) != 1 {
+			t.Fatal("a drain that the store has not taken is not stored again")
+		}
+	}
+	d.ok(step{})
+	if saves(d.m.drain("w", true)) != 0 {
+		t.Fatal("a drain is stored twice")
+	}
+	saves(d.m.remove("w", true))
+	_, err := d.m.remove("w", true)
+	refused("twice at once", err)
+	_, err = d.m.readmit("w")
+	refused("back before its bar is stored", err)
+	d.m.removed(d.now, "w", db.ErrUnavailable)
+	if w.removed() || !w.unsaved {
+		t.Fatalf("removed %v without the store, unsaved %v", w.removed(), w.unsaved)
+	}
+	saves(d.m.remove("w", true))
+	st := d.m.removed(d.now, "w", nil)
+	_, err = d.m.readmit("w")
+	refused("back before the loss of its tasks is stored", err)
+	d.ok(st)
+	if saves(d.m.readmit("w")) != 1 || w.worker.Draining || w.worker.Session != "" {
+		t.Fatalf("%+v", w.worker)
+	}
+}

@@ -114,3 +114,47 @@ func TestHopelessFailureIsFinal(t *testing.T) {
 		}
 	}
 }
+
+// Progress that comes while something else about the task is written follows as
+// soon as that is.
+func TestProgressDuringAWrite(t *testing.T) {
+	d := newDesk(t)
+	d.join("w", "s")
+	e, a := d.place("t", spec())
+	d.answer(a, nil)
+	under, _, err := d.m.cancel(d.now, e, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.report(e, cluster.StateRunning)
+	if _, wait, err := d.m.cancel(d.now, e, "ann"); wait == nil || err != nil {
+		t.Fatalf("a second write at once: %v", err)
+	}
+	d.pass(progressDelay)
+	d.ok(under)
+	if d.m.next.After(d.now.Add(progressDelay)) {
+		t.Fatalf("nothing is due before %s", d.m.next.Sub(d.now))
+	}
+	d.pass(progressDelay)
+	d.want(e, cluster.StateRunning, 1)
+}
+
+// A worker is told that an attempt is over only when it is: what memory does not
+// have and the store says is placed may go on.
+func TestTaskThatMemoryDoesNotHave(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.join("w", "s")
+		id := r.submit()
+		ref := r.client.order(t, 0).Ref
+		r.wantErr("a placed one", r.c.ended(t.Context(), from("w", "s"), ref), cluster.ErrUnavailable)
+		r.wantErr("to another worker", r.c.ended(t.Context(), from("v", "s"), ref), cluster.ErrUnknownTask)
+		if err := r.complete(ref, "s"); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.c.ended(t.Context(), from("w", "s"), ref); err != nil {
+			t.Fatalf("%s with a result: %v", r.task(id).Status(), err)
+		}
+		ref.Lease = "another"
+		r.wantErr("another attempt", r.c.ended(t.Context(), from("w", "s"), ref), cluster.ErrStaleAttempt)
+	})
+}
