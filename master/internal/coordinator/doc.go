@@ -15,6 +15,7 @@
 //   - what drives it: decide.go, coordinator.go (errands.go, turns.go), commit.go
 //   - a task's way: submit.go, dispatch.go, report.go, result.go
 //   - a worker's way: register.go, heartbeat.go, loss.go, removal.go
+//   - who else may place tasks: agent.go
 //   - what people change: cancel.go, edit.go, and many at once: batch.go,
 //     cancel_many.go, cancel_begun.go
 //   - what they see: views.go, query.go, watch.go, measure.go, fileuse.go
