@@ -122,7 +122,7 @@ export function Chart({
     const made = new uPlot(
       {
         width: el.clientWidth,
-        height,
+        height: height * scale,
         padding: [8, 28, 0, 0],
         cursor: { y: false },
         legend: { live: true },
@@ -166,7 +166,7 @@ export function Chart({
       el,
     )
     plot.current = made
-    const resize = new ResizeObserver(() => made.setSize({ width: el.clientWidth, height }))
+    const resize = new ResizeObserver(() => made.setSize({ width: el.clientWidth, height: height * scale }))
     resize.observe(el)
     return () => {
       resize.disconnect()

@@ -15,9 +15,12 @@ export function Throughput({ samples }: { samples: ClusterSample[] }) {
   const most = Math.max(1, ...bins.map((bin) => bin.good + bin.bad))
   const total = bins.reduce((sum, bin) => sum + bin.good + bin.bad, 0)
   const bad = bins.reduce((sum, bin) => sum + bin.bad, 0)
+  // A master that was started meanwhile remembers nothing from before.
+  const whole =
+    samples[0] !== undefined && now - new Date(samples[0].time).getTime() > (columns - 1) * minutes * 60_000
   const words =
     total === 0
-      ? 'None ended in the last hour'
+      ? `None ended ${whole ? 'in the last hour' : 'since the master started'}`
       : `${formatCount(total)} ended, ${formatCount(bad)} of them failed or cancelled`
   return (
     <div>
