@@ -35,8 +35,10 @@ func TestRefusalsOfAnotherSession(t *testing.T) {
 	d := newDesk(t)
 	d.join("w", "s1")
 	_, first := d.place("t1", spec())
-	e, second := d.place("t2", spec())
+	_, other := d.place("t2", spec())
+	e, second := d.place("t3", spec())
 	d.answer(first, cluster.ErrRefused)
+	d.answer(other, cluster.ErrRefused)
 	w := d.m.workers["w"]
 	if w.closed() == "" {
 		t.Fatal("it does not rest")
