@@ -33,6 +33,9 @@ func encodeCursor(kind string, p place) string {
 
 // decodeCursor reads a cursor; false when it is not one of this kind of list.
 func decodeCursor(kind, text string) (place, bool) {
+	if strings.ContainsAny(text, "\r\n") { // which the decoder would pass over
+		return place{}, false
+	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(text) > cursorLimit || len(b) < cursorHead || binary.BigEndian.Uint32(b) != cursorSum(kind, b) {
 		return place{}, false

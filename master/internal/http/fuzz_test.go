@@ -51,6 +51,7 @@ func FuzzTaskBody(f *testing.F) {
 func FuzzCursor(f *testing.F) {
 	f.Add("listTasks", encodeCursor("listTasks", place{at: 1, id: "x"}))
 	f.Add("listFiles", "AAAA")
+	f.Add("listTasks", encodeCursor("listTasks", place{at: 1, id: "x"})[:7]+"\r"+encodeCursor("listTasks", place{at: 1, id: "x"})[7:])
 	f.Fuzz(func(t *testing.T, kind, text string) {
 		p, ok := decodeCursor(kind, text)
 		if ok && encodeCursor(kind, p) != text {
