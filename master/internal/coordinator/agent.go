@@ -11,11 +11,15 @@ import (
 	"cloudai/master/internal/scheduler"
 )
 
+// MaxPlacements is how many tasks one look shows and one call may propose to
+// place: of a longer queue the beginning, so that a look at it stays short.
+const MaxPlacements = 10_000
+
 // ClusterState is one moment, by which a scheduling agent decides.
 type ClusterState struct {
 	Revision uint64         // grows with every change, and begins anew with the master
 	Workers  []WorkerView   // by id
-	Waiting  []cluster.Task // in the queue's order; those that may be placed now
+	Waiting  []cluster.Task // in the queue's order; the first that may be placed now
 }
 
 // Placement is what an agent proposes: this attempt on that worker.
@@ -31,16 +35,16 @@ func (c *Coordinator) ClusterState(_ context.Context, p cluster.Principal) (Clus
 		return ClusterState{}, err
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	state := ClusterState{Revision: c.hub.Last(), Workers: c.m.workerViews(p)}
-	for _, id := range c.m.queue.IDs() {
+	for id := range c.m.queue.Ready() {
+		if len(state.Waiting) == MaxPlacements {
+			break
+		}
 		if e := c.m.tasks[cluster.TaskID(id)]; e != nil && c.m.mayPlace(e) == nil {
 			state.Waiting = append(state.Waiting, e.task)
 		}
 	}
-	c.mu.Unlock()
-	slices.SortFunc(state.Waiting, func(a, b cluster.Task) int {
-		return cmp.Or(cmp.Compare(b.Spec.Priority, a.Spec.Priority), a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	})
 	return state, nil
 }
 
@@ -101,20 +105,20 @@ func (m *machine) place(now time.Time, a Placement) (*write, error) {
 		return nil, fmt.Errorf("%w: task %s is at attempt %d", cluster.ErrConflict, a.TaskID, e.task.Attempt)
 	}
 	candidates := m.candidates()
-	for n := range candidates {
-		if candidates[n].ID != a.WorkerID {
-			continue
-		}
-		if lack, _ := scheduler.Refusal(e.need, candidates[n]); lack != "" {
-			return nil, fmt.Errorf("%w: worker %s does not take it: %s", cluster.ErrConflict, a.WorkerID, lack)
-		}
-		write, err := m.assign(now, e, w)
-		if err == nil {
-			m.queue.Remove(string(a.TaskID))
-		}
-		return write, err
+	at, found := slices.BinarySearchFunc(candidates, a.WorkerID, func(c scheduler.Candidate, id cluster.WorkerID) int {
+		return cmp.Compare(c.ID, id)
+	})
+	if !found {
+		return nil, noWorker(a.WorkerID)
 	}
-	return nil, noWorker(a.WorkerID)
+	if lack, _ := scheduler.Refusal(e.need, candidates[at]); lack != "" {
+		return nil, fmt.Errorf("%w: worker %s does not take it: %s", cluster.ErrConflict, a.WorkerID, lack)
+	}
+	write, err := m.assign(now, e, w)
+	if err == nil {
+		m.queue.Remove(string(a.TaskID))
+	}
+	return write, err
 }
 
 // mayPlace is an ErrConflict for what does not wait for a place now.

@@ -9,6 +9,7 @@ package queue
 
 import (
 	"container/heap"
+	"iter"
 	"time"
 )
 
@@ -160,6 +161,16 @@ func (q *Queue) Scan(visit func(Item) Answer) {
 			return
 		}
 		n = q.heads.after(at)
+	}
+}
+
+// Ready are the ids of all ready items, in order. The queue must not change
+// meanwhile.
+func (q *Queue) Ready() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for n := q.order.first(); n != nil && yield(n.key.id); {
+			n = q.order.after(n.key)
+		}
 	}
 }
 

@@ -137,9 +137,13 @@ func TestAgainstSortedSlice(t *testing.T) {
 			t.Fatalf("step %d: %d items, want %d", step, q.Len(), len(model))
 		}
 	}
+	ready := slices.Collect(q.Ready())
 	for n, i := range sorted() {
-		if p := q.Position(i.ID); p != n+1 {
-			t.Fatalf("%s stands at %d, want %d", i.ID, p, n+1)
+		if p := q.Position(i.ID); p != n+1 || len(ready) <= n || ready[n] != i.ID {
+			t.Fatalf("%s stands at %d, want %d; ready are %v", i.ID, p, n+1, ready)
 		}
+	}
+	if len(ready) != len(sorted()) {
+		t.Fatalf("%d are ready, want %d", len(ready), len(sorted()))
 	}
 }

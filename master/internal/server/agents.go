@@ -20,13 +20,9 @@ import (
 	"cloudai/proto/transport"
 )
 
-const (
-	// stateBytes is what a state may take on the wire: of a longer queue an agent
-	// sees the beginning, which comes first anyway.
-	stateBytes = transport.MaxMessage - 1<<20
-	// maxProposed is how many placements one call may propose.
-	maxProposed = 10_000
-)
+// stateBytes is what a state may take on the wire: of a longer queue an agent
+// sees the beginning, which comes first anyway.
+const stateBytes = transport.MaxMessage - 1<<20
 
 // AgentCore is what scheduling agents ask of the coordinator.
 type AgentCore interface {
@@ -80,8 +76,8 @@ func (s *Agents) SubmitAssignments(ctx context.Context, in *pb.TaskAssignments) 
 	if err != nil {
 		return nil, err
 	}
-	if n := len(in.GetAssignments()); n > maxProposed {
-		return nil, status.Errorf(codes.InvalidArgument, "assignments: must be at most %d, not %d", maxProposed, n)
+	if n := len(in.GetAssignments()); n > coordinator.MaxPlacements {
+		return nil, status.Errorf(codes.InvalidArgument, "assignments: must be at most %d, not %d", coordinator.MaxPlacements, n)
 	}
 	all := make([]coordinator.Placement, 0, len(in.GetAssignments()))
 	for _, a := range in.GetAssignments() {

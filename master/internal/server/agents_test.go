@@ -126,7 +126,7 @@ func TestAgentsPropose(t *testing.T) {
 		c.GetAccepted() || c.GetReason() == "" || strings.Contains(c.GetReason(), "secret") {
 		t.Errorf("%v", ack)
 	}
-	in.Assignments = make([]*pb.TaskAssignment, maxProposed+1)
+	in.Assignments = make([]*pb.TaskAssignment, coordinator.MaxPlacements+1)
 	_, err = agents(core).SubmitAssignments(ctx, in)
 	wantCode(t, "too many", err, codes.InvalidArgument)
 }
