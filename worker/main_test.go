@@ -143,9 +143,6 @@ func TestCapacityCountsWhatTasksHold(t *testing.T) {
 		t.Errorf("%+v", disks)
 	}
 	disks.Output, disks.Engine = "/proc", "" // a file system that never has room
-	if _, err := os.Stat(disks.Output); err != nil {
-		t.Skip(err)
-	}
 	c, err := capacityOf(t.Context(), config.Config{}, data, executor.Info{}, disks)
 	if err != nil || c.Storage != 2 {
 		t.Errorf("%+v, %v", c, err)

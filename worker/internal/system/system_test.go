@@ -98,9 +98,6 @@ func TestCapacityIsTheLesser(t *testing.T) {
 
 func TestRoomIsTheLeast(t *testing.T) {
 	const none = "/proc" // a file system of its own on which nothing is free
-	if _, err := os.Stat(none); err != nil {
-		t.Skip(err)
-	}
 	here, gone := t.TempDir(), filepath.Join(t.TempDir(), "gone")
 	nothing := func(int64) int64 { return 0 }
 	whole := func(total int64) int64 { return total }
