@@ -100,7 +100,7 @@ export class Live {
     if (action.type === 'success' && !query.state.isInvalidated) this.old.delete(query.queryHash)
     // An answer has come, or the read was given up and what was before it is back.
     if ((action.type !== 'success' || action.manual) && action.type !== 'setState') return
-    if (this.late.size + this.gone.size > 0 && readKeys.has(String(query.queryKey[0]))) this.mergeSoon()
+    if (this.late.size + this.gone.size > 0 && readKeys.has(keyOf(query))) this.mergeSoon()
   }
 
   /** Whether the master answers calls decides what connections that do not open mean. */
@@ -184,7 +184,7 @@ export class Live {
   }
 
   private isReading() {
-    return this.queries.isFetching({ predicate: (query) => readKeys.has(String(query.queryKey[0])) }) > 0
+    return this.queries.isFetching({ predicate: (query) => readKeys.has(keyOf(query)) }) > 0
   }
 
   /** However many frames come in a moment, the page is drawn once for them. */
@@ -333,7 +333,7 @@ const isOfWorkers = (query: Query) =>
 const readKeys = new Set(['tasks', 'page', 'recent', 'task'])
 
 /** What is asked for again while tasks change. */
-const isCounted = (query: Query) => ['cluster', 'recent', 'tasks'].includes(String(query.queryKey[0]))
+const isCounted = (query: Query) => ['cluster', 'recent', 'tasks'].includes(keyOf(query))
 
 const isShort = (query: Query) =>
   ((query.state.data as InfiniteData<TaskPage> | undefined)?.pages.length ?? 0) <= 2
