@@ -31,6 +31,7 @@ export default defineConfig({
     setupFiles: ['src/test/setup.ts'],
     css: false,
     pool: 'threads',
+    maxWorkers: '100%', // it leaves one core idle otherwise, of two half
     testTimeout: 30_000,
   },
 })
