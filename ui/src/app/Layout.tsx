@@ -2,7 +2,7 @@ import { AppShell, Burger, Group, ScrollArea, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconLayoutDashboard, IconListDetails, IconPlus, IconServer, IconSettings } from '@tabler/icons-react'
 import { Outlet, useRouteContext, useRouter } from '@tanstack/react-router'
-import { useEffect } from 'react'
+import { useEffect, useRef } from 'react'
 import { useConnection } from '@/api/live'
 import { PageLink } from '@/components/links'
 import { Logo } from '@/components/Logo'
@@ -31,6 +31,16 @@ export function Layout() {
     return () => live.stop()
   }, [live])
   useEffect(() => router.subscribe('onResolved', close), [router, close])
+  const main = useRef<HTMLElement>(null)
+  useEffect(
+    () =>
+      router.subscribe('onRendered', ({ fromLocation, pathChanged }) => {
+        // What had the focus went with the last page: the keyboard goes on in this one.
+        const lost = fromLocation && pathChanged && document.activeElement === document.body
+        if (lost) main.current?.focus({ preventScroll: true })
+      }),
+    [router],
+  )
   return (
     <AppShell
       header={{ height: 56 }}
@@ -74,7 +84,7 @@ export function Layout() {
           ))}
         </AppShell.Section>
       </AppShell.Navbar>
-      <AppShell.Main id="main" tabIndex={-1}>
+      <AppShell.Main id="main" tabIndex={-1} ref={main}>
         <TasksAhead>
           <Outlet />
         </TasksAhead>

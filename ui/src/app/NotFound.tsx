@@ -1,12 +1,13 @@
 import { ButtonLink } from '@/components/links'
-import { Empty } from '@/components/Empty'
+import { PageTitle } from '@/components/PageTitle'
 
 export function NotFound() {
   return (
-    <Empty title="There is no such page">
+    <>
+      <PageTitle title="There is no such page" hint="The address may be mistyped, or from another version." />
       <ButtonLink to="/" variant="default">
         To the dashboard
       </ButtonLink>
-    </Empty>
+    </>
   )
 }

@@ -1,11 +1,10 @@
-import { render, screen, waitFor } from '@testing-library/react'
+import { screen, waitFor } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, expect, it, vi } from 'vitest'
-import { makeCluster, makeTask, makeUser } from '@/test/factories'
-import { FakeSocket } from '@/test/fakeSocket'
+import { beforeEachApp, openApp } from '@/test/app'
+import { makeTask } from '@/test/factories'
 import { server } from '@/test/server'
-import { App } from './App'
 
 const patience = { timeout: 20_000 }
 vi.setConfig({ testTimeout: 60_000 })
@@ -14,14 +13,10 @@ let asked: string[]
 /** What has been drawn into elements that are not in the document. */
 let aside: HTMLElement[]
 
+beforeEachApp()
 beforeEach(() => {
   asked = []
   aside = []
-  vi.stubGlobal('WebSocket', FakeSocket)
-  FakeSocket.all = []
-  // jsdom lays nothing out.
-  vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(660)
-  vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(1200)
   const create = document.createElement.bind(document)
   vi.spyOn(document, 'createElement').mockImplementation((name: string, options?: ElementCreationOptions) => {
     const element = create(name, options)
@@ -29,18 +24,11 @@ beforeEach(() => {
     return element
   })
   server.use(
-    http.get('*/api/auth/me', () => HttpResponse.json(makeUser())),
     http.get('*/api/tasks', ({ request }) => {
       asked.push(new URL(request.url).search)
       return HttpResponse.json({ items: [makeTask({ name: 'the only one' })] })
     }),
-    http.get('*/api/cluster', () => HttpResponse.json(makeCluster())),
-    http.get('*/version', () => HttpResponse.json({ version: '1', go: 'go' })),
   )
-  return () => {
-    vi.unstubAllGlobals()
-    vi.restoreAllMocks()
-  }
 })
 
 /** Where the list is drawn ahead; what a drawing that was begun anew has left behind is none of it. */
@@ -48,8 +36,7 @@ const drawnAside = () =>
   aside.filter((e) => !e.isConnected && e.style.display === 'contents' && e.querySelector('[data-task]'))
 
 it('draws the list before it is asked for, where nobody sees or hears it, and shows it then', async () => {
-  window.history.replaceState(null, '', '/settings')
-  render(<App />)
+  openApp('/settings')
   await screen.findByRole('heading', { name: 'Settings' }, patience)
   await waitFor(() => expect(drawnAside()).toHaveLength(1), patience)
   expect(screen.queryByText('the only one')).toBeNull()
@@ -69,8 +56,7 @@ it('draws the list before it is asked for, where nobody sees or hears it, and sh
 })
 
 it('begins anew after somebody has been elsewhere', async () => {
-  window.history.replaceState(null, '', '/tasks?status=queued')
-  render(<App />)
+  openApp('/tasks?status=queued')
   await userEvent.click(await screen.findByRole('checkbox', { name: 'Select the only one' }, patience))
   expect(screen.getByText('1 chosen')).toBeVisible()
   await userEvent.click(screen.getByRole('link', { name: 'Settings' }))

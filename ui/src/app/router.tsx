@@ -21,10 +21,7 @@ export interface RouterContext {
   live: Live
 }
 
-const root = createRootRouteWithContext<RouterContext>()({
-  component: Outlet,
-  notFoundComponent: NotFound,
-})
+const root = createRootRouteWithContext<RouterContext>()({ component: Outlet })
 
 const signIn = createRoute({
   getParentRoute: () => root,
@@ -60,7 +57,6 @@ const inside = createRoute({
     return { user }
   },
   component: Layout,
-  notFoundComponent: NotFound,
 })
 
 const overview = createRoute({
@@ -119,10 +115,16 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('./pages/SettingsRoute')),
 })
 
+const elsewhere = createRoute({
+  getParentRoute: () => inside,
+  path: '$',
+  component: NotFound,
+})
+
 const tree = root.addChildren([
   signIn,
   register,
-  inside.addChildren([overview, tasks, task, submit, workers, worker, settings]),
+  inside.addChildren([overview, tasks, task, submit, workers, worker, settings, elsewhere]),
 ])
 
 export type AppRouter = ReturnType<typeof createAppRouter>

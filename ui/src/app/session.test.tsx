@@ -1,12 +1,12 @@
-import { act, render, screen, waitFor } from '@testing-library/react'
+import { act, screen, waitFor } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, expect, it, vi } from 'vitest'
 import type { User } from '@/api/client'
-import { makeCluster, makeUser } from '@/test/factories'
+import { beforeEachApp, openApp } from '@/test/app'
+import { makeUser } from '@/test/factories'
 import { FakeSocket } from '@/test/fakeSocket'
 import { server } from '@/test/server'
-import { App } from './App'
 import { tellOtherTabs } from './session'
 
 const patience = { timeout: 20_000 }
@@ -18,9 +18,8 @@ const problem = (status: number, detail: string) =>
 let who: User | undefined
 let asked: number
 
+beforeEachApp()
 beforeEach(() => {
-  vi.stubGlobal('WebSocket', FakeSocket)
-  FakeSocket.all = []
   who = makeUser()
   asked = 0
   server.use(
@@ -35,26 +34,13 @@ beforeEach(() => {
       who = makeUser()
       return HttpResponse.json({ user: who, token: 'x', expires_at: '2030-01-01T00:00:00Z' })
     }),
-    http.get('*/api/tasks', () => HttpResponse.json({ items: [] })),
-    http.get('*/api/cluster', () => HttpResponse.json(makeCluster())),
-    http.get('*/api/users', () => HttpResponse.json({ items: [] })),
-    http.get('*/version', () => HttpResponse.json({ version: '1', go: 'go' })),
   )
-  return () => {
-    vi.unstubAllGlobals()
-    vi.restoreAllMocks()
-  }
 })
-
-async function open(path: string) {
-  window.history.replaceState(null, '', path)
-  render(<App />)
-}
 
 const form = () => screen.findByRole('heading', { name: 'Submit a task' }, patience)
 
 it('goes on after a new password, which ends the connections but not the sign-in', async () => {
-  await open('/submit')
+  openApp('/submit')
   await form()
   const before = FakeSocket.all.length
   act(() => FakeSocket.newest.open())
@@ -65,7 +51,7 @@ it('goes on after a new password, which ends the connections but not the sign-in
 })
 
 it('shows what somebody may do in another role', async () => {
-  await open('/settings?tab=users')
+  openApp('/settings?tab=users')
   await screen.findByRole('heading', { name: 'Change the password' }, patience)
   expect(screen.queryByRole('tab', { name: 'Audit' })).toBeNull()
   who = makeUser({ role: 'admin' })
@@ -75,7 +61,7 @@ it('shows what somebody may do in another role', async () => {
 })
 
 it('keeps what was typed when the sign-in ends in the middle of it', async () => {
-  await open('/submit')
+  openApp('/submit')
   await form()
   await userEvent.type(screen.getByPlaceholderText('busybox'), 'alpine')
   await userEvent.type(screen.getByRole('textbox', { name: 'Arguments' }), 'echo hi')
@@ -92,7 +78,7 @@ it('keeps what was typed when the sign-in ends in the middle of it', async () =>
 })
 
 it('goes with who signs in in another tab', async () => {
-  await open('/settings')
+  openApp('/settings')
   await screen.findByText(/ann@example.org/, {}, patience)
   who = makeUser({ id: 'bob', name: 'Bob', email: 'bob@example.org' })
   act(tellOtherTabs)
@@ -103,7 +89,7 @@ it('goes with who signs in in another tab', async () => {
 it('tries again all that a page needs', async () => {
   vi.spyOn(console, 'error').mockReturnValue() // what React says of any error
   server.use(http.get('*/api/auth/me', () => problem(403, 'not from here'), { once: true }))
-  await open('/submit')
+  openApp('/submit')
   await screen.findByText('not from here', {}, patience)
   await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
   await form()
