@@ -94,9 +94,16 @@ apt_install() {
 
 apt_have_lists() { ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; }
 
+# apt_update LOG: a machine that has just come up may be fetching the lists by
+# itself, for the end of which apt-get does not wait.
 apt_update() {
-	as_root apt-get update -q </dev/null >>"$1" 2>&1 ||
+	local said deadline=$((SECONDS + 300))
+	until said=$(as_root env LC_ALL=C apt-get update -q </dev/null 2>&1); do
+		case $said in *"Could not get lock"*) [ "$SECONDS" -lt "$deadline" ] && sleep 1 && continue ;; esac
 		say "apt-get update failed; going on with the package lists that are here"
+		break
+	done
+	printf '%s\n' "$said" >>"$1"
 }
 
 apt_try() {
