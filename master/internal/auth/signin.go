@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -59,8 +60,11 @@ const longestToken = 4096
 
 // Read checks a token. cluster.ErrUnauthenticated says what is wrong with it.
 func (s *Signer) Read(token string) (SignIn, error) {
-	if len(token) > longestToken {
+	switch {
+	case len(token) > longestToken:
 		return SignIn{}, notSignedIn("the token is too long to be one of ours")
+	case strings.ContainsAny(token, "\r\n"): // which the decoder would pass over
+		return SignIn{}, notSignedIn("the token has a line end in it")
 	}
 	var c claims
 	_, err := s.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return s.key, nil })

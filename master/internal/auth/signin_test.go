@@ -58,6 +58,7 @@ func TestSignIn(t *testing.T) {
 		"no id":            read(key, "c1", noon, sign(jwt.SigningMethodHS256, key, whole(func(c jwt.MapClaims) { delete(c, "jti") }))),
 		"other claims":     read(key, "c1", noon, parts[0]+"."+parts[0]+"."+parts[2]),
 		"no signature":     read(key, "c1", noon, parts[0]+"."+parts[1]+"."),
+		"a line end in it": read(key, "c1", noon, token[:len(token)-5]+"\n"+token[len(token)-5:]),
 		"empty":            read(key, "c1", noon, ""),
 		"something else":   read(key, "c1", noon, "\x00\xff.."),
 		"a megabyte of it": read(key, "c1", noon, strings.Repeat("a.", 1<<19)),

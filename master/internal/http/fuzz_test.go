@@ -112,6 +112,7 @@ func FuzzCredentials(f *testing.F) {
 	_, s := e.signUp(f, "root")
 	f.Add("Bearer "+s.Token+"x", sessionCookie+"=x", "local", "::1")
 	f.Add("bearer\t"+s.Token[:20], sessionCookie+"="+s.Token[1:], "a@b", "x")
+	f.Add("Bearer "+s.Token[:len(s.Token)-5]+"\r"+s.Token[len(s.Token)-5:], "", "", "")
 	f.Fuzz(func(t *testing.T, authorization, cookie, user, forwarded string) {
 		if strings.Contains(authorization+cookie, s.Token) {
 			t.Skip("that is the real one")
