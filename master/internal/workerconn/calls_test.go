@@ -56,6 +56,7 @@ func TestHelloWhereNothingListens(t *testing.T) {
 	}
 	addr := w.listener.Addr().String()
 	w.stop(t)
+	giveBack := keepPort(t, addr)
 	for range 3 {
 		_, err := pool.Hello(ctx, w.target())
 		if !errors.Is(err, cluster.ErrConnRefused) || !strings.Contains(err.Error(), addr) {
@@ -63,6 +64,7 @@ func TestHelloWhereNothingListens(t *testing.T) {
 		}
 	}
 	// A back-off of the connection must not hide who has come back.
+	giveBack()
 	w.listen(t, addr)
 	if _, err := pool.Hello(ctx, w.target()); err != nil {
 		t.Errorf("after its return: %v", err)

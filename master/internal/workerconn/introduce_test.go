@@ -127,6 +127,7 @@ func TestIntroduceWhereNoWorkerAnswers(t *testing.T) {
 	w := startWorker(t, &fakeWorker{})
 	free := w.target().Address
 	w.stop(t)
+	keepPort(t, free) // from those that follow
 	for name, c := range map[string]struct {
 		address string
 		timeout time.Duration

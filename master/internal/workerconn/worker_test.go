@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -142,6 +144,29 @@ func (w *fakeWorker) listen(t *testing.T, addr string) {
 	go func(server *grpc.Server, done chan<- error) {
 		done <- server.Serve(countedListener{listener, w})
 	}(w.server, w.done)
+}
+
+// keepPort keeps a port from others while nothing listens at it: the next one that
+// is given to somebody may be this one.
+func keepPort(t *testing.T, addr string) (giveBack func()) {
+	t.Helper()
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	giveBack = sync.OnceFunc(func() { _ = syscall.Close(fd) })
+	t.Cleanup(giveBack)
+	// The connections of who listened there are not forgotten yet.
+	err = errors.Join(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1),
+		syscall.Bind(fd, &syscall.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return giveBack
 }
 
 func (w *fakeWorker) stop(t *testing.T) {
