@@ -104,7 +104,7 @@ func TestF20BrokenOffAgainAndAgain(t *testing.T) {
 func TestF14FullDiskIsRefusedEarly(t *testing.T) {
 	free := int64(300 << 20)
 	k := newKeeper(t, t.TempDir(), func(c *Config) {
-		c.MaxFiles = 2
+		c.Reserve, c.MaxFiles = 256, 2 // the tenth of a small disk is less
 		c.Free = func() (int64, error) { return free, nil }
 	})
 	if err := k.WriteChunk(owner, ref, Chunk{Path: "a", Data: []byte("1")}); err != nil {
