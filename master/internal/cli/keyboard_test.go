@@ -121,13 +121,16 @@ func TestKeyboardEnds(t *testing.T) {
 }
 
 // answers checks that the prompt is alive, whatever was typed before. While a
-// command runs the terminal may swallow keys, so it types until it is heard.
+// command runs the terminal may swallow keys, so it types until it is heard: each
+// time another word, so that all that was typed is done once the last one is heard.
 func (s *seat) answers(word string) {
 	s.t.Helper()
-	for until := time.Now().Add(deadline); time.Now().Before(until); {
+	until := time.Now().Add(deadline)
+	for try := 0; time.Now().Before(until); try++ {
+		asked := word + "-" + number(try)
 		s.types(ctrlC + ctrlC)
-		s.types("explain " + word + "\r")
-		if s.screen.comes("begins with "+word, time.Second) {
+		s.types("explain " + asked + "\r")
+		if s.screen.comes("begins with "+asked, time.Second) {
 			s.sees("master> ")
 			return
 		}
