@@ -11,10 +11,11 @@ import (
 	"cloudai/master/client"
 )
 
-// await repeats a condition until it holds.
+// await repeats a condition until it holds, and leaves the processors to those who
+// bring that about.
 func await(t *testing.T, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); {
+	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it does not come to that")
 		}
