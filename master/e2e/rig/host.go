@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 )
 
 // Host is another machine as the network sees it: a network namespace, joined
@@ -20,10 +21,18 @@ type Host struct {
 	Here  string // of this machine as the host sees it
 }
 
-// NewHost makes a host. It needs root; without it, sudo that asks for no
-// password.
+// hostBlocks are the blocks of four addresses in 10.213.0.0/16.
+const hostBlocks = 1 << 14
+
+var (
+	firstHost = rand.Uint32N(hostBlocks) // other processes begin elsewhere
+	nextHost  atomic.Uint32
+)
+
+// NewHost makes a host, of this process each time another one. It needs root;
+// without it, sudo that asks for no password.
 func NewHost(ctx context.Context) (*Host, error) {
-	n := rand.IntN(1 << 14) // of the blocks of four addresses in 10.213.0.0/16
+	n := (firstHost + nextHost.Add(1)) % hostBlocks
 	block := fmt.Sprintf("10.213.%d.", n>>6)
 	low := (n & 63) * 4
 	h := &Host{

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cloudai/master/client"
@@ -338,13 +340,32 @@ func (r *Rig) Logs(most int) string {
 	return all.String()
 }
 
-// FreeAddress is a loopback address that nobody listens on at the moment.
+// The ports of FreeAddress are below those that a system gives to whoever asks
+// for any one, or calls somebody: one of these may be given again before the
+// process listens that it is meant for.
+const (
+	lowestPort = 20_000
+	somePorts  = 12_000
+)
+
+var (
+	firstPort = rand.Uint32N(somePorts) // other processes begin elsewhere
+	nextPort  atomic.Uint32
+)
+
+// FreeAddress is a loopback address that nobody listens on at the moment, each
+// time another one.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var taken error
+	for range somePorts {
+		port := lowestPort + (firstPort+nextPort.Add(1))%somePorts
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+		taken = err
 	}
-	return l.Addr().String(), l.Close()
+	return "", taken
 }
 
 // set adds NAME=value settings.
