@@ -226,6 +226,7 @@ func TestF21AHundredThousandFiles(t *testing.T) {
 	r := w.small("")
 	r.Env = map[string]string{"FAKE_OUTPUT_FILES": fmt.Sprint(n), "FAKE_OUTPUT_BYTES": fmt.Sprint(n * each)}
 	id := w.submit(t, r)
+	w.endedLong(t, id)
 	task := w.succeeded(t, id)
 	if task.Usage == nil || task.Usage.OutputBytes != n*each {
 		t.Errorf("usage %+v", task.Usage)
