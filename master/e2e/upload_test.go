@@ -40,10 +40,12 @@ func TestF20SoakUpload(t *testing.T) {
 	id := w.submit(t, w.writing(size))
 	for b := range breaks {
 		w.uploads(t, size*int64(b+1)/int64(breaks+1))
+		w.wire.Stop(rig.ToMaster, 0) // or the rest may be there before this has looked
 		if task := w.task(t, id); task.State != "upload_files" {
 			t.Fatalf("before break %d: %s", b+1, describe(task))
 		}
 		w.unseen(t, id)
+		w.wire.Go(rig.ToMaster)
 		switch b % 3 {
 		case 0:
 			w.wire.Cut()
