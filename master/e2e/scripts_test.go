@@ -248,11 +248,14 @@ func TestScriptServesDashboardSources(t *testing.T) {
 	p := c.start(t, "runMaster.sh", "--dev", "--no-prompt", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0")
 	says(t, p, "http://localhost:3000")
 	says(t, p, "msg=serving")
-	raw, err := os.ReadFile(pid)
-	must(t, err)
 	var server int
-	_, err = fmt.Sscan(string(raw), &server)
-	must(t, err)
+	await(t, verdict, func(context.Context) error { // it is started beside the master, who need not be the later one
+		raw, err := os.ReadFile(pid)
+		if err == nil {
+			_, err = fmt.Sscan(string(raw), &server)
+		}
+		return err
+	})
 	must(t, syscall.Kill(server, 0)) // it runs
 	must(t, p.Term(orderly))
 	await(t, orderly, func(context.Context) error {
