@@ -23,7 +23,7 @@ import (
 	"cloudai/master/internal/db/transfer"
 )
 
-// upkeepKills is how often each command is killed.
+// upkeepKills is how often each command is killed after the first time.
 const upkeepKills = 5
 
 // killable is a command of the master's own that is killed at random times.
@@ -31,6 +31,7 @@ type killable struct {
 	rng  *rand.Rand
 	args []string
 	took time.Duration // a run that nobody killed
+	busy time.Duration // what the last run used of the processors
 }
 
 // run runs the command and kills it after the time, unless it has ended.
@@ -50,6 +51,7 @@ func (k *killable) run(t *testing.T, after time.Duration, args ...string) (said 
 	if state == nil || state.Exited() && !state.Success() {
 		t.Fatalf("%v: %v: %s", args, err, out)
 	}
+	k.busy = state.UserTime() + state.SystemTime()
 	return string(out), state.Success()
 }
 
@@ -62,11 +64,14 @@ func (k *killable) kills(t *testing.T, elsewhere []string, look func(what string
 		t.Fatalf("%v has not ended: %s", elsewhere, said)
 	}
 	k.took = time.Since(began)
-	cut := 0
-	for n := range upkeepKills {
-		// Each a little later than the one before, the first surely under way.
-		slot := k.took / (upkeepKills + 1)
-		_, ended := k.run(t, time.Duration(n)*slot+slot/2+time.Duration(k.rng.Int64N(int64(slot))), k.args...)
+	slot, cut := k.took/(upkeepKills+1), 0
+	// The first is surely under way: that run may have waited for others most of
+	// its time. Then each is a little later than the one before.
+	after := k.busy / 8
+	after += time.Duration(k.rng.Int64N(int64(after)))
+	for n := range 1 + upkeepKills {
+		_, ended := k.run(t, after, k.args...)
+		after = time.Duration(n)*slot + slot/2 + time.Duration(k.rng.Int64N(int64(slot)))
 		if !ended {
 			cut++
 		}
