@@ -35,13 +35,14 @@ func TestF05SoakHostGone(t *testing.T) {
 	retries.Env["FAKE_EXIT"] = "3"
 	var ids []string
 	for _, r := range []client.TaskRequest{moves, stays, retries} {
-		id := w.submit(t, r)
-		w.becomes(t, id, "running")
-		ids = append(ids, id)
+		ids = append(ids, w.submit(t, r))
 	}
-	w.fakeWorker(t, "w2", "WORKER_CPU=4")
+	for _, id := range ids {
+		w.becomes(t, id, "running")
+	}
 
 	must(t, w.Vanish(gone))
+	w.fakeWorker(t, "w2", "WORKER_CPU=4") // only now: none of the tasks may end before
 	seen, err := w.API().Worker(t.Context(), "w1")
 	must(t, err)
 	last := *seen.LastHeartbeat // there will be no other
