@@ -107,7 +107,8 @@ func TestSecondHost(t *testing.T) {
 	if got := w.cli(t, "workers"); !strings.Contains(got.stdout, "unreachable") || !strings.Contains(got.stdout, "calls to "+far.Address+" fail") {
 		t.Errorf("%+v", got)
 	}
-	if why := w.cli(t, "explain", id); w.task(t, id).Status == "queued" && !strings.Contains(why.stdout, "unreachable") {
+	w.becomes(t, id, "queued") // once the worker has said that it did not hear of it
+	if why := w.cli(t, "explain", id); !strings.Contains(why.stdout, "unreachable") {
 		t.Errorf("%+v", why)
 	}
 	must(t, h.Run(t.Context(), append([]string{"iptables", "-D"}, block...)...))
