@@ -154,7 +154,12 @@ export class Rig {
 
   /** A browser's window of its own; whatever the page complains of fails the test that looks. */
   async open(options: Parameters<Browser['newContext']>[0] = {}): Promise<Visitor> {
-    const context = await this.browser.newContext({ locale: 'en-GB', baseURL: this.url, ...options })
+    const context = await this.browser.newContext({
+      locale: 'en-GB',
+      baseURL: this.url,
+      reducedMotion: 'reduce', // what is half faded in would be judged by its colours of that moment
+      ...options,
+    })
     context.setDefaultTimeout(patience)
     return new Visitor(context, await context.newPage(), this.url)
   }
