@@ -63,6 +63,8 @@ it('shows what somebody may do in another role', async () => {
 it('keeps what was typed when the sign-in ends in the middle of it', async () => {
   openApp('/submit')
   await form()
+  // Otherwise they are given up and opened anew where typing takes long.
+  act(() => FakeSocket.all.forEach((socket) => socket.open()))
   await userEvent.type(screen.getByPlaceholderText('busybox'), 'alpine')
   await userEvent.type(screen.getByRole('textbox', { name: 'Arguments' }), 'echo hi')
   who = undefined
