@@ -141,6 +141,7 @@ it('goes on with a log at its last byte when the connection is cut', async () =>
   await context.setOffline(true)
   await page.getByRole('button', { name: 'Connection: Offline' }).waitFor()
   await context.setOffline(false)
+  await page.getByText('Live', { exact: true }).nth(1).waitFor()
   await context.request.delete(`/api/tasks/${id}`) // it talks for as long as all this takes
   await page.getByText('The log is complete.').waitFor()
   const shown = await page.getByRole('log').innerText()
