@@ -12,9 +12,13 @@ import (
 	"cloudai/worker/internal/executor"
 )
 
+// stillRunning is how long a container sleeps that must be seen to run: a busy
+// engine may be two seconds late to tell of its start.
+const stillRunning = 5 * time.Second
+
 var adoptTests = map[string]func(*testing.T, *bench){
 	"CancelledRunGoesOn": func(t *testing.T, b *bench) {
-		c := b.create(t, Behavior{Lines: 1000, Sleep: 2 * time.Second, Exit: 5})
+		c := b.create(t, Behavior{Lines: 1000, Sleep: stillRunning, Exit: 5})
 		r := b.run(t, b.Executor, c.ID, executor.Offsets{})
 		r.log.waitBytes(t, 16)
 		started := r.waitStarted(t)
@@ -32,7 +36,7 @@ var adoptTests = map[string]func(*testing.T, *bench){
 		checkEnd(t, again, 5, 1000)
 	},
 	"RunningByNewProcess": func(t *testing.T, b *bench) {
-		spec := b.spec(t, Behavior{Lines: 1000, Sleep: 2 * time.Second, Exit: 6, Output: 1})
+		spec := b.spec(t, Behavior{Lines: 1000, Sleep: stillRunning, Exit: 6, Output: 1})
 		c := b.createSpec(t, spec)
 		r := b.run(t, b.Executor, c.ID, executor.Offsets{})
 		r.log.waitBytes(t, 16)
