@@ -102,7 +102,7 @@ func TestF01EndsBetweenTaskAndEntry(t *testing.T) {
 // acknowledged, since the entries lie beside them, and are in the log once.
 func TestF25LateEntries(t *testing.T) {
 	t.Parallel()
-	s, network := throughProxy(t, testDatabase(t))
+	s, network := throughProxy(t, testDatabase(t), shortLease)
 	commit(t, s, signed(insert(newTask("there")), "there"))
 	there := get(t, s, "there")
 	calls := 0
