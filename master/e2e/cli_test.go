@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"cloudai/master/client"
-	"cloudai/master/e2e/rig"
+	"cloudai/master/internal/freeport"
 )
 
 // spoken is what a command printed and how it ended.
@@ -88,7 +88,7 @@ func testExitCodes(t *testing.T, w *world) {
 			t.Errorf("%v: %+v", test.args, got)
 		}
 	}
-	nobody, err := rig.FreeAddress()
+	nobody, err := freeport.Address()
 	must(t, err)
 	if got := w.cli(t, "task", nobody+"/no/image", "--wait"); got.code != 125 {
 		t.Errorf("without a container: %+v", got)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"cloudai/master/e2e/rig"
+	"cloudai/master/internal/freeport"
 )
 
 // complains waits until the worker's log has all of the texts.
@@ -73,9 +74,9 @@ func TestF26SameIDTwice(t *testing.T) {
 // deadline. So do two workers that come back with each other's address.
 func TestF26NewCertificate(t *testing.T) {
 	w := newWorld(t, "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT=2m")
-	one, err := rig.FreeAddress()
+	one, err := freeport.Address()
 	must(t, err)
-	two, err := rig.FreeAddress()
+	two, err := freeport.Address()
 	must(t, err)
 	first := w.dockerWorker(t, "w1", "WORKER_CPU=1", "WORKER_ADDR="+one)
 	second := w.dockerWorker(t, "w2", "WORKER_CPU=1", "WORKER_ADDR="+two)

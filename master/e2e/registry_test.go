@@ -26,6 +26,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/e2e/rig"
+	"cloudai/master/internal/freeport"
 )
 
 // registry starts an empty registry on loopback and gives its address.
@@ -33,7 +34,7 @@ func registry(t *testing.T) string {
 	t.Helper()
 	program, err := script("registry.sh")
 	must(t, err)
-	address, err := rig.FreeAddress()
+	address, err := freeport.Address()
 	must(t, err)
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yml")
@@ -167,7 +168,7 @@ func testRegistrySaysNo(t *testing.T, w *world, status int, code string) {
 
 // A registry that cannot be reached: registry, after several tries within 30 s.
 func testRegistryRefuses(t *testing.T, w *world) {
-	address, err := rig.FreeAddress()
+	address, err := freeport.Address()
 	must(t, err)
 	if task := w.registryFailed(t, address); !strings.Contains(task.Message, "tried 3 times") {
 		t.Errorf("%q", task.Message)

@@ -16,6 +16,7 @@ import (
 
 	"cloudai/master/client"
 	"cloudai/master/e2e/rig"
+	"cloudai/master/internal/freeport"
 )
 
 // checkout is a copy of what the start scripts need of the repository, reached
@@ -225,7 +226,7 @@ func TestScriptsStartACluster(t *testing.T) {
 
 func free(t *testing.T) string {
 	t.Helper()
-	address, err := rig.FreeAddress()
+	address, err := freeport.Address()
 	must(t, err)
 	return address
 }

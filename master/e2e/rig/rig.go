@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"cloudai/master/client"
+	"cloudai/master/internal/freeport"
 )
 
 // Limits for what a sound machine does in a moment and a busy one in a while.
@@ -69,8 +68,8 @@ func New(bin, parent string, masterSettings ...string) (*Rig, error) {
 		return nil, err
 	}
 	r := &Rig{bin: bin, dir: dir, masterEnv: map[string]string{}, workers: map[string]*Worker{}, engines: map[string]*Engine{}}
-	if r.grpc, err = FreeAddress(); err == nil {
-		r.http, err = FreeAddress()
+	if r.grpc, err = freeport.Address(); err == nil {
+		r.http, err = freeport.Address()
 	}
 	if err == nil {
 		err = os.Mkdir(filepath.Join(dir, "cwd"), 0o755) // empty: no .env in it
@@ -165,7 +164,7 @@ func (r *Rig) Seat(tty *os.File) { r.seat = tty }
 // Before its first start.
 func (r *Rig) Bind(host string) {
 	for _, addr := range []*string{&r.grpc, &r.http} {
-		_, port, _ := net.SplitHostPort(*addr) // FreeAddress made it
+		_, port, _ := net.SplitHostPort(*addr) // freeport made it
 		*addr = net.JoinHostPort(host, port)
 	}
 }
@@ -217,7 +216,7 @@ func (r *Rig) TryWorker(id string, settings ...string) (*Worker, error) {
 // is nil, and starts nothing. The master must listen where the host reaches it.
 func (r *Rig) PlaceWorker(h *Host, id string, settings ...string) (*Worker, error) {
 	if h != nil {
-		_, port, _ := net.SplitHostPort(r.grpc) // FreeAddress made it
+		_, port, _ := net.SplitHostPort(r.grpc) // freeport made it
 		settings = append([]string{
 			"MASTER_ADDR=" + net.JoinHostPort(h.Here, port), "WORKER_ADDR=" + net.JoinHostPort(h.Addr, hostPort),
 		}, settings...)
@@ -234,7 +233,7 @@ const hostPort = "50052"
 
 // newWorker is a worker with the usual settings and others over them.
 func (r *Rig) newWorker(id string, settings []string) (*Worker, error) {
-	address, err := FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}
@@ -338,34 +337,6 @@ func (r *Rig) Logs(most int) string {
 		}
 	}
 	return all.String()
-}
-
-// The ports of FreeAddress are below those that a system gives to whoever asks
-// for any one, or calls somebody: one of these may be given again before the
-// process listens that it is meant for.
-const (
-	lowestPort = 20_000
-	somePorts  = 12_000
-)
-
-var (
-	firstPort = rand.Uint32N(somePorts) // other processes begin elsewhere
-	nextPort  atomic.Uint32
-)
-
-// FreeAddress is a loopback address that nobody listens on at the moment, each
-// time another one.
-func FreeAddress() (string, error) {
-	var taken error
-	for range somePorts {
-		port := lowestPort + (firstPort+nextPort.Add(1))%somePorts
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			return l.Addr().String(), l.Close()
-		}
-		taken = err
-	}
-	return "", taken
 }
 
 // set adds NAME=value settings.

@@ -126,8 +126,8 @@ var rules = slices.Concat(
 		{
 			From:   []string{"..."},
 			Except: []string{"e2e/...", "internal/db/mongodb/mongotest"},
-			Forbid: []string{"./internal/db/mongodb/mongotest"},
-			Why:    "servers that stand for a MongoDB belong to tests",
+			Forbid: []string{"./internal/db/mongodb/mongotest", "./internal/freeport"},
+			Why:    "servers that stand for a MongoDB, and addresses for what tests start, belong to tests",
 		},
 		{
 			From:   []string{"..."},
@@ -154,7 +154,7 @@ var rules = slices.Concat(
 			Why:    "main gives the edge its pages, so that tests of the edge need none",
 		},
 		{
-			From:   []string{"internal/config/...", "internal/system/...", "internal/crowd", "internal/throttle", "internal/arch"},
+			From:   []string{"internal/config/...", "internal/system/...", "internal/crowd", "internal/throttle", "internal/freeport", "internal/arch"},
 			Forbid: []string{"./..."},
 			Allow:  []string{"./internal/cluster"},
 			Why:    "what only main or everybody uses must not pull rooms in behind it",

@@ -9,14 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
+
+	"cloudai/master/internal/freeport"
 )
 
 // Server is one process with its folder; it may be ended and started again.
@@ -67,35 +67,12 @@ func Start(dir string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, err := freeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{program: path, address: address, dir: dir}
 	return s, s.Restart()
-}
-
-// Ports from lowestPort on are below those that systems give to whoever wants any:
-// nobody gets one by chance until the server listens on it, nor while it is away.
-const (
-	lowestPort = 20_000
-	ports      = 10_000
-)
-
-// asked is how often this process has looked for a port.
-var asked atomic.Int64
-
-func freeAddress() (string, error) {
-	for {
-		port := lowestPort + (int64(os.Getpid())*31+asked.Add(1))%ports
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		switch {
-		case err == nil:
-			return l.Addr().String(), l.Close()
-		case !errors.Is(err, syscall.EADDRINUSE):
-			return "", err
-		}
-	}
 }
 
 // URI is where it is.
