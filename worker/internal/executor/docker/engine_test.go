@@ -70,9 +70,10 @@ func runTests(m *testing.M) (code int, err error) {
 		return 1, fmt.Errorf("starting a registry: %w", err)
 	}
 	defer hub.stop()
+	before := goleak.IgnoreCurrent()
 	code = m.Run()
 	if code == 0 {
-		if err := goleak.Find(goleak.IgnoreCurrent()); err != nil {
+		if err := goleak.Find(before); err != nil {
 			return 1, err
 		}
 	}

@@ -208,10 +208,7 @@ func TestStalledPull(t *testing.T) {
 
 func TestCloseEndsPulls(t *testing.T) {
 	h := startHub(t, "")
-	e, err := New(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := open(t, Config{}) // and closes it once more, after the image is removed
 	name := publish(t, e, h.addr)
 	ended := make(chan error, 1)
 	go func() { ended <- e.EnsureImage(t.Context(), name, nil) }()
