@@ -232,22 +232,32 @@ func TestCancel(t *testing.T) {
 
 func TestStreamLogs(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
-	var got *pb.TaskLogRequest
-	var send []*pb.LogChunk
-	var answer error
+	// What the worker sends in one call. It is told by channels: a stream that the
+	// master gives up is served still while the next one begins.
+	type play struct {
+		chunks []*pb.LogChunk
+		answer error
+	}
+	plays := make(chan play, 1)
+	asked := make(chan *pb.TaskLogRequest, 1)
 	w := startWorker(t, &fakeWorker{logs: func(in *pb.TaskLogRequest, out grpc.ServerStreamingServer[pb.LogChunk]) error {
-		got = in
-		for _, chunk := range send {
+		p := <-plays
+		asked <- in
+		for _, chunk := range p.chunks {
 			if err := out.Send(chunk); err != nil {
 				return err
 			}
 		}
-		return answer
+		return p.answer
 	}})
 	pool := newPool(t)
 	ref := cluster.AttemptRef{TaskID: "t1", Attempt: 2, Lease: "l2"}
-	follow := func(sink func([]cluster.LogChunk) error) (*cluster.LogOffsets, error) {
-		return pool.StreamLogs(within(t, testTimeout), w.target(), ref, cluster.LogOffsets{Stdout: 5, Stderr: 7}, sink)
+	var got *pb.TaskLogRequest
+	follow := func(sink func([]cluster.LogChunk) error, p play) (*cluster.LogOffsets, error) {
+		plays <- p
+		end, err := pool.StreamLogs(within(t, testTimeout), w.target(), ref, cluster.LogOffsets{Stdout: 5, Stderr: 7}, sink)
+		got = <-asked
+		return end, err
 	}
 	var taken []cluster.LogChunk
 	keep := func(chunks []cluster.LogChunk) error {
@@ -258,8 +268,7 @@ func TestStreamLogs(t *testing.T) {
 	lost := &pb.LogChunk{Stream: pb.LogChunk_STDERR, Offset: 7, Dropped: 100}
 	last := &pb.LogChunk{End: true, StdoutLength: 8, StderrLength: 107}
 
-	send = []*pb.LogChunk{out, lost, last}
-	end, err := follow(keep)
+	end, err := follow(keep, play{chunks: []*pb.LogChunk{out, lost, last}})
 	if err != nil || end == nil || *end != (cluster.LogOffsets{Stdout: 8, Stderr: 107}) {
 		t.Errorf("end %v, error %v", end, err)
 	}
@@ -275,20 +284,20 @@ func TestStreamLogs(t *testing.T) {
 		t.Errorf("asked for %v, want %v", got, want)
 	}
 
-	send = []*pb.LogChunk{out}
-	if end, err := follow(keep); err != nil || end != nil {
+	only := play{chunks: []*pb.LogChunk{out}}
+	if end, err := follow(keep, only); err != nil || end != nil {
 		t.Errorf("a stream without end: %v, %v", end, err)
 	}
 	full := errors.New("disk full")
-	if _, err := follow(func([]cluster.LogChunk) error { return full }); !errors.Is(err, full) {
+	if _, err := follow(func([]cluster.LogChunk) error { return full }, only); !errors.Is(err, full) {
 		t.Errorf("error is %v, want that of sink", err)
 	}
-	send = []*pb.LogChunk{{Stream: 9, Data: []byte("x")}}
-	if _, err := follow(keep); !errors.Is(err, cluster.ErrInvalid) {
+	odd := play{chunks: []*pb.LogChunk{{Stream: 9, Data: []byte("x")}}}
+	if _, err := follow(keep, odd); !errors.Is(err, cluster.ErrInvalid) {
 		t.Errorf("error is %v for an unknown stream", err)
 	}
-	send, answer = nil, status.Error(codes.NotFound, "gone")
-	if _, err := follow(keep); !errors.Is(err, cluster.ErrNoAttempt) {
+	gone := play{answer: status.Error(codes.NotFound, "gone")}
+	if _, err := follow(keep, gone); !errors.Is(err, cluster.ErrNoAttempt) {
 		t.Errorf("error is %v, want %v", err, cluster.ErrNoAttempt)
 	}
 }
