@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func with(labels map[string]string, changed ...string) map[string]string {
 // removed with the next heartbeats; those of others run on untouched, and so
 // does the live one among them.
 func TestF09Orphans(t *testing.T) {
-	w, worker := newCluster(t, "4", "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT=15s")
+	w, worker := newCluster(t, "4", "HEARTBEAT_INTERVAL=500ms", "HEARTBEAT_TIMEOUT=1m")
 	old := w.submit(t, w.small("true"))
 	w.succeeded(t, old)
 	live := w.submit(t, w.gated("", "echo done"))
@@ -59,12 +60,16 @@ func TestF09Orphans(t *testing.T) {
 		"another cluster": w.byHand(t, "", with(labels, "cluster_id", "another", "task_id", "unknown")),
 		"another worker":  w.byHand(t, "", with(labels, "worker_id", "w2", "task_id", "unknown")),
 	}
+	// It looks for them all the time, and would remove one that is made and does
+	// not run yet, which nobody could start any more.
+	must(t, worker.Signal(syscall.SIGSTOP))
 	orphans := map[string]string{
 		"unknown task":        w.byHand(t, "", with(labels, "task_id", "unknown")),
 		"a finished task":     w.byHand(t, "", with(labels, "task_id", old, "lease", "before")),
 		"a later attempt":     w.byHand(t, "", with(labels, "attempt", "2")),
 		"the live one's twin": w.byHand(t, "", with(labels, "lease", "before")),
 	}
+	must(t, worker.Signal(syscall.SIGCONT))
 	untouched := func() {
 		t.Helper()
 		for name, id := range others {
