@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"cloudai/master/e2e/rig"
 )
 
@@ -142,15 +144,20 @@ func TestF08DockerRestartsUnseen(t *testing.T) {
 	}
 }
 
-// runsAgain waits for the task's second container and lets it go on.
+// runsAgain waits for the task's second container and lets it go on. The first
+// one is removed beside it and may be there for a moment.
 func (w *world) runsAgain(t *testing.T, id string) {
 	t.Helper()
+	var second container.Summary
 	await(t, verdict, func(ctx context.Context) error {
 		task, err := w.API().Task(ctx, id)
 		if err == nil && (task.Attempt != 2 || task.Status != "running") {
 			err = errors.New(describe(task))
 		}
+		if err == nil {
+			second, err = w.engine.ContainerOf(ctx, id)
+		}
 		return err
 	})
-	w.open(t, w.containerOf(t, id))
+	w.open(t, second.ID)
 }
