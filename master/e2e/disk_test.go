@@ -139,7 +139,7 @@ func TestF14MastersDiskFull(t *testing.T) {
 	if log := w.log(t, refused.TaskID, ""); len(log) != 32000 {
 		t.Errorf("without its files: the log has %d bytes", len(log))
 	}
-	during := w.submit(t, writer("3s"))
+	during := w.submit(t, writer("8s")) // it ends only when there is room again
 	w.becomes(t, during, "running")
 
 	// Full: nothing is acknowledged.
