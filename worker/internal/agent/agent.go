@@ -232,9 +232,15 @@ func (a *Agent) Cancel(ref Ref, clusterID string) error {
 	return err
 }
 
-// MasterCalled says that the master has called back.
+// MasterCalled says that the master has called back. A call that comes before Run
+// takes inputs is noted: it tells how a refusal of the first registration is meant.
 func (a *Agent) MasterCalled() {
 	a.callback.came(a.log)
+	a.mu.Lock()
+	if a.life.base == nil {
+		a.machine.MasterCalled(time.Now()) // wants nothing done yet
+	}
+	a.mu.Unlock()
 	a.input(func(m *Machine, now time.Time) []Action { return m.MasterCalled(now) })
 }
 
