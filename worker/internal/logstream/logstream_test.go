@@ -204,6 +204,34 @@ func TestF18LimitKeepsHeadAndTail(t *testing.T) {
 	}
 }
 
+// The engine may have a line before the log gets it, and with it reaches its limit.
+func TestF18ReaderIsNotAheadOfTheLimit(t *testing.T) {
+	e := newEngine()
+	l := New(Options{Window: 100, Tail: 10, Limit: 100})
+	l.SetStored(e.logs)
+	for _, s := range []executor.Stream{executor.Stderr, executor.Stdout, executor.Stdout} {
+		if err := l.Append(e.write(s, []byte("123456789012345678901234567\n"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := e.write(executor.Stdout, bytes.Repeat([]byte("x"), 50))
+	c := newCopy(t, executor.Offsets{})
+	reached, _, err := l.Read(t.Context(), executor.Offsets{}, false, c.take)
+	if err != nil || reached != l.Head() {
+		t.Fatalf("reached %v of %v, %v", reached, l.Head(), err)
+	}
+	if err := l.Append(late); err != nil {
+		t.Fatal(err)
+	}
+	l.End()
+	if _, complete, err := l.Read(t.Context(), reached, true, c.take); err != nil || !complete {
+		t.Fatal(complete, err)
+	}
+	if kept := len(c.data[executor.Stdout]) + len(c.data[executor.Stderr]); kept != 110 || c.dropped[executor.Stdout] != 24 {
+		t.Errorf("kept %d bytes, dropped %d", kept, c.dropped[executor.Stdout])
+	}
+}
+
 func TestTailIsTheWholeOfASmallLog(t *testing.T) {
 	l := New(Options{Tail: 20})
 	e := newEngine()

@@ -109,10 +109,13 @@ func (r *reader) takeStored(in executor.LogChunk) error {
 	c := Chunk{Stream: in.Stream, Offset: in.Offset, Time: in.Time, Data: in.Data}
 	at := offset(&r.pos, c.Stream)
 	r.log.mu.Lock()
+	// What the engine has and the log has not got may turn out to lie there, too.
+	end := *offset(&r.log.head, c.Stream)
 	if limited := r.log.limited; limited != nil {
-		if cut := *offset(&limited.cut, c.Stream); c.end() > cut {
-			c.Data = c.Data[:max(0, cut-c.Offset)]
-		}
+		end = *offset(&limited.cut, c.Stream)
+	}
+	if c.end() > end {
+		c.Data = c.Data[:max(0, end-c.Offset)]
 	}
 	covered := r.log.window.covers(r.pos)
 	r.log.mu.Unlock()
