@@ -3,10 +3,13 @@ package uplink
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,10 +67,22 @@ func startMaster(t *testing.T, id transport.Identity, addr string) master {
 // nobody is an address at which nothing listens.
 func nobody(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, _ := keepPort(t)
+	return addr
+}
+
+// keepPort keeps a port from others while nothing listens at it: the next one that
+// is given to somebody may be this one.
+func keepPort(t *testing.T) (addr string, giveBack func()) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	must(t, err)
-	must(t, l.Close())
-	return l.Addr().String()
+	giveBack = sync.OnceFunc(func() { _ = syscall.Close(fd) })
+	t.Cleanup(giveBack)
+	must(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	at, err := syscall.Getsockname(fd)
+	must(t, err)
+	return fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port), giveBack
 }
 
 // silence is an address that takes connections and never says a word.
@@ -243,12 +258,13 @@ func TestMasterThatCallsMeanwhileIsReached(t *testing.T) {
 // addresses are tried.
 func TestConnectionStaysUntilItFails(t *testing.T) {
 	id := identity(t, "master")
-	configured := nobody(t)
+	configured, giveBack := keepPort(t)
 	u := start(t, id, configured)
 	told := startMaster(t, id, "127.0.0.1:0")
 	u.Called(told.addr)
 	must(t, u.reaches(t, patience))
 	way, from := u.way, u.way.dialer.LocalAddr()
+	giveBack()
 	startMaster(t, id, configured)
 	u.Called(told.addr)
 	u.Called("127.0.0.1:1")
