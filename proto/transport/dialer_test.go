@@ -3,8 +3,10 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,12 +31,32 @@ func listen(t *testing.T, id Identity) string {
 // nobody is an address at which nothing listens.
 func nobody(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, _ := keepPort(t, 0)
+	return addr
+}
+
+// keepPort keeps a port, any one for 0, from others while nothing listens at it: the
+// next one that is given to somebody may be this one.
+func keepPort(t *testing.T, port int) (addr string, giveBack func()) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	giveBack = sync.OnceFunc(func() { _ = syscall.Close(fd) })
+	t.Cleanup(giveBack)
+	if port != 0 { // the connections of who listened there are not forgotten yet
+		err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	}
+	at := syscall.Sockaddr(&syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+	err = errors.Join(err, syscall.Bind(fd, at))
+	if err == nil {
+		at, err = syscall.Getsockname(fd)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port), giveBack
 }
 
 // silence is an address that takes connections and says nothing.

@@ -92,9 +92,11 @@ func TestReturningPeerIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop()
+	_, giveBack := keepPort(t, listener.Addr().(*net.TCPAddr).Port)
 	if _, err := c.SendHeartbeat(t.Context(), &pb.Heartbeat{}); status.Code(err) != codes.Unavailable {
 		t.Fatalf("error is %v while the server is away", err)
 	}
+	giveBack()
 	if listener, err = net.Listen("tcp", addr); err != nil {
 		t.Fatal(err)
 	}
