@@ -66,9 +66,11 @@ func TestChunksEndAtLines(t *testing.T) {
 		"empty":      {nil, nil},
 	} {
 		c := &collect{t: t}
-		if err := newAssembler(executor.Offsets{}, c.sink).pump(t.Context(), source(tc.pieces), func() {}); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		synctest.Test(t, func(t *testing.T) { // in no time, as far as the assembler sees
+			if err := newAssembler(executor.Offsets{}, c.sink).pump(t.Context(), source(tc.pieces), func() {}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 		var got []string
 		for _, chunk := range c.chunks {
 			got = append(got, string(chunk.Data))
