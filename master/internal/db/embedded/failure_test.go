@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -231,6 +232,27 @@ func TestGiveUp(t *testing.T) {
 	}
 	if !has(t, s, 1) || has(t, s, 2) || !has(t, s, 3) {
 		t.Error("the writes taken and only they should be there")
+	}
+}
+
+// TestGiveUpOnACount lets a caller stop waiting for a write that tells how many
+// rows it changed: there is no number yet.
+func TestGiveUpOnACount(t *testing.T) {
+	s := open(t, t.TempDir())
+	key := db.Key{Name: db.KeyName{UserID: "u", Route: "r", Key: "k"}, StoredAt: benchTime, ExpiresAt: benchTime.Add(time.Hour)}
+	if err := s.PutKey(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	defer close(release)
+	s.commit = func(c *session) error {
+		cancel()
+		<-release
+		return c.commit()
+	}
+	if n, err := s.ForgetKeys(ctx, key.ExpiresAt, 5); n != 0 || !errors.Is(err, db.ErrOutcomeUnknown) {
+		t.Errorf("the caller who gave up: %d keys, %v", n, err)
 	}
 }
 

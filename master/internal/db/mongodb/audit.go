@@ -158,11 +158,12 @@ func (s *Store) AgedAudit(ctx context.Context, before time.Time) (first, last in
 
 // RemoveAudit implements db.Audit. That a removal of unknown outcome comes late
 // does no harm: an entry has said that these go.
-func (s *Store) RemoveAudit(ctx context.Context, last int64, limit int) (n int, err error) {
+func (s *Store) RemoveAudit(ctx context.Context, last int64, limit int) (int, error) {
 	if limit < 1 {
 		return 0, fmt.Errorf("%w: limit %d", cluster.ErrInvalid, limit)
 	}
-	err = s.change(ctx, func(ctx context.Context, w *writer) error {
+	n := 0
+	err := s.change(ctx, func(ctx context.Context, w *writer) error {
 		said, err := s.ListAudit(ctx, cluster.AuditFilter{Action: db.AuditPruned}, 0, 1)
 		if err != nil {
 			return err
@@ -187,5 +188,8 @@ func (s *Store) RemoveAudit(ctx context.Context, last int64, limit int) (n int, 
 			return err
 		})
 	})
-	return n, err
+	if err != nil {
+		return 0, err // who gave up waiting: the writer may be counting still
+	}
+	return n, nil
 }

@@ -151,11 +151,12 @@ func (s *Store) Key(ctx context.Context, name db.KeyName) (db.Key, error) {
 
 // ForgetKeys implements db.Keys. Keys of writes that never came into force go
 // with the others.
-func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (n int, err error) {
+func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (int, error) {
 	if limit < 1 {
 		return 0, ctx.Err()
 	}
-	err = s.change(ctx, func(ctx context.Context, w *writer) error {
+	n := 0
+	err := s.change(ctx, func(ctx context.Context, w *writer) error {
 		if err := w.ready(); err != nil {
 			return err
 		}
@@ -180,7 +181,10 @@ func (s *Store) ForgetKeys(ctx context.Context, now time.Time, limit int) (n int
 		}
 		return w.removeDeleted(tasks)
 	})
-	return n, err
+	if err != nil {
+		return 0, err // who gave up waiting: the writer may be counting still
+	}
+	return n, nil
 }
 
 // takenKeys are those of the names in the items that are stored.
