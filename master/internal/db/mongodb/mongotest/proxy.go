@@ -47,27 +47,33 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		p.mu.Lock()
-		cut := p.cut
-		p.mu.Unlock()
 		server, err := net.Dial("tcp", p.target)
-		if cut || err != nil {
+		if err != nil {
 			_ = client.Close()
-			if err == nil {
-				_ = server.Close()
-			}
 			continue
 		}
 		c := &pair{client: client, server: server}
-		p.mu.Lock()
-		p.conns[c] = true
-		p.mu.Unlock()
+		if !p.enter(c) {
+			_, _ = client.Close(), server.Close()
+			continue
+		}
 		p.all.Go(func() { c.forward(); p.forget(c) })
 		p.all.Go(func() {
 			_, _ = io.Copy(client, server)
 			_ = client.Close()
 		})
 	}
+}
+
+// enter takes a connection in, unless the network is cut.
+func (p *Proxy) enter(c *pair) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cut {
+		return false
+	}
+	p.conns[c] = true
+	return true
 }
 
 // forward carries what the client sends, also after the client has gone.
