@@ -122,7 +122,7 @@ func (a *archiveReader) member(m Member, read func(io.Reader) error) error {
 		if from.err != nil {
 			return a.damaged(from.err)
 		}
-		return fmt.Errorf("%s: %w", m.Name, err)
+		return a.refused(m, err, from.begun)
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != m.SHA256 {
 		return a.damaged("its SHA-256 is not what was written")
@@ -130,13 +130,28 @@ func (a *archiveReader) member(m Member, read func(io.Reader) error) error {
 	return nil
 }
 
-// stopper remembers that it was reading that failed.
+// refused is why a member was not taken. One that was refused before anything of
+// it was read may have an altered name, which only the archive's own sum tells:
+// nothing else covers a name that stands in an extended header.
+func (a *archiveReader) refused(m Member, why error, begun bool) error {
+	damaged := a.damaged(why) // at this place, not at the end of what is read now
+	if !begun {
+		if _, err := io.Copy(io.Discard, a.zip); err != nil {
+			return damaged
+		}
+	}
+	return fmt.Errorf("%s: %w", m.Name, why)
+}
+
+// stopper remembers that it was reading that failed, and whether it has begun.
 type stopper struct {
-	r   io.Reader
-	err error
+	r     io.Reader
+	begun bool
+	err   error
 }
 
 func (s *stopper) Read(b []byte) (int, error) {
+	s.begun = true
 	n, err := s.r.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err

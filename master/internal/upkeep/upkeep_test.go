@@ -2,11 +2,14 @@ package upkeep
 
 import (
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -394,4 +397,56 @@ func TestDamagedArchive(t *testing.T) {
 		}
 	}
 	t.Logf("%d of 45 changes made no difference", harmless)
+}
+
+// Only the archive's own sum covers a name in an extended header, and that comes
+// last: what an altered name is refused for before is called damage, with its place.
+func TestAlteredName(t *testing.T) {
+	dir := t.TempDir()
+	of := makeMaster(t, filepath.Join(dir, "data"), 10)
+	path := filepath.Join(dir, "backup")
+	mustBackup(t, BackupConfig{Folders: of, Path: path, Files: true})
+	archive, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(archive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := io.ReadAll(zip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, behind, found := bytes.Cut(whole, []byte("path=files/"))
+	name, _, ended := bytes.Cut(behind, []byte("/a b/ü\n"))
+	if !found || !ended {
+		t.Fatal("there is no name in an extended header")
+	}
+	record := "path=files/" + string(name) + "/a b/ü\n"
+	for what, altered := range map[string]string{
+		"of no member":     strings.Replace(record, "files", "filez", 1),
+		"below the file b": strings.Replace(record, "a b/ü", "b/2345", 1),
+	} {
+		var bad bytes.Buffer
+		bad.Write(archive[:10]) // the head of gzip
+		body, err := flate.NewWriter(&bad, flate.BestSpeed)
+		if err == nil {
+			_, err = body.Write(bytes.Replace(whole, []byte(record), []byte(altered), 1))
+		}
+		if err = errors.Join(err, body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		bad.Write(archive[len(archive)-8:]) // the sum and the length
+		if err := os.WriteFile(path, bad.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		to := foldersIn(filepath.Join(dir, "to"))
+		if _, err := Restore(t.Context(), path, to); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "byte ") {
+			t.Errorf("%s: %v", what, err)
+		}
+		if left, _ := filepath.Glob(to.Data + "*"); len(left) > 0 {
+			t.Errorf("%s: left %q", what, left)
+		}
+	}
 }
