@@ -233,14 +233,12 @@ func TestPruneWithAStoreThatFails(t *testing.T) {
 					r.through(faulty)
 					watch := r.c.hub.Subscribe(0)
 					defer watch.Close()
-					faulty.Use(func(c faultstore.Call) faultstore.Fault {
-						if failed = failed || c.N == n; c.N == n {
-							return fault
-						}
-						return faultstore.Fault{}
-					})
+					synctest.Wait() // the start reads the store too
+					before := faulty.Calls()
+					faulty.FailAt(n, fault)
 					_, err := r.c.Prune(t.Context(), admin, &all, false)
 					faulty.Use(nil)
+					failed = faulty.Calls()-before >= n
 					if failed && err == nil {
 						t.Error("the failure was not told")
 					}
