@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -197,7 +196,7 @@ func (r *restore) put(m Member, from io.Reader) error {
 	return errors.Join(err, f.Close())
 }
 
-// placeOf is where a member goes; its name has been found to be local.
+// placeOf is where a member goes; its name has been found to be local and clean.
 func (r *restore) placeOf(name string) (string, error) {
 	if name == stateMember+r.State.FileName() {
 		return filepath.Join(r.data, r.State.FileName()), nil
@@ -208,7 +207,7 @@ func (r *restore) placeOf(name string) (string, error) {
 	if rest, ok := strings.CutPrefix(name, logMember); ok && len(strings.Split(rest, "/")) == 2 {
 		return filepath.Join(r.data, logsDir, filepath.FromSlash(rest)), nil
 	}
-	if rest, ok := strings.CutPrefix(name, fileMember); ok && path.Clean(rest) == rest {
+	if rest, ok := strings.CutPrefix(name, fileMember); ok {
 		return filepath.Join(r.files, filepath.FromSlash(rest)), nil
 	}
 	return "", fmt.Errorf("%w: no member that this program knows", ErrDamaged)

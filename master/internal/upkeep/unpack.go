@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"path/filepath"
 )
 
@@ -107,7 +108,8 @@ func (a *archiveReader) next(ctx context.Context) (Member, error) {
 	}
 	m := Member{Name: h.Name, Size: h.Size, SHA256: h.PAXRecords[sumRecord]}
 	a.place = "member " + m.Name
-	if h.Typeflag != tar.TypeReg || m.SHA256 == "" || !filepath.IsLocal(m.Name) {
+	// "files/../x" is local, and beside the folder of files.
+	if h.Typeflag != tar.TypeReg || m.SHA256 == "" || !filepath.IsLocal(m.Name) || path.Clean(m.Name) != m.Name {
 		return m, a.damaged("no member of a backup")
 	}
 	a.seen = append(a.seen, m)

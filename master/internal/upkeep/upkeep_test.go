@@ -450,3 +450,30 @@ func TestAlteredName(t *testing.T) {
 		}
 	}
 }
+
+// An archive that somebody made by hand reaches no folder but those of its kind.
+func TestNamesThatLeadOut(t *testing.T) {
+	dir := t.TempDir()
+	for i, name := range []string{"files/../x", "logs/../x", "files/a/../../x", "../x", "/x", "files//x", "./files/x"} {
+		var b bytes.Buffer
+		archive, err := newArchiveWriter(&b, About{Format: formatVersion})
+		if err == nil {
+			err = archive.add(Member{Name: name, SHA256: fmt.Sprintf("%x", sha256.Sum256(nil))}, strings.NewReader(""))
+		}
+		if err = errors.Join(err, archive.close()); err != nil {
+			t.Fatal(err)
+		}
+		path, under := filepath.Join(dir, fmt.Sprint("backup", i)), filepath.Join(dir, fmt.Sprint("to", i))
+		if err := errors.Join(os.WriteFile(path, b.Bytes(), 0o600), os.Mkdir(under, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		to := foldersIn(filepath.Join(under, "data"))
+		to.Files = filepath.Join(under, "apart", "files")
+		if _, err := Restore(t.Context(), path, to); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "no member of a backup") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left := tree(t, under); len(left) > 0 {
+			t.Errorf("%s: left %q", name, left)
+		}
+	}
+}
