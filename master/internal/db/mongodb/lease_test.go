@@ -191,6 +191,46 @@ func TestF25LifeBeforeTheClaim(t *testing.T) {
 	}
 }
 
+// A master that dies before it has outlasted the former one, or stops, leaves that
+// to the next.
+func TestF25DeathBeforeTheOtherIsOutlasted(t *testing.T) {
+	t.Parallel()
+	for end, released := range map[string]bool{"killed": false, "stopped": true} {
+		t.Run(end, func(t *testing.T) {
+			t.Parallel()
+			database, dir := testDatabase(t), t.TempDir()
+			s, err := openAt(t, testURI, database, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			crash(t, s)
+			observer, err := openAt(t, testURI, testDatabase(t), t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			lock := observer.client.Database(database).Collection("lock")
+			another := lockRow{Epoch: 0, Owner: "another", Instance: "its", Holder: "another", Lease: shortLease.Milliseconds(), Beat: 7}
+			if _, err = lock.InsertOne(t.Context(), another); err == nil {
+				_, err = lock.UpdateMany(t.Context(), bson.M{"owner": s.owner}, bson.M{"$set": bson.M{"released": released}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			if s, err = openAt(t, testURI, database, dir); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took < shortLease {
+				t.Errorf("the next master writes after %s", took)
+			}
+			if n, err := lock.CountDocuments(t.Context(), bson.M{"owner": "another"}); err != nil || n != 0 {
+				t.Errorf("%d claims of the former master are left, %v", n, err)
+			}
+			crash(t, s)
+		})
+	}
+}
+
 // After a crash the master of the same folder starts at once; one with a copy of
 // the folder is another one.
 func TestF25SameFolder(t *testing.T) {

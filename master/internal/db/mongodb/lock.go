@@ -99,7 +99,7 @@ func (w *writer) claimFirst(ctx context.Context) error {
 		if errors.Is(err, db.ErrVersion) {
 			continue // another one was quicker, and lives
 		}
-		if err != nil || free {
+		if err != nil {
 			return err
 		}
 		return w.outlast(ctx, last)
@@ -131,16 +131,36 @@ func (w *writer) watch(ctx context.Context, last *lockRow) error {
 	}
 }
 
-// outlast waits one lease more when the former holder has shown life between
-// the last look and the claim: it stops at its next sign of life, which sees
-// the claim.
-func (w *writer) outlast(ctx context.Context, last *lockRow) error {
-	var now lockRow
-	found, err := w.s.findOne(ctx, w.s.in.lock, bson.M{"_id": last.Epoch}, &now)
-	if err != nil || !found || now.Beat == last.Beat {
+// outlast waits one lease more when a former holder, which is not known to be
+// dead, may have shown life after the last look at it: it stops at its next sign
+// of life, which sees the claim. Only then its claim goes, so that who dies while
+// it waits, or before, leaves the waiting to the next master.
+func (w *writer) outlast(ctx context.Context, watched *lockRow) error {
+	foreign := bson.M{"_id": bson.M{"$lt": w.epoch}, "released": false, "owner": bson.M{"$ne": w.s.owner}}
+	former, err := findAll[lockRow](ctx, w.s, w.s.in.lock, foreign)
+	if err != nil {
 		return err
 	}
-	return sleep(ctx, last.duration())
+	wait := time.Duration(0)
+	for _, row := range former {
+		if watched == nil || row.Epoch != watched.Epoch || row.Beat != watched.Beat {
+			wait = max(wait, row.duration())
+		}
+	}
+	if err := sleep(ctx, wait); err != nil {
+		return err
+	}
+	w.forget(ctx)
+	return nil
+}
+
+// forget removes the claims before the own one.
+func (w *writer) forget(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.s.opts.Timeout)
+	defer cancel()
+	if _, err := w.s.in.lock.DeleteMany(ctx, bson.M{"_id": bson.M{"$lt": w.epoch}}); err != nil {
+		w.s.log.Warn("old claims are left in the lock collection", "error", err)
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -170,9 +190,6 @@ func (w *writer) claim(ctx context.Context, last *lockRow) error {
 		return writeError(err)
 	}
 	w.epoch, w.beat, w.until = row.Epoch, 0, sent.Add(w.s.opts.Lease)
-	if _, err := w.s.in.lock.DeleteMany(ctx, bson.M{"_id": bson.M{"$lt": row.Epoch - 1}}); err != nil {
-		w.s.log.Warn("old claims are left in the lock collection", "error", err)
-	}
 	return nil
 }
 
@@ -187,6 +204,9 @@ func (w *writer) claimAgain(ctx context.Context) error {
 		return w.lose(last)
 	}
 	err = w.claim(ctx, last)
+	if err == nil {
+		w.forget(ctx)
+	}
 	if !errors.Is(err, db.ErrVersion) {
 		return err
 	}
