@@ -342,7 +342,10 @@ func (m *master) serveWorkers(ctx context.Context) error {
 	timer := time.AfterFunc(stopGrace, m.grpc.Stop)
 	m.grpc.GracefulStop()
 	timer.Stop()
-	return <-done
+	if err := <-done; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it served
+		return err
+	}
+	return nil
 }
 
 // close releases what build has opened.
