@@ -119,7 +119,7 @@ func serve(ctx context.Context, cfg config.Config, data *system.DataDir, engine 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return sampler.Run(ctx) })
 	group.Go(func() error { return keepRoom(ctx, keeper, worker) })
-	group.Go(func() error { return edge.Serve(listener) })
+	group.Go(func() error { return server.Serve(edge, listener) })
 	group.Go(func() error {
 		// The master may call until the agent has said good-bye.
 		defer edge.Stop()

@@ -6,6 +6,7 @@ package server
 import (
 	"context"
 	"errors"
+	"net"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -44,6 +45,15 @@ func New(a *agent.Agent, id transport.Identity, up Uplink) *grpc.Server {
 		grpc.UnaryInterceptor(guard.unary), grpc.StreamInterceptor(guard.stream))...)
 	pb.RegisterWorkerServer(s, &Server{agent: a, up: up})
 	return s
+}
+
+// Serve answers calls until the server is stopped, which is no error, not even
+// before it serves.
+func Serve(s *grpc.Server, door net.Listener) error {
+	if err := s.Serve(door); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
 }
 
 // MasterRegister proves who answers here, and has the worker speak up soon: a

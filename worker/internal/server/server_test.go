@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -73,6 +75,21 @@ func TestMasterRegister(t *testing.T) {
 				t.Errorf("called %q, want %q; asked %q, want %q", up.called, c.called, up.asked, c.asked)
 			}
 		})
+	}
+}
+
+func TestStoppedBeforeItServes(t *testing.T) {
+	door, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	s.Stop()
+	if err := Serve(s, door); err != nil {
+		t.Fatal(err)
+	}
+	if err := Serve(grpc.NewServer(), door); err == nil {
+		t.Error("a closed door is no error")
 	}
 }
 
