@@ -44,6 +44,7 @@ type engineNotes struct {
 	mu       sync.Mutex
 	seenAt   time.Time
 	instance string // start of the engine that answers now
+	newest   uint64 // number of the newest NoteEngine that is written
 }
 
 // absences are those that earlier processes have seen, and the one before this
@@ -82,7 +83,7 @@ func (n *engineNotes) absences(now time.Time, instance string, outlived bool) ([
 
 // noteEngine keeps what the machine has learnt of the engine.
 func (a *Agent) noteEngine(_ context.Context, x NoteEngine) feedback {
-	if err := a.notes.write(engineRecord{BootID: bootID(), DownSince: x.DownSince, Absences: x.Absences}); err != nil {
+	if err := a.notes.keep(x.N, engineRecord{BootID: bootID(), DownSince: x.DownSince, Absences: x.Absences}); err != nil {
 		a.log.Warn("the engine's absence is not recorded", "error", err)
 	}
 	return func(*Machine, time.Time) []Action { return nil }
@@ -98,6 +99,21 @@ func (n *engineNotes) is(instance string) {
 func (n *engineNotes) write(r engineRecord) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return n.writeLocked(r)
+}
+
+// keep writes what the machine has learnt unless it is older than what is there.
+func (n *engineNotes) keep(number uint64, r engineRecord) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if number < n.newest {
+		return nil
+	}
+	n.newest = number
+	return n.writeLocked(r)
+}
+
+func (n *engineNotes) writeLocked(r engineRecord) error {
 	r.Instance = n.instance
 	data, err := json.Marshal(r)
 	if err != nil {

@@ -130,6 +130,7 @@ type (
 	Probe struct{}
 	// NoteEngine keeps for later processes when the engine was away.
 	NoteEngine struct {
+		N         uint64    // grows: of two that are on their way at once the later one holds
 		DownSince time.Time // zero: it is there
 		Absences  []Absence
 	}

@@ -28,8 +28,9 @@ type engine struct {
 	lastOK   time.Time // when the newest answered probe began
 	refused  bool      // in this absence it was down, not just slow
 	absences []Absence
-	past     int   // absences there have been, of which the newest are kept
-	awaited  []Ref // attempts that wait for a probe that began after their end
+	past     int    // absences there have been, of which the newest are kept
+	notes    uint64 // NoteEngines so far
+	awaited  []Ref  // attempts that wait for a probe that began after their end
 }
 
 // absent keeps one more absence, of the newest.
@@ -37,6 +38,14 @@ func (e *engine) absent(a Absence) {
 	e.past++
 	e.absences = append(e.absences, a)
 	e.absences = e.absences[max(0, len(e.absences)-absencesKept):]
+}
+
+// noteEngine has kept what is known of the engine, which is away since then, or
+// there when that is zero.
+func (m *Machine) noteEngine(downSince time.Time) {
+	e := &m.engine
+	e.notes++
+	m.do(NoteEngine{N: e.notes, DownSince: downSince, Absences: slices.Clone(e.absences)})
 }
 
 // Absence is a time in which the engine was away, or in which the worker left
@@ -158,7 +167,7 @@ func (m *Machine) Probed(now time.Time, p Alive) []Action {
 		away := between(e.lastOK, now)
 		away.Outlived = p.Outlived
 		e.absent(away)
-		m.do(NoteEngine{Absences: slices.Clone(e.absences)})
+		m.noteEngine(time.Time{})
 	}
 	e.up, e.message, e.refused = true, "", false
 	e.answered, e.lastOK = e.began, e.beganAt
@@ -221,7 +230,7 @@ func (m *Machine) engineAway(now time.Time, err error) {
 	e := &m.engine
 	if isEngine(err) && !e.refused {
 		e.refused = true
-		m.do(NoteEngine{DownSince: e.lastOK, Absences: slices.Clone(e.absences)})
+		m.noteEngine(e.lastOK)
 	}
 	if e.up {
 		m.beatSoon(now)

@@ -193,6 +193,26 @@ func TestF08AnswersOlderThanAFaultDoNotCount(t *testing.T) {
 	}
 }
 
+// F08: of two notes that are written at once the later one holds.
+func TestF08ALateNoteIsOld(t *testing.T) {
+	n := &engineNotes{path: filepath.Join(t.TempDir(), engineFile)}
+	must(t, n.keep(2, engineRecord{BootID: bootID()}))
+	must(t, n.keep(1, engineRecord{BootID: bootID(), DownSince: time.Now().Add(-time.Hour)}))
+	if absences, err := n.absences(time.Now(), "", false); err != nil || len(absences) != 0 {
+		t.Errorf("%v, %v", absences, err)
+	}
+	b := newBench(t)
+	b.run()
+	b.out = nil
+	b.in(b.m.Exited(b.now, ref1, executor.Container{}, executor.Offsets{}, fmt.Errorf("%w: off", executor.ErrEngine)))
+	away := b.out[0].(NoteEngine)
+	b.out = nil
+	b.in(b.m.Probed(b.now.Add(time.Second), Alive{}))
+	if back := b.out[0].(NoteEngine); back.N <= away.N || !back.DownSince.IsZero() {
+		t.Errorf("away %+v, back %+v", away, back)
+	}
+}
+
 // F08, F04: what an earlier process has seen of the engine's absence counts.
 func TestF08AbsencesOutliveTheProcess(t *testing.T) {
 	n := &engineNotes{path: filepath.Join(t.TempDir(), engineFile)}

@@ -1,9 +1,6 @@
 package agent
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Leave says that the worker goes away: the master is told, no attempt is
 // accepted any more. With stopTasks the attempts end; otherwise their
@@ -28,11 +25,11 @@ func (m *Machine) Leave(now time.Time, stopTasks bool) []Action {
 func (m *Machine) noteLeaving(now time.Time) {
 	e := &m.engine
 	e.absent(Absence{From: now, To: now.Add(stopAllLimit + 2*leaveGrace)})
-	note := NoteEngine{Absences: slices.Clone(e.absences)}
+	downSince := time.Time{}
 	if e.refused {
-		note.DownSince = e.lastOK
+		downSince = e.lastOK
 	}
-	m.do(note)
+	m.noteEngine(downSince)
 }
 
 // leaveGrace leaves time to report what was stopped.
