@@ -291,11 +291,10 @@ func (c *Core) TasksWithPrefix(_ context.Context, p cluster.Principal, prefix st
 
 // Cancel asks for the end of a placed task and ends a waiting one.
 func (c *Core) Cancel(ctx context.Context, p cluster.Principal, id cluster.TaskID) (coordinator.TaskView, error) {
-	e, err := c.find(p, id)
-	if err != nil {
+	if _, err := c.find(p, id); err != nil {
 		return coordinator.TaskView{}, err
 	}
-	err = c.Edit(id, func(v *coordinator.TaskView, now time.Time) (err error) {
+	err := c.Edit(id, func(v *coordinator.TaskView, now time.Time) (err error) {
 		if v.Terminal() {
 			return fmt.Errorf("%w: task %s is %s already", cluster.ErrConflict, id, v.Status())
 		}
@@ -306,7 +305,7 @@ func (c *Core) Cancel(ctx context.Context, p cluster.Principal, id cluster.TaskI
 	if err != nil {
 		return coordinator.TaskView{}, err
 	}
-	return c.Task(ctx, p, e.view.ID)
+	return c.Task(ctx, p, id)
 }
 
 // TaskFiles gives what Publish has set.
