@@ -254,9 +254,14 @@ func TestStreamLogs(t *testing.T) {
 	ref := cluster.AttemptRef{TaskID: "t1", Attempt: 2, Lease: "l2"}
 	var got *pb.TaskLogRequest
 	follow := func(sink func([]cluster.LogChunk) error, p play) (*cluster.LogOffsets, error) {
+		ctx := within(t, testTimeout)
 		plays <- p
-		end, err := pool.StreamLogs(within(t, testTimeout), w.target(), ref, cluster.LogOffsets{Stdout: 5, Stderr: 7}, sink)
-		got = <-asked
+		end, err := pool.StreamLogs(ctx, w.target(), ref, cluster.LogOffsets{Stdout: 5, Stderr: 7}, sink)
+		select {
+		case got = <-asked:
+		case <-ctx.Done():
+			t.Fatalf("the worker was not asked: %v", err)
+		}
 		return end, err
 	}
 	var taken []cluster.LogChunk

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"cloudai/master/internal/cluster"
 	"cloudai/master/internal/db"
@@ -155,6 +156,16 @@ func TestLeaseCountsFromBefore(t *testing.T) {
 	}
 }
 
+// claimsOf is the lock collection of a database, as somebody else sees it.
+func claimsOf(t *testing.T, database string) *mongo.Collection {
+	t.Helper()
+	observer, err := openAt(t, testURI, testDatabase(t), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return observer.client.Database(database).Collection("lock")
+}
+
 // The former holder shows life just before the claim: the new one gives it
 // another lease's time to notice.
 func TestF25LifeBeforeTheClaim(t *testing.T) {
@@ -165,11 +176,7 @@ func TestF25LifeBeforeTheClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	crash(t, old)
-	observer, err := openAt(t, testURI, testDatabase(t), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	lock := observer.client.Database(database).Collection("lock")
+	lock := claimsOf(t, database)
 	beat := sync.OnceFunc(func() {
 		if _, err := lock.UpdateOne(t.Context(), bson.M{"_id": int64(1)}, bson.M{"$set": bson.M{"beat": int64(1000)}}); err != nil {
 			t.Error(err)
@@ -181,9 +188,7 @@ func TestF25LifeBeforeTheClaim(t *testing.T) {
 		}
 	}}
 	began := time.Now()
-	// Patient: with a second try it would find its own claim.
-	opts := Options{URI: testURI, Database: database, Dir: t.TempDir(), Lease: time.Minute, Timeout: 20 * time.Second, monitor: heard.monitor()}
-	if _, err := openWith(t, opts); err != nil {
+	if _, err := openWith(t, Options{URI: testURI, Database: database, Dir: t.TempDir(), monitor: heard.monitor()}); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < 2*shortLease {
@@ -204,11 +209,7 @@ func TestF25DeathBeforeTheOtherIsOutlasted(t *testing.T) {
 				t.Fatal(err)
 			}
 			crash(t, s)
-			observer, err := openAt(t, testURI, testDatabase(t), t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			lock := observer.client.Database(database).Collection("lock")
+			lock := claimsOf(t, database)
 			another := lockRow{Epoch: 0, Owner: "another", Instance: "its", Holder: "another", Lease: shortLease.Milliseconds(), Beat: 7}
 			if _, err = lock.InsertOne(t.Context(), another); err == nil {
 				_, err = lock.UpdateMany(t.Context(), bson.M{"owner": s.owner}, bson.M{"$set": bson.M{"released": released}})
